@@ -1,0 +1,21 @@
+export { BoxError, isBoxError, type BoxErrorOptions } from './errors/box-error.js';
+export { ERROR_TABLE, type ErrorCode } from './errors/error-table.js';
+export { definePort, type Port } from './ports/port.js';
+export type { Operation, Progress } from './ports/operation.js';
+export type { Logger, LogFields } from './ports/logger.js';
+export {
+  definePlugin,
+  PLUGIN_API_VERSION,
+  SkipPlugin,
+  type Activation,
+  type Plugin,
+  type PluginContext,
+  type PluginDefinition,
+  type Provision,
+  type Requirement,
+} from './ports/plugin.js';
+export * from './ports/hypervisor.js';
+export * from './ports/image-store.js';
+export * from './ports/network.js';
+export * from './ports/attestation.js';
+export * from './ports/builder.js';

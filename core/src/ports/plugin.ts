@@ -1,0 +1,91 @@
+import type { Logger } from './logger.js';
+import type { Port } from './port.js';
+
+/** Level of the plugin interface that this core speaks (`a3sBox.apiVersion` in a plugin's package.json). */
+export const PLUGIN_API_VERSION = 1;
+
+/** One service that a plugin gives: a port under a name that is unique among the port's providers. */
+export interface Provision<T = unknown> {
+  readonly port: Port<T>;
+  readonly name: string;
+}
+
+/** One port that a plugin needs: the named provider, or the distribution's default. */
+export interface Requirement<T = unknown> {
+  readonly port: Port<T>;
+  readonly name?: string;
+}
+
+/** What the host hands to a plugin at activation. */
+export interface PluginContext {
+  /** Carries the plugin's name. */
+  readonly logger: Logger;
+  /** A directory of the plugin's own below the home, made with mode 0700 before activation. Absolute path. */
+  readonly stateDirectory: string;
+  /** The plugin's settings after the distribution's and the user's were merged and checked against its schema. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Fires when activation takes too long or the host stops. */
+  readonly signal: AbortSignal;
+}
+
+type ServiceOf<P> = P extends { readonly port: Port<infer T> } ? T : never;
+type Services<R extends Readonly<Record<string, { readonly port: Port<never> }>>> = {
+  readonly [K in keyof R]: ServiceOf<R[K]>;
+};
+
+type Provisions = Readonly<Record<string, Provision<never>>>;
+type Requirements = Readonly<Record<string, Requirement<never>>>;
+
+/** What `activate` returns. */
+export interface Activation<P extends Provisions> {
+  /** One service for each provision, under the same keys. */
+  readonly services: Services<P>;
+  /** Undoes the activation. Called once, after everything that uses the services has stopped. */
+  dispose?(): Promise<void>;
+}
+
+export interface PluginDefinition<P extends Provisions, R extends Requirements> {
+  readonly provides: P;
+  readonly requires: R;
+  /**
+   * Makes the services. Importing the plugin's module must not open anything; this may.
+   * @throws SkipPlugin when the plugin has no place on this machine
+   */
+  activate(context: PluginContext, required: Services<R>): Promise<Activation<P>>;
+}
+
+/** A plugin as a host sees it. */
+export interface Plugin {
+  readonly provides: Readonly<Record<string, Provision>>;
+  readonly requires: Readonly<Record<string, Requirement>>;
+  activate(context: PluginContext, required: Readonly<Record<string, unknown>>): Promise<{
+    readonly services: Readonly<Record<string, unknown>>;
+    dispose?(): Promise<void>;
+  }>;
+}
+
+/**
+ * The value that a plugin's module exports by default.
+ *
+ * @example
+ * export default definePlugin({
+ *   provides: { hypervisor: { port: HypervisorPort, name: 'qemu' } },
+ *   requires: {},
+ *   async activate(context) {
+ *     return { services: { hypervisor: new QemuHypervisor(context.logger) } };
+ *   },
+ * });
+ */
+export function definePlugin<const P extends Provisions, const R extends Requirements>(
+  definition: PluginDefinition<P, R>,
+): Plugin {
+  return Object.freeze(definition) as unknown as Plugin;
+}
+
+/** Thrown by `activate` when there is nothing wrong, but no place for the plugin on this machine. */
+export class SkipPlugin extends Error {
+  constructor(readonly reason: string) {
+    super(reason);
+    this.name = 'SkipPlugin';
+  }
+}
