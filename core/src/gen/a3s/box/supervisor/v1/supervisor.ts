@@ -6,24 +6,353 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import {
+  type CallOptions,
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  type ClientOptions,
+  type ClientUnaryCall,
+  type handleBidiStreamingCall,
+  type handleUnaryCall,
+  makeGenericClientConstructor,
+  type Metadata,
+  type ServiceError,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 
 export const protobufPackage = "a3s.box.supervisor.v1";
 
 export const protobufFileName = "a3s/box/supervisor/v1/supervisor.proto";
 
-export interface Empty {
+/**
+ * The protocol between clients (CLI, SDK) and the supervisor of one A3S_BOX_HOME, as gRPC on a Unix socket of mode 0600.
+ *
+ * Errors are gRPC statuses; the trailer `a3s-box-code` carries the stable code, `a3s-box-error-bin` hint and details
+ * as JSON. Sizes are bytes; times are nanoseconds since the Unix epoch.
+ */
+
+export enum Stream {
+  UNSPECIFIED = 0,
+  STDOUT = 1,
+  STDERR = 2,
+  UNRECOGNIZED = -1,
 }
 
-function createBaseEmpty(): Empty {
-  return {};
+export interface HelloRequest {
+  protocolMinor: number;
+  /** Of the client, semantic version. */
+  version: string;
 }
 
-export const Empty: MessageFns<Empty> = {
-  encode(_: Empty, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export interface HelloResponse {
+  protocolMinor: number;
+  version: string;
+  pid: number;
+  /** Absolute path of the home it serves. */
+  home: string;
+}
+
+export interface InfoRequest {
+}
+
+export interface InfoResponse {
+  supervisorPid: number;
+  home: string;
+  version: string;
+  backends: Backend[];
+  /** The backend that a box would get now; empty when none is usable. */
+  chosenBackend: string;
+  /** Why that one. */
+  choiceReason: string;
+  plugins: PluginRecord[];
+}
+
+export interface Backend {
+  name: string;
+  usable: boolean;
+  reason: string;
+  version: string;
+  /** "hardware", "emulation" or "none". */
+  acceleration: string;
+  /** For example "kvm", "tcg". */
+  accelerator: string;
+  capabilities: string[];
+  maxVcpus: number;
+  minMemoryBytes: bigint;
+  maxMemoryBytes: bigint;
+}
+
+export interface PluginRecord {
+  name: string;
+  version: string;
+  /** "active", "skipped" or "faulty". */
+  state: string;
+  reason: string;
+}
+
+export interface StopRequest {
+}
+
+export interface StopResponse {
+}
+
+/** What a user asked for. Absent means the image's or the product's default. */
+export interface BoxSpec {
+  /** Empty: a name is made. */
+  name: string;
+  /** Image reference, digest or id. */
+  image: string;
+  /** Replaces the image's command. Empty: the image's. */
+  command: string[];
+  /** Replaces the image's entrypoint when `entrypoint_set`; an empty list takes it away. */
+  entrypoint: string[];
+  entrypointSet: boolean;
+  /** NAME=value. */
+  environment: string[];
+  workingDirectory: string;
+  /** user[:group], names or numbers. */
+  user: string;
+  hostname: string;
+  terminal: boolean;
+  terminalSize: TerminalSize | undefined;
+  stdinOpen: boolean;
+  /** Billionths of a CPU, for example 1500000000; 0: the default. */
+  nanoCpus: bigint;
+  /** 0: the default. */
+  memoryBytes: bigint;
+  /** Take the box away when it has ended. */
+  autoRemove: boolean;
+  /** Ends the box this long after its start, milliseconds; 0: never. */
+  timeoutMs: bigint;
+  /** Backend by name; empty: the best usable one. */
+  backend: string;
+  labels: { [key: string]: string };
+  /** Signal that `stop` sends, by name or number; empty: the image's, else SIGTERM. */
+  stopSignal: string;
+}
+
+export interface BoxSpec_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+export interface CreateBoxRequest {
+  spec: BoxSpec | undefined;
+}
+
+export interface CreateBoxResponse {
+  /** 64 lower-case hexadecimal digits. */
+  id: string;
+  name: string;
+  /** To be shown once, for example that no hardware virtualisation was found. */
+  notices: string[];
+}
+
+export interface StartBoxRequest {
+  box: string;
+}
+
+export interface StartBoxResponse {
+}
+
+export interface ExecRequest {
+  box: string;
+  command: string[];
+  environment: string[];
+  workingDirectory: string;
+  user: string;
+  terminal: boolean;
+  terminalSize: TerminalSize | undefined;
+  stdinOpen: boolean;
+  /** Nobody will attach. */
+  detached: boolean;
+}
+
+export interface ExecResponse {
+  execId: string;
+}
+
+export interface AttachRequest {
+  request: { $case: "open"; value: AttachOpen } | { $case: "stdin"; value: Buffer } | {
+    $case: "stdinEnd";
+    value: StdinEnd;
+  } | undefined;
+}
+
+export interface AttachOpen {
+  /** Name, id or unique prefix of the id. */
+  box: string;
+  /** Empty: the box's main process. */
+  execId: string;
+  /** Whether this client will write stdin. */
+  stdin: boolean;
+  /** The box is stopped and, where it asks for it, removed when this client goes away before its end (a foreground run). */
+  owner: boolean;
+}
+
+export interface StdinEnd {
+}
+
+export interface AttachResponse {
+  response: { $case: "attached"; value: Attached } | { $case: "output"; value: Output } | //
+  /** Last message. */
+  { $case: "exited"; value: ExitStatus } | undefined;
+}
+
+export interface Attached {
+  terminal: boolean;
+}
+
+export interface Output {
+  stream: Stream;
+  data: Buffer;
+}
+
+export interface ExitStatus {
+  /** False when how it ended is not known; `code` then means nothing. */
+  known: boolean;
+  /** 0 to 255; for a death by signal 128 + signal. */
+  code: number;
+  outOfMemory: boolean;
+  timedOut: boolean;
+  /** Why it ended where it was not the workload's own end, for example that the VMM was killed. */
+  reason: string;
+  timeNs: bigint;
+}
+
+export interface SignalRequest {
+  box: string;
+  execId: string;
+  /** Linux number. */
+  signal: number;
+}
+
+export interface SignalResponse {
+}
+
+export interface ResizeRequest {
+  box: string;
+  execId: string;
+  size: TerminalSize | undefined;
+}
+
+export interface ResizeResponse {
+}
+
+export interface WaitRequest {
+  box: string;
+}
+
+export interface StopBoxRequest {
+  box: string;
+  graceMs: number;
+}
+
+export interface StopBoxResponse {
+}
+
+export interface RemoveBoxRequest {
+  box: string;
+  force: boolean;
+}
+
+export interface RemoveBoxResponse {
+}
+
+export interface InspectBoxRequest {
+  box: string;
+}
+
+export interface BoxRecord {
+  id: string;
+  name: string;
+  spec: BoxSpec | undefined;
+  imageId: string;
+  /** "created", "starting", "running", "stopping", "exited" or "dead". */
+  state: string;
+  createdNs: bigint;
+  startedNs: bigint;
+  finishedNs: bigint;
+  exit: ExitStatus | undefined;
+  backend: string;
+  acceleration: string;
+  vmmPid: number;
+  vcpus: number;
+  memoryBytes: bigint;
+}
+
+export interface ListBoxesRequest {
+  /** Also those that do not run. */
+  all: boolean;
+}
+
+export interface ListBoxesResponse {
+  boxes: BoxRecord[];
+}
+
+export interface TraceRequest {
+  box: string;
+}
+
+export interface TraceResponse {
+  spans: Span[];
+}
+
+export interface Span {
+  name: string;
+  /** "supervisor", "vmm", "kernel", "guest-init" or "workload". */
+  process: string;
+  startNs: bigint;
+  endNs: bigint;
+}
+
+export interface ListImagesRequest {
+}
+
+export interface ListImagesResponse {
+  images: ImageRecord[];
+}
+
+export interface InspectImageRequest {
+  image: string;
+}
+
+export interface ImageRecord {
+  id: string;
+  digest: string;
+  names: string[];
+  platform: string;
+  created: string;
+  sizeBytes: bigint;
+}
+
+export interface MakeStarterRequest {
+  /** Absolute path of a static busybox on the supervisor's host. */
+  busybox: string;
+}
+
+function createBaseHelloRequest(): HelloRequest {
+  return { protocolMinor: 0, version: "" };
+}
+
+export const HelloRequest: MessageFns<HelloRequest> = {
+  encode(message: HelloRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.protocolMinor !== 0) {
+      writer.uint32(8).uint32(message.protocolMinor);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Empty {
+  decode(input: BinaryReader | Uint8Array, length?: number): HelloRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -32,7 +361,159 @@ export const Empty: MessageFns<Empty> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEmpty();
+      const message = createBaseHelloRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.protocolMinor = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HelloRequest>): HelloRequest {
+    return HelloRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HelloRequest>): HelloRequest {
+    const message = createBaseHelloRequest();
+    message.protocolMinor = object.protocolMinor ?? 0;
+    message.version = object.version ?? "";
+    return message;
+  },
+};
+
+function createBaseHelloResponse(): HelloResponse {
+  return { protocolMinor: 0, version: "", pid: 0, home: "" };
+}
+
+export const HelloResponse: MessageFns<HelloResponse> = {
+  encode(message: HelloResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.protocolMinor !== 0) {
+      writer.uint32(8).uint32(message.protocolMinor);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(24).uint32(message.pid);
+    }
+    if (message.home !== "") {
+      writer.uint32(34).string(message.home);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HelloResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHelloResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.protocolMinor = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.home = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HelloResponse>): HelloResponse {
+    return HelloResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HelloResponse>): HelloResponse {
+    const message = createBaseHelloResponse();
+    message.protocolMinor = object.protocolMinor ?? 0;
+    message.version = object.version ?? "";
+    message.pid = object.pid ?? 0;
+    message.home = object.home ?? "";
+    return message;
+  },
+};
+
+function createBaseInfoRequest(): InfoRequest {
+  return {};
+}
+
+export const InfoRequest: MessageFns<InfoRequest> = {
+  encode(_: InfoRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InfoRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInfoRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -48,13 +529,3955 @@ export const Empty: MessageFns<Empty> = {
     }
   },
 
-  create(base?: DeepPartial<Empty>): Empty {
-    return Empty.fromPartial(base ?? {});
+  create(base?: DeepPartial<InfoRequest>): InfoRequest {
+    return InfoRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<Empty>): Empty {
-    const message = createBaseEmpty();
+  fromPartial(_: DeepPartial<InfoRequest>): InfoRequest {
+    const message = createBaseInfoRequest();
     return message;
   },
+};
+
+function createBaseInfoResponse(): InfoResponse {
+  return { supervisorPid: 0, home: "", version: "", backends: [], chosenBackend: "", choiceReason: "", plugins: [] };
+}
+
+export const InfoResponse: MessageFns<InfoResponse> = {
+  encode(message: InfoResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.supervisorPid !== 0) {
+      writer.uint32(8).uint32(message.supervisorPid);
+    }
+    if (message.home !== "") {
+      writer.uint32(18).string(message.home);
+    }
+    if (message.version !== "") {
+      writer.uint32(26).string(message.version);
+    }
+    for (const v of message.backends) {
+      Backend.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.chosenBackend !== "") {
+      writer.uint32(42).string(message.chosenBackend);
+    }
+    if (message.choiceReason !== "") {
+      writer.uint32(50).string(message.choiceReason);
+    }
+    for (const v of message.plugins) {
+      PluginRecord.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InfoResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInfoResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.supervisorPid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.home = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backends.push(Backend.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.chosenBackend = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.choiceReason = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.plugins.push(PluginRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InfoResponse>): InfoResponse {
+    return InfoResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InfoResponse>): InfoResponse {
+    const message = createBaseInfoResponse();
+    message.supervisorPid = object.supervisorPid ?? 0;
+    message.home = object.home ?? "";
+    message.version = object.version ?? "";
+    message.backends = object.backends?.map((e) => Backend.fromPartial(e)) || [];
+    message.chosenBackend = object.chosenBackend ?? "";
+    message.choiceReason = object.choiceReason ?? "";
+    message.plugins = object.plugins?.map((e) => PluginRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBackend(): Backend {
+  return {
+    name: "",
+    usable: false,
+    reason: "",
+    version: "",
+    acceleration: "",
+    accelerator: "",
+    capabilities: [],
+    maxVcpus: 0,
+    minMemoryBytes: 0n,
+    maxMemoryBytes: 0n,
+  };
+}
+
+export const Backend: MessageFns<Backend> = {
+  encode(message: Backend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.usable !== false) {
+      writer.uint32(16).bool(message.usable);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    if (message.acceleration !== "") {
+      writer.uint32(42).string(message.acceleration);
+    }
+    if (message.accelerator !== "") {
+      writer.uint32(50).string(message.accelerator);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.maxVcpus !== 0) {
+      writer.uint32(64).uint32(message.maxVcpus);
+    }
+    if (message.minMemoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.minMemoryBytes) !== message.minMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.minMemoryBytes of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.minMemoryBytes);
+    }
+    if (message.maxMemoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.maxMemoryBytes) !== message.maxMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.maxMemoryBytes of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.maxMemoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Backend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackend();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.usable = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.acceleration = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.accelerator = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.maxVcpus = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.minMemoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.maxMemoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Backend>): Backend {
+    return Backend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Backend>): Backend {
+    const message = createBaseBackend();
+    message.name = object.name ?? "";
+    message.usable = object.usable ?? false;
+    message.reason = object.reason ?? "";
+    message.version = object.version ?? "";
+    message.acceleration = object.acceleration ?? "";
+    message.accelerator = object.accelerator ?? "";
+    message.capabilities = object.capabilities?.map((e) => e) || [];
+    message.maxVcpus = object.maxVcpus ?? 0;
+    message.minMemoryBytes = (object.minMemoryBytes !== undefined && object.minMemoryBytes !== null)
+      ? BigInt(object.minMemoryBytes)
+      : 0n;
+    message.maxMemoryBytes = (object.maxMemoryBytes !== undefined && object.maxMemoryBytes !== null)
+      ? BigInt(object.maxMemoryBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBasePluginRecord(): PluginRecord {
+  return { name: "", version: "", state: "", reason: "" };
+}
+
+export const PluginRecord: MessageFns<PluginRecord> = {
+  encode(message: PluginRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PluginRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePluginRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PluginRecord>): PluginRecord {
+    return PluginRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PluginRecord>): PluginRecord {
+    const message = createBasePluginRecord();
+    message.name = object.name ?? "";
+    message.version = object.version ?? "";
+    message.state = object.state ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseStopRequest(): StopRequest {
+  return {};
+}
+
+export const StopRequest: MessageFns<StopRequest> = {
+  encode(_: StopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopRequest>): StopRequest {
+    return StopRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StopRequest>): StopRequest {
+    const message = createBaseStopRequest();
+    return message;
+  },
+};
+
+function createBaseStopResponse(): StopResponse {
+  return {};
+}
+
+export const StopResponse: MessageFns<StopResponse> = {
+  encode(_: StopResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopResponse>): StopResponse {
+    return StopResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StopResponse>): StopResponse {
+    const message = createBaseStopResponse();
+    return message;
+  },
+};
+
+function createBaseBoxSpec(): BoxSpec {
+  return {
+    name: "",
+    image: "",
+    command: [],
+    entrypoint: [],
+    entrypointSet: false,
+    environment: [],
+    workingDirectory: "",
+    user: "",
+    hostname: "",
+    terminal: false,
+    terminalSize: undefined,
+    stdinOpen: false,
+    nanoCpus: 0n,
+    memoryBytes: 0n,
+    autoRemove: false,
+    timeoutMs: 0n,
+    backend: "",
+    labels: {},
+    stopSignal: "",
+  };
+}
+
+export const BoxSpec: MessageFns<BoxSpec> = {
+  encode(message: BoxSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.image !== "") {
+      writer.uint32(18).string(message.image);
+    }
+    for (const v of message.command) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.entrypoint) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.entrypointSet !== false) {
+      writer.uint32(40).bool(message.entrypointSet);
+    }
+    for (const v of message.environment) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.workingDirectory !== "") {
+      writer.uint32(58).string(message.workingDirectory);
+    }
+    if (message.user !== "") {
+      writer.uint32(66).string(message.user);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(74).string(message.hostname);
+    }
+    if (message.terminal !== false) {
+      writer.uint32(80).bool(message.terminal);
+    }
+    if (message.terminalSize !== undefined) {
+      TerminalSize.encode(message.terminalSize, writer.uint32(90).fork()).join();
+    }
+    if (message.stdinOpen !== false) {
+      writer.uint32(96).bool(message.stdinOpen);
+    }
+    if (message.nanoCpus !== 0n) {
+      if (BigInt.asUintN(64, message.nanoCpus) !== message.nanoCpus) {
+        throw new globalThis.Error("value provided for field message.nanoCpus of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.nanoCpus);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.memoryBytes);
+    }
+    if (message.autoRemove !== false) {
+      writer.uint32(120).bool(message.autoRemove);
+    }
+    if (message.timeoutMs !== 0n) {
+      if (BigInt.asUintN(64, message.timeoutMs) !== message.timeoutMs) {
+        throw new globalThis.Error("value provided for field message.timeoutMs of type uint64 too large");
+      }
+      writer.uint32(128).uint64(message.timeoutMs);
+    }
+    if (message.backend !== "") {
+      writer.uint32(138).string(message.backend);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      BoxSpec_LabelsEntry.encode({ key: key as any, value }, writer.uint32(146).fork()).join();
+    });
+    if (message.stopSignal !== "") {
+      writer.uint32(154).string(message.stopSignal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoxSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoxSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.entrypoint.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.entrypointSet = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.environment.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.workingDirectory = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.terminal = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.terminalSize = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.stdinOpen = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.nanoCpus = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.autoRemove = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            const entry18 = BoxSpec_LabelsEntry.decode(reader, reader.uint32());
+            if (entry18.value !== undefined) {
+              message.labels[entry18.key] = entry18.value;
+            }
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.stopSignal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BoxSpec>): BoxSpec {
+    return BoxSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BoxSpec>): BoxSpec {
+    const message = createBaseBoxSpec();
+    message.name = object.name ?? "";
+    message.image = object.image ?? "";
+    message.command = object.command?.map((e) => e) || [];
+    message.entrypoint = object.entrypoint?.map((e) => e) || [];
+    message.entrypointSet = object.entrypointSet ?? false;
+    message.environment = object.environment?.map((e) => e) || [];
+    message.workingDirectory = object.workingDirectory ?? "";
+    message.user = object.user ?? "";
+    message.hostname = object.hostname ?? "";
+    message.terminal = object.terminal ?? false;
+    message.terminalSize = (object.terminalSize !== undefined && object.terminalSize !== null)
+      ? TerminalSize.fromPartial(object.terminalSize)
+      : undefined;
+    message.stdinOpen = object.stdinOpen ?? false;
+    message.nanoCpus = (object.nanoCpus !== undefined && object.nanoCpus !== null) ? BigInt(object.nanoCpus) : 0n;
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    message.autoRemove = object.autoRemove ?? false;
+    message.timeoutMs = (object.timeoutMs !== undefined && object.timeoutMs !== null) ? BigInt(object.timeoutMs) : 0n;
+    message.backend = object.backend ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.stopSignal = object.stopSignal ?? "";
+    return message;
+  },
+};
+
+function createBaseBoxSpec_LabelsEntry(): BoxSpec_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const BoxSpec_LabelsEntry: MessageFns<BoxSpec_LabelsEntry> = {
+  encode(message: BoxSpec_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoxSpec_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoxSpec_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BoxSpec_LabelsEntry>): BoxSpec_LabelsEntry {
+    return BoxSpec_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BoxSpec_LabelsEntry>): BoxSpec_LabelsEntry {
+    const message = createBaseBoxSpec_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseTerminalSize(): TerminalSize {
+  return { columns: 0, rows: 0 };
+}
+
+export const TerminalSize: MessageFns<TerminalSize> = {
+  encode(message: TerminalSize, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.columns !== 0) {
+      writer.uint32(8).uint32(message.columns);
+    }
+    if (message.rows !== 0) {
+      writer.uint32(16).uint32(message.rows);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TerminalSize {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTerminalSize();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.columns = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rows = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TerminalSize>): TerminalSize {
+    return TerminalSize.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TerminalSize>): TerminalSize {
+    const message = createBaseTerminalSize();
+    message.columns = object.columns ?? 0;
+    message.rows = object.rows ?? 0;
+    return message;
+  },
+};
+
+function createBaseCreateBoxRequest(): CreateBoxRequest {
+  return { spec: undefined };
+}
+
+export const CreateBoxRequest: MessageFns<CreateBoxRequest> = {
+  encode(message: CreateBoxRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      BoxSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateBoxRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateBoxRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = BoxSpec.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateBoxRequest>): CreateBoxRequest {
+    return CreateBoxRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateBoxRequest>): CreateBoxRequest {
+    const message = createBaseCreateBoxRequest();
+    message.spec = (object.spec !== undefined && object.spec !== null) ? BoxSpec.fromPartial(object.spec) : undefined;
+    return message;
+  },
+};
+
+function createBaseCreateBoxResponse(): CreateBoxResponse {
+  return { id: "", name: "", notices: [] };
+}
+
+export const CreateBoxResponse: MessageFns<CreateBoxResponse> = {
+  encode(message: CreateBoxResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    for (const v of message.notices) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateBoxResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateBoxResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.notices.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateBoxResponse>): CreateBoxResponse {
+    return CreateBoxResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateBoxResponse>): CreateBoxResponse {
+    const message = createBaseCreateBoxResponse();
+    message.id = object.id ?? "";
+    message.name = object.name ?? "";
+    message.notices = object.notices?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseStartBoxRequest(): StartBoxRequest {
+  return { box: "" };
+}
+
+export const StartBoxRequest: MessageFns<StartBoxRequest> = {
+  encode(message: StartBoxRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartBoxRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartBoxRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartBoxRequest>): StartBoxRequest {
+    return StartBoxRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartBoxRequest>): StartBoxRequest {
+    const message = createBaseStartBoxRequest();
+    message.box = object.box ?? "";
+    return message;
+  },
+};
+
+function createBaseStartBoxResponse(): StartBoxResponse {
+  return {};
+}
+
+export const StartBoxResponse: MessageFns<StartBoxResponse> = {
+  encode(_: StartBoxResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartBoxResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartBoxResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartBoxResponse>): StartBoxResponse {
+    return StartBoxResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StartBoxResponse>): StartBoxResponse {
+    const message = createBaseStartBoxResponse();
+    return message;
+  },
+};
+
+function createBaseExecRequest(): ExecRequest {
+  return {
+    box: "",
+    command: [],
+    environment: [],
+    workingDirectory: "",
+    user: "",
+    terminal: false,
+    terminalSize: undefined,
+    stdinOpen: false,
+    detached: false,
+  };
+}
+
+export const ExecRequest: MessageFns<ExecRequest> = {
+  encode(message: ExecRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    for (const v of message.command) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.environment) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.workingDirectory !== "") {
+      writer.uint32(34).string(message.workingDirectory);
+    }
+    if (message.user !== "") {
+      writer.uint32(42).string(message.user);
+    }
+    if (message.terminal !== false) {
+      writer.uint32(48).bool(message.terminal);
+    }
+    if (message.terminalSize !== undefined) {
+      TerminalSize.encode(message.terminalSize, writer.uint32(58).fork()).join();
+    }
+    if (message.stdinOpen !== false) {
+      writer.uint32(64).bool(message.stdinOpen);
+    }
+    if (message.detached !== false) {
+      writer.uint32(72).bool(message.detached);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.environment.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.workingDirectory = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.terminal = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.terminalSize = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.stdinOpen = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.detached = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecRequest>): ExecRequest {
+    return ExecRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecRequest>): ExecRequest {
+    const message = createBaseExecRequest();
+    message.box = object.box ?? "";
+    message.command = object.command?.map((e) => e) || [];
+    message.environment = object.environment?.map((e) => e) || [];
+    message.workingDirectory = object.workingDirectory ?? "";
+    message.user = object.user ?? "";
+    message.terminal = object.terminal ?? false;
+    message.terminalSize = (object.terminalSize !== undefined && object.terminalSize !== null)
+      ? TerminalSize.fromPartial(object.terminalSize)
+      : undefined;
+    message.stdinOpen = object.stdinOpen ?? false;
+    message.detached = object.detached ?? false;
+    return message;
+  },
+};
+
+function createBaseExecResponse(): ExecResponse {
+  return { execId: "" };
+}
+
+export const ExecResponse: MessageFns<ExecResponse> = {
+  encode(message: ExecResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.execId !== "") {
+      writer.uint32(10).string(message.execId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.execId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExecResponse>): ExecResponse {
+    return ExecResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecResponse>): ExecResponse {
+    const message = createBaseExecResponse();
+    message.execId = object.execId ?? "";
+    return message;
+  },
+};
+
+function createBaseAttachRequest(): AttachRequest {
+  return { request: undefined };
+}
+
+export const AttachRequest: MessageFns<AttachRequest> = {
+  encode(message: AttachRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "open":
+        AttachOpen.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "stdin":
+        writer.uint32(18).bytes(message.request.value);
+        break;
+      case "stdinEnd":
+        StdinEnd.encode(message.request.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttachRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "open", value: AttachOpen.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "stdin", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "stdinEnd", value: StdinEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttachRequest>): AttachRequest {
+    return AttachRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttachRequest>): AttachRequest {
+    const message = createBaseAttachRequest();
+    switch (object.request?.$case) {
+      case "open": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "open", value: AttachOpen.fromPartial(object.request.value) };
+        }
+        break;
+      }
+      case "stdin": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "stdin", value: object.request.value };
+        }
+        break;
+      }
+      case "stdinEnd": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "stdinEnd", value: StdinEnd.fromPartial(object.request.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAttachOpen(): AttachOpen {
+  return { box: "", execId: "", stdin: false, owner: false };
+}
+
+export const AttachOpen: MessageFns<AttachOpen> = {
+  encode(message: AttachOpen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    if (message.execId !== "") {
+      writer.uint32(18).string(message.execId);
+    }
+    if (message.stdin !== false) {
+      writer.uint32(24).bool(message.stdin);
+    }
+    if (message.owner !== false) {
+      writer.uint32(32).bool(message.owner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttachOpen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachOpen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.execId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stdin = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.owner = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttachOpen>): AttachOpen {
+    return AttachOpen.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttachOpen>): AttachOpen {
+    const message = createBaseAttachOpen();
+    message.box = object.box ?? "";
+    message.execId = object.execId ?? "";
+    message.stdin = object.stdin ?? false;
+    message.owner = object.owner ?? false;
+    return message;
+  },
+};
+
+function createBaseStdinEnd(): StdinEnd {
+  return {};
+}
+
+export const StdinEnd: MessageFns<StdinEnd> = {
+  encode(_: StdinEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StdinEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStdinEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StdinEnd>): StdinEnd {
+    return StdinEnd.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StdinEnd>): StdinEnd {
+    const message = createBaseStdinEnd();
+    return message;
+  },
+};
+
+function createBaseAttachResponse(): AttachResponse {
+  return { response: undefined };
+}
+
+export const AttachResponse: MessageFns<AttachResponse> = {
+  encode(message: AttachResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.response?.$case) {
+      case "attached":
+        Attached.encode(message.response.value, writer.uint32(10).fork()).join();
+        break;
+      case "output":
+        Output.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+      case "exited":
+        ExitStatus.encode(message.response.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttachResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.response = { $case: "attached", value: Attached.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.response = { $case: "output", value: Output.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.response = { $case: "exited", value: ExitStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttachResponse>): AttachResponse {
+    return AttachResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttachResponse>): AttachResponse {
+    const message = createBaseAttachResponse();
+    switch (object.response?.$case) {
+      case "attached": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "attached", value: Attached.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "output": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "output", value: Output.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "exited": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "exited", value: ExitStatus.fromPartial(object.response.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAttached(): Attached {
+  return { terminal: false };
+}
+
+export const Attached: MessageFns<Attached> = {
+  encode(message: Attached, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.terminal !== false) {
+      writer.uint32(8).bool(message.terminal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Attached {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttached();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.terminal = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Attached>): Attached {
+    return Attached.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Attached>): Attached {
+    const message = createBaseAttached();
+    message.terminal = object.terminal ?? false;
+    return message;
+  },
+};
+
+function createBaseOutput(): Output {
+  return { stream: 0, data: Buffer.alloc(0) };
+}
+
+export const Output: MessageFns<Output> = {
+  encode(message: Output, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stream !== 0) {
+      writer.uint32(8).int32(message.stream);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Output {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stream = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Output>): Output {
+    return Output.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Output>): Output {
+    const message = createBaseOutput();
+    message.stream = object.stream ?? 0;
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseExitStatus(): ExitStatus {
+  return { known: false, code: 0, outOfMemory: false, timedOut: false, reason: "", timeNs: 0n };
+}
+
+export const ExitStatus: MessageFns<ExitStatus> = {
+  encode(message: ExitStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.known !== false) {
+      writer.uint32(8).bool(message.known);
+    }
+    if (message.code !== 0) {
+      writer.uint32(16).uint32(message.code);
+    }
+    if (message.outOfMemory !== false) {
+      writer.uint32(24).bool(message.outOfMemory);
+    }
+    if (message.timedOut !== false) {
+      writer.uint32(32).bool(message.timedOut);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.timeNs !== 0n) {
+      if (BigInt.asUintN(64, message.timeNs) !== message.timeNs) {
+        throw new globalThis.Error("value provided for field message.timeNs of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.timeNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExitStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExitStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.known = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.code = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.outOfMemory = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.timedOut = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.timeNs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExitStatus>): ExitStatus {
+    return ExitStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExitStatus>): ExitStatus {
+    const message = createBaseExitStatus();
+    message.known = object.known ?? false;
+    message.code = object.code ?? 0;
+    message.outOfMemory = object.outOfMemory ?? false;
+    message.timedOut = object.timedOut ?? false;
+    message.reason = object.reason ?? "";
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseSignalRequest(): SignalRequest {
+  return { box: "", execId: "", signal: 0 };
+}
+
+export const SignalRequest: MessageFns<SignalRequest> = {
+  encode(message: SignalRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    if (message.execId !== "") {
+      writer.uint32(18).string(message.execId);
+    }
+    if (message.signal !== 0) {
+      writer.uint32(24).uint32(message.signal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignalRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignalRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.execId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.signal = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignalRequest>): SignalRequest {
+    return SignalRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SignalRequest>): SignalRequest {
+    const message = createBaseSignalRequest();
+    message.box = object.box ?? "";
+    message.execId = object.execId ?? "";
+    message.signal = object.signal ?? 0;
+    return message;
+  },
+};
+
+function createBaseSignalResponse(): SignalResponse {
+  return {};
+}
+
+export const SignalResponse: MessageFns<SignalResponse> = {
+  encode(_: SignalResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignalResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignalResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignalResponse>): SignalResponse {
+    return SignalResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SignalResponse>): SignalResponse {
+    const message = createBaseSignalResponse();
+    return message;
+  },
+};
+
+function createBaseResizeRequest(): ResizeRequest {
+  return { box: "", execId: "", size: undefined };
+}
+
+export const ResizeRequest: MessageFns<ResizeRequest> = {
+  encode(message: ResizeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    if (message.execId !== "") {
+      writer.uint32(18).string(message.execId);
+    }
+    if (message.size !== undefined) {
+      TerminalSize.encode(message.size, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResizeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResizeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.execId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.size = TerminalSize.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResizeRequest>): ResizeRequest {
+    return ResizeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResizeRequest>): ResizeRequest {
+    const message = createBaseResizeRequest();
+    message.box = object.box ?? "";
+    message.execId = object.execId ?? "";
+    message.size = (object.size !== undefined && object.size !== null)
+      ? TerminalSize.fromPartial(object.size)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResizeResponse(): ResizeResponse {
+  return {};
+}
+
+export const ResizeResponse: MessageFns<ResizeResponse> = {
+  encode(_: ResizeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResizeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResizeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResizeResponse>): ResizeResponse {
+    return ResizeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ResizeResponse>): ResizeResponse {
+    const message = createBaseResizeResponse();
+    return message;
+  },
+};
+
+function createBaseWaitRequest(): WaitRequest {
+  return { box: "" };
+}
+
+export const WaitRequest: MessageFns<WaitRequest> = {
+  encode(message: WaitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WaitRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWaitRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WaitRequest>): WaitRequest {
+    return WaitRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WaitRequest>): WaitRequest {
+    const message = createBaseWaitRequest();
+    message.box = object.box ?? "";
+    return message;
+  },
+};
+
+function createBaseStopBoxRequest(): StopBoxRequest {
+  return { box: "", graceMs: 0 };
+}
+
+export const StopBoxRequest: MessageFns<StopBoxRequest> = {
+  encode(message: StopBoxRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    if (message.graceMs !== 0) {
+      writer.uint32(16).uint32(message.graceMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopBoxRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopBoxRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.graceMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopBoxRequest>): StopBoxRequest {
+    return StopBoxRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StopBoxRequest>): StopBoxRequest {
+    const message = createBaseStopBoxRequest();
+    message.box = object.box ?? "";
+    message.graceMs = object.graceMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseStopBoxResponse(): StopBoxResponse {
+  return {};
+}
+
+export const StopBoxResponse: MessageFns<StopBoxResponse> = {
+  encode(_: StopBoxResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopBoxResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopBoxResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StopBoxResponse>): StopBoxResponse {
+    return StopBoxResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StopBoxResponse>): StopBoxResponse {
+    const message = createBaseStopBoxResponse();
+    return message;
+  },
+};
+
+function createBaseRemoveBoxRequest(): RemoveBoxRequest {
+  return { box: "", force: false };
+}
+
+export const RemoveBoxRequest: MessageFns<RemoveBoxRequest> = {
+  encode(message: RemoveBoxRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveBoxRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveBoxRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveBoxRequest>): RemoveBoxRequest {
+    return RemoveBoxRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveBoxRequest>): RemoveBoxRequest {
+    const message = createBaseRemoveBoxRequest();
+    message.box = object.box ?? "";
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseRemoveBoxResponse(): RemoveBoxResponse {
+  return {};
+}
+
+export const RemoveBoxResponse: MessageFns<RemoveBoxResponse> = {
+  encode(_: RemoveBoxResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveBoxResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveBoxResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveBoxResponse>): RemoveBoxResponse {
+    return RemoveBoxResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<RemoveBoxResponse>): RemoveBoxResponse {
+    const message = createBaseRemoveBoxResponse();
+    return message;
+  },
+};
+
+function createBaseInspectBoxRequest(): InspectBoxRequest {
+  return { box: "" };
+}
+
+export const InspectBoxRequest: MessageFns<InspectBoxRequest> = {
+  encode(message: InspectBoxRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InspectBoxRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInspectBoxRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InspectBoxRequest>): InspectBoxRequest {
+    return InspectBoxRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InspectBoxRequest>): InspectBoxRequest {
+    const message = createBaseInspectBoxRequest();
+    message.box = object.box ?? "";
+    return message;
+  },
+};
+
+function createBaseBoxRecord(): BoxRecord {
+  return {
+    id: "",
+    name: "",
+    spec: undefined,
+    imageId: "",
+    state: "",
+    createdNs: 0n,
+    startedNs: 0n,
+    finishedNs: 0n,
+    exit: undefined,
+    backend: "",
+    acceleration: "",
+    vmmPid: 0,
+    vcpus: 0,
+    memoryBytes: 0n,
+  };
+}
+
+export const BoxRecord: MessageFns<BoxRecord> = {
+  encode(message: BoxRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.spec !== undefined) {
+      BoxSpec.encode(message.spec, writer.uint32(26).fork()).join();
+    }
+    if (message.imageId !== "") {
+      writer.uint32(34).string(message.imageId);
+    }
+    if (message.state !== "") {
+      writer.uint32(42).string(message.state);
+    }
+    if (message.createdNs !== 0n) {
+      if (BigInt.asUintN(64, message.createdNs) !== message.createdNs) {
+        throw new globalThis.Error("value provided for field message.createdNs of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.createdNs);
+    }
+    if (message.startedNs !== 0n) {
+      if (BigInt.asUintN(64, message.startedNs) !== message.startedNs) {
+        throw new globalThis.Error("value provided for field message.startedNs of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.startedNs);
+    }
+    if (message.finishedNs !== 0n) {
+      if (BigInt.asUintN(64, message.finishedNs) !== message.finishedNs) {
+        throw new globalThis.Error("value provided for field message.finishedNs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.finishedNs);
+    }
+    if (message.exit !== undefined) {
+      ExitStatus.encode(message.exit, writer.uint32(74).fork()).join();
+    }
+    if (message.backend !== "") {
+      writer.uint32(82).string(message.backend);
+    }
+    if (message.acceleration !== "") {
+      writer.uint32(90).string(message.acceleration);
+    }
+    if (message.vmmPid !== 0) {
+      writer.uint32(96).uint32(message.vmmPid);
+    }
+    if (message.vcpus !== 0) {
+      writer.uint32(104).uint32(message.vcpus);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.memoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoxRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoxRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.spec = BoxSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.imageId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.createdNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.startedNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.finishedNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.exit = ExitStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.acceleration = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.vmmPid = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.vcpus = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BoxRecord>): BoxRecord {
+    return BoxRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BoxRecord>): BoxRecord {
+    const message = createBaseBoxRecord();
+    message.id = object.id ?? "";
+    message.name = object.name ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null) ? BoxSpec.fromPartial(object.spec) : undefined;
+    message.imageId = object.imageId ?? "";
+    message.state = object.state ?? "";
+    message.createdNs = (object.createdNs !== undefined && object.createdNs !== null) ? BigInt(object.createdNs) : 0n;
+    message.startedNs = (object.startedNs !== undefined && object.startedNs !== null) ? BigInt(object.startedNs) : 0n;
+    message.finishedNs = (object.finishedNs !== undefined && object.finishedNs !== null)
+      ? BigInt(object.finishedNs)
+      : 0n;
+    message.exit = (object.exit !== undefined && object.exit !== null)
+      ? ExitStatus.fromPartial(object.exit)
+      : undefined;
+    message.backend = object.backend ?? "";
+    message.acceleration = object.acceleration ?? "";
+    message.vmmPid = object.vmmPid ?? 0;
+    message.vcpus = object.vcpus ?? 0;
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseListBoxesRequest(): ListBoxesRequest {
+  return { all: false };
+}
+
+export const ListBoxesRequest: MessageFns<ListBoxesRequest> = {
+  encode(message: ListBoxesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.all !== false) {
+      writer.uint32(8).bool(message.all);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBoxesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBoxesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListBoxesRequest>): ListBoxesRequest {
+    return ListBoxesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListBoxesRequest>): ListBoxesRequest {
+    const message = createBaseListBoxesRequest();
+    message.all = object.all ?? false;
+    return message;
+  },
+};
+
+function createBaseListBoxesResponse(): ListBoxesResponse {
+  return { boxes: [] };
+}
+
+export const ListBoxesResponse: MessageFns<ListBoxesResponse> = {
+  encode(message: ListBoxesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.boxes) {
+      BoxRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBoxesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBoxesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.boxes.push(BoxRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListBoxesResponse>): ListBoxesResponse {
+    return ListBoxesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListBoxesResponse>): ListBoxesResponse {
+    const message = createBaseListBoxesResponse();
+    message.boxes = object.boxes?.map((e) => BoxRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTraceRequest(): TraceRequest {
+  return { box: "" };
+}
+
+export const TraceRequest: MessageFns<TraceRequest> = {
+  encode(message: TraceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TraceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTraceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TraceRequest>): TraceRequest {
+    return TraceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TraceRequest>): TraceRequest {
+    const message = createBaseTraceRequest();
+    message.box = object.box ?? "";
+    return message;
+  },
+};
+
+function createBaseTraceResponse(): TraceResponse {
+  return { spans: [] };
+}
+
+export const TraceResponse: MessageFns<TraceResponse> = {
+  encode(message: TraceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.spans) {
+      Span.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TraceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTraceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spans.push(Span.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TraceResponse>): TraceResponse {
+    return TraceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TraceResponse>): TraceResponse {
+    const message = createBaseTraceResponse();
+    message.spans = object.spans?.map((e) => Span.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSpan(): Span {
+  return { name: "", process: "", startNs: 0n, endNs: 0n };
+}
+
+export const Span: MessageFns<Span> = {
+  encode(message: Span, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.process !== "") {
+      writer.uint32(18).string(message.process);
+    }
+    if (message.startNs !== 0n) {
+      if (BigInt.asUintN(64, message.startNs) !== message.startNs) {
+        throw new globalThis.Error("value provided for field message.startNs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.startNs);
+    }
+    if (message.endNs !== 0n) {
+      if (BigInt.asUintN(64, message.endNs) !== message.endNs) {
+        throw new globalThis.Error("value provided for field message.endNs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.endNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Span {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.process = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.startNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.endNs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Span>): Span {
+    return Span.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Span>): Span {
+    const message = createBaseSpan();
+    message.name = object.name ?? "";
+    message.process = object.process ?? "";
+    message.startNs = (object.startNs !== undefined && object.startNs !== null) ? BigInt(object.startNs) : 0n;
+    message.endNs = (object.endNs !== undefined && object.endNs !== null) ? BigInt(object.endNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseListImagesRequest(): ListImagesRequest {
+  return {};
+}
+
+export const ListImagesRequest: MessageFns<ListImagesRequest> = {
+  encode(_: ListImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListImagesRequest>): ListImagesRequest {
+    return ListImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListImagesRequest>): ListImagesRequest {
+    const message = createBaseListImagesRequest();
+    return message;
+  },
+};
+
+function createBaseListImagesResponse(): ListImagesResponse {
+  return { images: [] };
+}
+
+export const ListImagesResponse: MessageFns<ListImagesResponse> = {
+  encode(message: ListImagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.images) {
+      ImageRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListImagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListImagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.images.push(ImageRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListImagesResponse>): ListImagesResponse {
+    return ListImagesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListImagesResponse>): ListImagesResponse {
+    const message = createBaseListImagesResponse();
+    message.images = object.images?.map((e) => ImageRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseInspectImageRequest(): InspectImageRequest {
+  return { image: "" };
+}
+
+export const InspectImageRequest: MessageFns<InspectImageRequest> = {
+  encode(message: InspectImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InspectImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInspectImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InspectImageRequest>): InspectImageRequest {
+    return InspectImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InspectImageRequest>): InspectImageRequest {
+    const message = createBaseInspectImageRequest();
+    message.image = object.image ?? "";
+    return message;
+  },
+};
+
+function createBaseImageRecord(): ImageRecord {
+  return { id: "", digest: "", names: [], platform: "", created: "", sizeBytes: 0n };
+}
+
+export const ImageRecord: MessageFns<ImageRecord> = {
+  encode(message: ImageRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    for (const v of message.names) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.platform !== "") {
+      writer.uint32(34).string(message.platform);
+    }
+    if (message.created !== "") {
+      writer.uint32(42).string(message.created);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.platform = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.created = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageRecord>): ImageRecord {
+    return ImageRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageRecord>): ImageRecord {
+    const message = createBaseImageRecord();
+    message.id = object.id ?? "";
+    message.digest = object.digest ?? "";
+    message.names = object.names?.map((e) => e) || [];
+    message.platform = object.platform ?? "";
+    message.created = object.created ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    return message;
+  },
+};
+
+function createBaseMakeStarterRequest(): MakeStarterRequest {
+  return { busybox: "" };
+}
+
+export const MakeStarterRequest: MessageFns<MakeStarterRequest> = {
+  encode(message: MakeStarterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.busybox !== "") {
+      writer.uint32(10).string(message.busybox);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MakeStarterRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMakeStarterRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.busybox = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MakeStarterRequest>): MakeStarterRequest {
+    return MakeStarterRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MakeStarterRequest>): MakeStarterRequest {
+    const message = createBaseMakeStarterRequest();
+    message.busybox = object.busybox ?? "";
+    return message;
+  },
+};
+
+export type SupervisorService = typeof SupervisorService;
+export const SupervisorService = {
+  /** First call of a client. A supervisor serves its own minor version and older ones. */
+  hello: {
+    path: "/a3s.box.supervisor.v1.Supervisor/Hello" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HelloRequest): Buffer => Buffer.from(HelloRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HelloRequest => HelloRequest.decode(value),
+    responseSerialize: (value: HelloResponse): Buffer => Buffer.from(HelloResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HelloResponse => HelloResponse.decode(value),
+  },
+  /** What this host can do: every backend with its probe. */
+  info: {
+    path: "/a3s.box.supervisor.v1.Supervisor/Info" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InfoRequest): Buffer => Buffer.from(InfoRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InfoRequest => InfoRequest.decode(value),
+    responseSerialize: (value: InfoResponse): Buffer => Buffer.from(InfoResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InfoResponse => InfoResponse.decode(value),
+  },
+  /** Ends the supervisor when no box runs (FAILED_PRECONDITION otherwise). */
+  stop: {
+    path: "/a3s.box.supervisor.v1.Supervisor/Stop" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StopRequest): Buffer => Buffer.from(StopRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StopRequest => StopRequest.decode(value),
+    responseSerialize: (value: StopResponse): Buffer => Buffer.from(StopResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StopResponse => StopResponse.decode(value),
+  },
+} as const;
+
+export interface SupervisorServer extends UntypedServiceImplementation {
+  /** First call of a client. A supervisor serves its own minor version and older ones. */
+  hello: handleUnaryCall<HelloRequest, HelloResponse>;
+  /** What this host can do: every backend with its probe. */
+  info: handleUnaryCall<InfoRequest, InfoResponse>;
+  /** Ends the supervisor when no box runs (FAILED_PRECONDITION otherwise). */
+  stop: handleUnaryCall<StopRequest, StopResponse>;
+}
+
+export interface SupervisorClient extends Client {
+  /** First call of a client. A supervisor serves its own minor version and older ones. */
+  hello(
+    request: HelloRequest,
+    callback: (error: ServiceError | null, response: HelloResponse) => void,
+  ): ClientUnaryCall;
+  hello(
+    request: HelloRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HelloResponse) => void,
+  ): ClientUnaryCall;
+  hello(
+    request: HelloRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HelloResponse) => void,
+  ): ClientUnaryCall;
+  /** What this host can do: every backend with its probe. */
+  info(request: InfoRequest, callback: (error: ServiceError | null, response: InfoResponse) => void): ClientUnaryCall;
+  info(
+    request: InfoRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InfoResponse) => void,
+  ): ClientUnaryCall;
+  info(
+    request: InfoRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InfoResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends the supervisor when no box runs (FAILED_PRECONDITION otherwise). */
+  stop(request: StopRequest, callback: (error: ServiceError | null, response: StopResponse) => void): ClientUnaryCall;
+  stop(
+    request: StopRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StopResponse) => void,
+  ): ClientUnaryCall;
+  stop(
+    request: StopRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StopResponse) => void,
+  ): ClientUnaryCall;
+}
+
+export const SupervisorClient = makeGenericClientConstructor(
+  SupervisorService,
+  "a3s.box.supervisor.v1.Supervisor",
+) as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): SupervisorClient;
+  service: typeof SupervisorService;
+  serviceName: string;
+};
+
+export type BoxesService = typeof BoxesService;
+export const BoxesService = {
+  /** Checks and records a box; nothing runs yet. */
+  create: {
+    path: "/a3s.box.supervisor.v1.Boxes/Create" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateBoxRequest): Buffer => Buffer.from(CreateBoxRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateBoxRequest => CreateBoxRequest.decode(value),
+    responseSerialize: (value: CreateBoxResponse): Buffer => Buffer.from(CreateBoxResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateBoxResponse => CreateBoxResponse.decode(value),
+  },
+  /** Starts its VM and its main process. Returns once that process runs. */
+  start: {
+    path: "/a3s.box.supervisor.v1.Boxes/Start" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StartBoxRequest): Buffer => Buffer.from(StartBoxRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StartBoxRequest => StartBoxRequest.decode(value),
+    responseSerialize: (value: StartBoxResponse): Buffer => Buffer.from(StartBoxResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StartBoxResponse => StartBoxResponse.decode(value),
+  },
+  /** Starts one more process in a running box. */
+  exec: {
+    path: "/a3s.box.supervisor.v1.Boxes/Exec" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExecRequest): Buffer => Buffer.from(ExecRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExecRequest => ExecRequest.decode(value),
+    responseSerialize: (value: ExecResponse): Buffer => Buffer.from(ExecResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExecResponse => ExecResponse.decode(value),
+  },
+  /**
+   * Joins the streams of a box's main process (also before Start) or of an exec. Back-pressure is HTTP/2's, in both
+   * directions.
+   */
+  attach: {
+    path: "/a3s.box.supervisor.v1.Boxes/Attach" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: AttachRequest): Buffer => Buffer.from(AttachRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AttachRequest => AttachRequest.decode(value),
+    responseSerialize: (value: AttachResponse): Buffer => Buffer.from(AttachResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AttachResponse => AttachResponse.decode(value),
+  },
+  signal: {
+    path: "/a3s.box.supervisor.v1.Boxes/Signal" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SignalRequest): Buffer => Buffer.from(SignalRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SignalRequest => SignalRequest.decode(value),
+    responseSerialize: (value: SignalResponse): Buffer => Buffer.from(SignalResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SignalResponse => SignalResponse.decode(value),
+  },
+  resize: {
+    path: "/a3s.box.supervisor.v1.Boxes/Resize" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResizeRequest): Buffer => Buffer.from(ResizeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResizeRequest => ResizeRequest.decode(value),
+    responseSerialize: (value: ResizeResponse): Buffer => Buffer.from(ResizeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResizeResponse => ResizeResponse.decode(value),
+  },
+  /** Waits for the end of the box. */
+  wait: {
+    path: "/a3s.box.supervisor.v1.Boxes/Wait" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WaitRequest): Buffer => Buffer.from(WaitRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WaitRequest => WaitRequest.decode(value),
+    responseSerialize: (value: ExitStatus): Buffer => Buffer.from(ExitStatus.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExitStatus => ExitStatus.decode(value),
+  },
+  /** Stops the main process: its stop signal, then SIGKILL after the grace time. */
+  stop: {
+    path: "/a3s.box.supervisor.v1.Boxes/Stop" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StopBoxRequest): Buffer => Buffer.from(StopBoxRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StopBoxRequest => StopBoxRequest.decode(value),
+    responseSerialize: (value: StopBoxResponse): Buffer => Buffer.from(StopBoxResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StopBoxResponse => StopBoxResponse.decode(value),
+  },
+  /** Forgets a box and frees all that is its own. Refused while it runs, unless forced. */
+  remove: {
+    path: "/a3s.box.supervisor.v1.Boxes/Remove" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveBoxRequest): Buffer => Buffer.from(RemoveBoxRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveBoxRequest => RemoveBoxRequest.decode(value),
+    responseSerialize: (value: RemoveBoxResponse): Buffer => Buffer.from(RemoveBoxResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveBoxResponse => RemoveBoxResponse.decode(value),
+  },
+  inspect: {
+    path: "/a3s.box.supervisor.v1.Boxes/Inspect" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InspectBoxRequest): Buffer => Buffer.from(InspectBoxRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InspectBoxRequest => InspectBoxRequest.decode(value),
+    responseSerialize: (value: BoxRecord): Buffer => Buffer.from(BoxRecord.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BoxRecord => BoxRecord.decode(value),
+  },
+  list: {
+    path: "/a3s.box.supervisor.v1.Boxes/List" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBoxesRequest): Buffer => Buffer.from(ListBoxesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBoxesRequest => ListBoxesRequest.decode(value),
+    responseSerialize: (value: ListBoxesResponse): Buffer => Buffer.from(ListBoxesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBoxesResponse => ListBoxesResponse.decode(value),
+  },
+  /** Spans of a box's start, for traces. */
+  trace: {
+    path: "/a3s.box.supervisor.v1.Boxes/Trace" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TraceRequest): Buffer => Buffer.from(TraceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TraceRequest => TraceRequest.decode(value),
+    responseSerialize: (value: TraceResponse): Buffer => Buffer.from(TraceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TraceResponse => TraceResponse.decode(value),
+  },
+} as const;
+
+export interface BoxesServer extends UntypedServiceImplementation {
+  /** Checks and records a box; nothing runs yet. */
+  create: handleUnaryCall<CreateBoxRequest, CreateBoxResponse>;
+  /** Starts its VM and its main process. Returns once that process runs. */
+  start: handleUnaryCall<StartBoxRequest, StartBoxResponse>;
+  /** Starts one more process in a running box. */
+  exec: handleUnaryCall<ExecRequest, ExecResponse>;
+  /**
+   * Joins the streams of a box's main process (also before Start) or of an exec. Back-pressure is HTTP/2's, in both
+   * directions.
+   */
+  attach: handleBidiStreamingCall<AttachRequest, AttachResponse>;
+  signal: handleUnaryCall<SignalRequest, SignalResponse>;
+  resize: handleUnaryCall<ResizeRequest, ResizeResponse>;
+  /** Waits for the end of the box. */
+  wait: handleUnaryCall<WaitRequest, ExitStatus>;
+  /** Stops the main process: its stop signal, then SIGKILL after the grace time. */
+  stop: handleUnaryCall<StopBoxRequest, StopBoxResponse>;
+  /** Forgets a box and frees all that is its own. Refused while it runs, unless forced. */
+  remove: handleUnaryCall<RemoveBoxRequest, RemoveBoxResponse>;
+  inspect: handleUnaryCall<InspectBoxRequest, BoxRecord>;
+  list: handleUnaryCall<ListBoxesRequest, ListBoxesResponse>;
+  /** Spans of a box's start, for traces. */
+  trace: handleUnaryCall<TraceRequest, TraceResponse>;
+}
+
+export interface BoxesClient extends Client {
+  /** Checks and records a box; nothing runs yet. */
+  create(
+    request: CreateBoxRequest,
+    callback: (error: ServiceError | null, response: CreateBoxResponse) => void,
+  ): ClientUnaryCall;
+  create(
+    request: CreateBoxRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateBoxResponse) => void,
+  ): ClientUnaryCall;
+  create(
+    request: CreateBoxRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateBoxResponse) => void,
+  ): ClientUnaryCall;
+  /** Starts its VM and its main process. Returns once that process runs. */
+  start(
+    request: StartBoxRequest,
+    callback: (error: ServiceError | null, response: StartBoxResponse) => void,
+  ): ClientUnaryCall;
+  start(
+    request: StartBoxRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StartBoxResponse) => void,
+  ): ClientUnaryCall;
+  start(
+    request: StartBoxRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StartBoxResponse) => void,
+  ): ClientUnaryCall;
+  /** Starts one more process in a running box. */
+  exec(request: ExecRequest, callback: (error: ServiceError | null, response: ExecResponse) => void): ClientUnaryCall;
+  exec(
+    request: ExecRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExecResponse) => void,
+  ): ClientUnaryCall;
+  exec(
+    request: ExecRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExecResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Joins the streams of a box's main process (also before Start) or of an exec. Back-pressure is HTTP/2's, in both
+   * directions.
+   */
+  attach(): ClientDuplexStream<AttachRequest, AttachResponse>;
+  attach(options: Partial<CallOptions>): ClientDuplexStream<AttachRequest, AttachResponse>;
+  attach(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<AttachRequest, AttachResponse>;
+  signal(
+    request: SignalRequest,
+    callback: (error: ServiceError | null, response: SignalResponse) => void,
+  ): ClientUnaryCall;
+  signal(
+    request: SignalRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SignalResponse) => void,
+  ): ClientUnaryCall;
+  signal(
+    request: SignalRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SignalResponse) => void,
+  ): ClientUnaryCall;
+  resize(
+    request: ResizeRequest,
+    callback: (error: ServiceError | null, response: ResizeResponse) => void,
+  ): ClientUnaryCall;
+  resize(
+    request: ResizeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResizeResponse) => void,
+  ): ClientUnaryCall;
+  resize(
+    request: ResizeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResizeResponse) => void,
+  ): ClientUnaryCall;
+  /** Waits for the end of the box. */
+  wait(request: WaitRequest, callback: (error: ServiceError | null, response: ExitStatus) => void): ClientUnaryCall;
+  wait(
+    request: WaitRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExitStatus) => void,
+  ): ClientUnaryCall;
+  wait(
+    request: WaitRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExitStatus) => void,
+  ): ClientUnaryCall;
+  /** Stops the main process: its stop signal, then SIGKILL after the grace time. */
+  stop(
+    request: StopBoxRequest,
+    callback: (error: ServiceError | null, response: StopBoxResponse) => void,
+  ): ClientUnaryCall;
+  stop(
+    request: StopBoxRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StopBoxResponse) => void,
+  ): ClientUnaryCall;
+  stop(
+    request: StopBoxRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StopBoxResponse) => void,
+  ): ClientUnaryCall;
+  /** Forgets a box and frees all that is its own. Refused while it runs, unless forced. */
+  remove(
+    request: RemoveBoxRequest,
+    callback: (error: ServiceError | null, response: RemoveBoxResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveBoxRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveBoxResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveBoxRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveBoxResponse) => void,
+  ): ClientUnaryCall;
+  inspect(
+    request: InspectBoxRequest,
+    callback: (error: ServiceError | null, response: BoxRecord) => void,
+  ): ClientUnaryCall;
+  inspect(
+    request: InspectBoxRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BoxRecord) => void,
+  ): ClientUnaryCall;
+  inspect(
+    request: InspectBoxRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BoxRecord) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListBoxesRequest,
+    callback: (error: ServiceError | null, response: ListBoxesResponse) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListBoxesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBoxesResponse) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListBoxesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBoxesResponse) => void,
+  ): ClientUnaryCall;
+  /** Spans of a box's start, for traces. */
+  trace(
+    request: TraceRequest,
+    callback: (error: ServiceError | null, response: TraceResponse) => void,
+  ): ClientUnaryCall;
+  trace(
+    request: TraceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TraceResponse) => void,
+  ): ClientUnaryCall;
+  trace(
+    request: TraceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TraceResponse) => void,
+  ): ClientUnaryCall;
+}
+
+export const BoxesClient = makeGenericClientConstructor(BoxesService, "a3s.box.supervisor.v1.Boxes") as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): BoxesClient;
+  service: typeof BoxesService;
+  serviceName: string;
+};
+
+export type ImagesService = typeof ImagesService;
+export const ImagesService = {
+  list: {
+    path: "/a3s.box.supervisor.v1.Images/List" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListImagesRequest): Buffer => Buffer.from(ListImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListImagesRequest => ListImagesRequest.decode(value),
+    responseSerialize: (value: ListImagesResponse): Buffer => Buffer.from(ListImagesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListImagesResponse => ListImagesResponse.decode(value),
+  },
+  inspect: {
+    path: "/a3s.box.supervisor.v1.Images/Inspect" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InspectImageRequest): Buffer => Buffer.from(InspectImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InspectImageRequest => InspectImageRequest.decode(value),
+    responseSerialize: (value: ImageRecord): Buffer => Buffer.from(ImageRecord.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageRecord => ImageRecord.decode(value),
+  },
+  /** Makes the starter image from a static busybox of the host. */
+  makeStarter: {
+    path: "/a3s.box.supervisor.v1.Images/MakeStarter" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MakeStarterRequest): Buffer => Buffer.from(MakeStarterRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MakeStarterRequest => MakeStarterRequest.decode(value),
+    responseSerialize: (value: ImageRecord): Buffer => Buffer.from(ImageRecord.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageRecord => ImageRecord.decode(value),
+  },
+} as const;
+
+export interface ImagesServer extends UntypedServiceImplementation {
+  list: handleUnaryCall<ListImagesRequest, ListImagesResponse>;
+  inspect: handleUnaryCall<InspectImageRequest, ImageRecord>;
+  /** Makes the starter image from a static busybox of the host. */
+  makeStarter: handleUnaryCall<MakeStarterRequest, ImageRecord>;
+}
+
+export interface ImagesClient extends Client {
+  list(
+    request: ListImagesRequest,
+    callback: (error: ServiceError | null, response: ListImagesResponse) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListImagesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListImagesResponse) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListImagesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListImagesResponse) => void,
+  ): ClientUnaryCall;
+  inspect(
+    request: InspectImageRequest,
+    callback: (error: ServiceError | null, response: ImageRecord) => void,
+  ): ClientUnaryCall;
+  inspect(
+    request: InspectImageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImageRecord) => void,
+  ): ClientUnaryCall;
+  inspect(
+    request: InspectImageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImageRecord) => void,
+  ): ClientUnaryCall;
+  /** Makes the starter image from a static busybox of the host. */
+  makeStarter(
+    request: MakeStarterRequest,
+    callback: (error: ServiceError | null, response: ImageRecord) => void,
+  ): ClientUnaryCall;
+  makeStarter(
+    request: MakeStarterRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImageRecord) => void,
+  ): ClientUnaryCall;
+  makeStarter(
+    request: MakeStarterRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImageRecord) => void,
+  ): ClientUnaryCall;
+}
+
+export const ImagesClient = makeGenericClientConstructor(ImagesService, "a3s.box.supervisor.v1.Images") as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): ImagesClient;
+  service: typeof ImagesService;
+  serviceName: string;
 };
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
