@@ -1,0 +1,43 @@
+/** Compares what is installed in node_modules with the lock file. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface LockedPackage {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+  readonly optional?: boolean;
+}
+
+type Lock = Readonly<Record<string, LockedPackage>>;
+
+/**
+ * Whether node_modules holds what package-lock.json lists, by npm's own record of its last installation. Optional
+ * packages (for other systems) may be absent; a package too many, a wrong version or a missing folder is a difference.
+ */
+export function dependenciesMatchLock(root: string): boolean {
+  let locked: Lock;
+  let installed: Lock;
+  try {
+    locked = readLock(join(root, 'package-lock.json'));
+    installed = readLock(join(root, 'node_modules/.package-lock.json'));
+  } catch {
+    return false;
+  }
+  for (const [path, entry] of Object.entries(locked)) {
+    if (!path.includes('node_modules/')) continue;
+    const found = installed[path];
+    if (found === undefined) {
+      if (entry.optional !== true) return false;
+    } else if (found.version !== entry.version || found.integrity !== entry.integrity || found.link !== entry.link) {
+      return false;
+    } else if (!existsSync(join(root, path))) {
+      return false;
+    }
+  }
+  return Object.keys(installed).every((path) => path in locked);
+}
+
+function readLock(file: string): Lock {
+  return (JSON.parse(readFileSync(file, 'utf8')) as { packages: Lock }).packages;
+}

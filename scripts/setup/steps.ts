@@ -1,0 +1,92 @@
+/** The steps of the set-up that run on the checkout's own Node.js, in order. */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { dependenciesMatchLock } from './dependencies.ts';
+import type { Step } from './step-runner.ts';
+
+interface PackageJson {
+  readonly name?: string;
+  readonly workspaces?: readonly string[];
+  readonly scripts?: Readonly<Record<string, string>>;
+}
+
+interface Workspace {
+  /** Relative to the root, for example `plugins/erofs`. */
+  readonly directory: string;
+  readonly name: string;
+  readonly hasBuild: boolean;
+}
+
+/** Npm's packages, exactly as the lock file says. */
+export function dependencyStep(root: string): Step {
+  return {
+    name: 'dependencies',
+    inputs: ['package.json', 'package-lock.json', ...workspaces(root).map((w) => `${w.directory}/package.json`)],
+    outputs: ['node_modules/.package-lock.json'],
+    commands: [{ argv: ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier'] }],
+    isDone: () => dependenciesMatchLock(root),
+    advice: 'Check that npm reaches its registry (npm ping), then start again.',
+  };
+}
+
+/** Everything that is compiled: TypeScript, the native addon, guest-init, then the packages' own build scripts. */
+export function buildSteps(root: string): Step[] {
+  const all = workspaces(root);
+  const sources = ['tsconfig.json', 'tsconfig.base.json', 'package-lock.json'];
+  for (const { directory } of all) {
+    sources.push(`${directory}/src`, `${directory}/tsconfig.json`, `${directory}/package.json`);
+  }
+  const projects = all.filter((w) => existsSync(join(root, w.directory, 'tsconfig.json')));
+  const typescript: Step = {
+    name: 'typescript',
+    inputs: sources,
+    outputs: projects.map((w) => `${w.directory}/dist`),
+    commands: [{ argv: [join(root, 'node_modules/.bin/tsc'), '-b'] }],
+    advice: 'Mend what the compiler reports, then start again.',
+  };
+  const own = all.filter((w) => w.hasBuild).map((w) => packageStep(w, w.directory === 'native' ? [] : sources));
+  return [
+    typescript,
+    ...own.filter((s) => s.name === 'build-native'),
+    ...guestStep(root),
+    ...own.filter((s) => s.name !== 'build-native'),
+  ];
+}
+
+function packageStep({ directory, name }: Workspace, sources: readonly string[]): Step {
+  return {
+    name: `build-${directory.replaceAll('/', '-')}`,
+    inputs: [directory, 'package-lock.json', ...sources],
+    outputs: ['dist', 'build', 'prebuilds'].map((made) => `${directory}/${made}`),
+    commands: [{ argv: ['npm', 'run', '--silent', 'build', '--workspace', name] }],
+    advice: `Run \`npm run build -w ${name}\` to see it alone.`,
+  };
+}
+
+function guestStep(root: string): Step[] {
+  if (!existsSync(join(root, 'guest-init/package.json'))) return [];
+  return [
+    {
+      name: 'guest-init',
+      inputs: ['guest-init'],
+      outputs: ['guest-init/target', 'guest-init/dist', 'guest-init/build'],
+      commands: [{ argv: ['npm', 'run', '--silent', 'build'], cwd: 'guest-init' }],
+      advice: 'Run `npm run build` in guest-init to see it alone; it needs cargo and crates.io, or the prebuilt binary.',
+    },
+  ];
+}
+
+export function workspaces(root: string): Workspace[] {
+  const patterns = readPackage(root, '.').workspaces ?? [];
+  const directories = globSync(patterns as string[], { cwd: root }).filter((directory) =>
+    existsSync(join(root, directory, 'package.json')),
+  );
+  return directories.sort().map((directory) => {
+    const manifest = readPackage(root, directory);
+    return { directory, name: manifest.name ?? directory, hasBuild: manifest.scripts?.['build'] !== undefined };
+  });
+}
+
+function readPackage(root: string, directory: string): PackageJson {
+  return JSON.parse(readFileSync(join(root, directory, 'package.json'), 'utf8')) as PackageJson;
+}
