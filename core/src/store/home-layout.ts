@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+
+/** Longest path of a Unix socket, bytes (sun_path less its final zero). */
+export const SOCKET_PATH_LIMIT = 107;
+/** Characters of a box's id that its run directory is named by. */
+export const SHORT_ID_LENGTH = 12;
+
+/** Where everything lies below one A3S_BOX_HOME. The directories have mode 0700. */
+export class HomeLayout {
+  /** @param root absolute path of the home */
+  constructor(readonly root: string) {}
+
+  /** Sockets: short-lived, short names. */
+  get run(): string {
+    return join(this.root, 'run');
+  }
+
+  get supervisorSocket(): string {
+    return join(this.run, 'supervisor.sock');
+  }
+
+  /** Held by the one supervisor of this home for as long as it lives. */
+  get supervisorLock(): string {
+    return join(this.root, 'supervisor.lock');
+  }
+
+  get supervisorLog(): string {
+    return join(this.root, 'supervisor.log');
+  }
+
+  /** Kernel, initramfs and scratch template, by digest. */
+  get assets(): string {
+    return join(this.root, 'assets');
+  }
+
+  /** State directories of plugins. */
+  get plugins(): string {
+    return join(this.root, 'plugins');
+  }
+
+  /** Disks of boxes. */
+  get boxes(): string {
+    return join(this.root, 'boxes');
+  }
+
+  /** Run directory of one box. @param id full or short id */
+  boxRun(id: string): string {
+    return join(this.run, id.slice(0, SHORT_ID_LENGTH));
+  }
+
+  /** Disk directory of one box. @param id full id */
+  box(id: string): string {
+    return join(this.boxes, id);
+  }
+
+  /** The longest socket path that this home will need, in bytes. */
+  get longestSocketPath(): number {
+    return Buffer.byteLength(join(this.boxRun('f'.repeat(SHORT_ID_LENGTH)), 'network.sock'));
+  }
+}
