@@ -1,18 +1,24 @@
 export { BoxError, isBoxError, type BoxErrorOptions } from './errors/box-error.js';
+export { asBoxError, exitStatusOf, isErrorCode } from './errors/as-box-error.js';
 export { ERROR_TABLE, type ErrorCode } from './errors/error-table.js';
 export { definePort, type Port } from './ports/port.js';
 export type { Operation, Progress } from './ports/operation.js';
 export type { Logger, LogFields } from './ports/logger.js';
 export {
   definePlugin,
+  isSkipPlugin,
   PLUGIN_API_VERSION,
   SkipPlugin,
   type Activation,
   type Plugin,
   type PluginContext,
   type PluginDefinition,
+  type PortsByKey,
   type Provision,
+  type Provisions,
   type Requirement,
+  type Requirements,
+  type Services,
 } from './ports/plugin.js';
 export * from './ports/hypervisor.js';
 export * from './ports/image-store.js';

@@ -28,13 +28,15 @@ export interface PluginContext {
   readonly signal: AbortSignal;
 }
 
-type ServiceOf<P> = P extends { readonly port: Port<infer T> } ? T : never;
-type Services<R extends Readonly<Record<string, { readonly port: Port<never> }>>> = {
-  readonly [K in keyof R]: ServiceOf<R[K]>;
-};
+/** Ports by the key under which a plugin's code speaks of them. */
+export type PortsByKey = Readonly<Record<string, { readonly port: Port<never> }>>;
+export type Provisions = Readonly<Record<string, Provision<never>>>;
+export type Requirements = Readonly<Record<string, Requirement<never>>>;
 
-type Provisions = Readonly<Record<string, Provision<never>>>;
-type Requirements = Readonly<Record<string, Requirement<never>>>;
+/** One service for each key, of the type that its port's contract says. */
+export type Services<P extends PortsByKey> = {
+  readonly [K in keyof P]: P[K] extends { readonly port: Port<infer T> } ? T : never;
+};
 
 /** What `activate` returns. */
 export interface Activation<P extends Provisions> {
@@ -51,14 +53,17 @@ export interface PluginDefinition<P extends Provisions, R extends Requirements> 
    * Makes the services. Importing the plugin's module must not open anything; this may.
    * @throws SkipPlugin when the plugin has no place on this machine
    */
-  activate(context: PluginContext, required: Services<R>): Promise<Activation<P>>;
+  activate(context: PluginContext, required: Services<NoInfer<R>>): Promise<Activation<NoInfer<P>>>;
 }
 
 /** A plugin as a host sees it. */
 export interface Plugin {
   readonly provides: Readonly<Record<string, Provision>>;
   readonly requires: Readonly<Record<string, Requirement>>;
-  activate(context: PluginContext, required: Readonly<Record<string, unknown>>): Promise<{
+  activate(
+    context: PluginContext,
+    required: Readonly<Record<string, unknown>>,
+  ): Promise<{
     readonly services: Readonly<Record<string, unknown>>;
     dispose?(): Promise<void>;
   }>;
@@ -82,10 +87,19 @@ export function definePlugin<const P extends Provisions, const R extends Require
   return Object.freeze(definition) as unknown as Plugin;
 }
 
+const SKIP = Symbol.for('a3s-box.skip-plugin.v1');
+
 /** Thrown by `activate` when there is nothing wrong, but no place for the plugin on this machine. */
 export class SkipPlugin extends Error {
+  /** @param reason one sentence for the user, for example `needs Linux 6.9 or newer` */
   constructor(readonly reason: string) {
     super(reason);
     this.name = 'SkipPlugin';
+    Object.defineProperty(this, SKIP, { value: true });
   }
+}
+
+/** Whether a value is a {@link SkipPlugin}, of this copy of the package or another. */
+export function isSkipPlugin(value: unknown): value is SkipPlugin {
+  return typeof value === 'object' && value !== null && SKIP in value;
 }

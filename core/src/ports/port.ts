@@ -20,6 +20,7 @@ const PORT_ID = /^[a-z0-9-]+(\.[a-z0-9-]+)*\.v[1-9][0-9]*$/;
  */
 export function definePort<T>(id: string): Port<T> {
   if (!PORT_ID.test(id)) {
+    // oxlint-disable-next-line a3s-box/no-plain-error -- a mistake of the programmer; ports import no errors
     throw new TypeError(`port id "${id}" is not of the form name.of.port.v1`);
   }
   return Object.freeze({ id });
