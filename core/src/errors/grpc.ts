@@ -30,7 +30,7 @@ export interface GrpcStatus<M extends Trailers> {
  * @param trailers empty metadata, which is filled and becomes part of the status. Details that would not fit are cut
  * to the end of each string, then left out; `detailsTruncated` says so.
  */
-export function toGrpcStatus<M extends Trailers>(thrown: unknown, trailers: M): GrpcStatus<M> {
+export function toServiceError<M extends Trailers>(thrown: unknown, trailers: M): GrpcStatus<M> {
   const error = asBoxError(thrown);
   trailers.set(CODE_TRAILER, error.code);
   const extra = encodeExtra(error);
@@ -42,9 +42,9 @@ export function toGrpcStatus<M extends Trailers>(thrown: unknown, trailers: M): 
   };
 }
 
-export interface FromGrpcOptions {
+export interface PeerOptions {
   /** Code of a peer that cannot be reached or went away (gRPC `UNAVAILABLE`). Default: `AGENT_UNREACHABLE`. */
-  readonly unavailable?: ErrorCode;
+  readonly unavailable?: ErrorCode | undefined;
 }
 
 /**
@@ -52,7 +52,7 @@ export interface FromGrpcOptions {
  * `details.malformedTrailer` says so. A code that this version does not know becomes that of its gRPC status, with the
  * peer's own in `details.remoteCode`.
  */
-export function fromGrpcStatus(status: Partial<GrpcStatus<Trailers>>, options: FromGrpcOptions = {}): BoxError {
+export function fromServiceError(status: Partial<GrpcStatus<Trailers>>, options: PeerOptions = {}): BoxError {
   const remoteCode = status.metadata?.get(CODE_TRAILER)[0];
   const { hint, details } = decodeExtra(status.metadata?.get(ERROR_TRAILER)[0]);
   const known = isErrorCode(remoteCode);
@@ -64,7 +64,7 @@ export function fromGrpcStatus(status: Partial<GrpcStatus<Trailers>>, options: F
   });
 }
 
-function codeOfStatus(grpc: number | undefined, { unavailable = 'AGENT_UNREACHABLE' }: FromGrpcOptions): ErrorCode {
+function codeOfStatus(grpc: number | undefined, { unavailable = 'AGENT_UNREACHABLE' }: PeerOptions): ErrorCode {
   if (grpc === ERROR_TABLE[unavailable].grpc) return unavailable;
   // The general codes come first in the table, so that one of them is found before a special one of the same status.
   const entry = Object.entries(ERROR_TABLE).find(([, row]) => row.grpc === grpc);
