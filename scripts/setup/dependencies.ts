@@ -13,7 +13,8 @@ type Lock = Readonly<Record<string, LockedPackage>>;
 
 /**
  * Whether node_modules holds what package-lock.json lists, by npm's own record of its last installation. Optional
- * packages (for other systems) may be absent; a package too many, a wrong version or a missing folder is a difference.
+ * packages (for other systems) may be absent or additional; any other package too many, a wrong version or a missing
+ * folder is a difference.
  */
 export function dependenciesMatchLock(root: string): boolean {
   let locked: Lock;
@@ -35,7 +36,7 @@ export function dependenciesMatchLock(root: string): boolean {
       return false;
     }
   }
-  return Object.keys(installed).every((path) => path in locked);
+  return Object.entries(installed).every(([path, entry]) => path in locked || entry.optional === true);
 }
 
 function readLock(file: string): Lock {

@@ -17,6 +17,8 @@ export interface Step {
   readonly advice: string;
   /** Whether the result is right already, for example because somebody ran the command by hand. */
   readonly isDone?: () => boolean;
+  /** Looks at the result of the commands. @returns what is wrong with it. */
+  readonly verify?: () => string | undefined;
 }
 
 export interface Command {
@@ -80,6 +82,8 @@ export class StepRunner {
         const failure = await this.#spawn(command, fd);
         if (failure !== undefined) this.#fail(step, failure, log);
       }
+      const wrong = step.verify?.();
+      if (wrong !== undefined) this.#fail(step, wrong, log);
     } finally {
       clearInterval(heartbeat);
       closeSync(fd);
