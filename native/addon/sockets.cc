@@ -1,0 +1,86 @@
+// Sockets and pipes as plain descriptors, to be handed to a child process: Node keeps those that it makes for itself.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "errors.h"
+
+namespace a3s {
+namespace {
+
+bool FillAddress(Napi::Env env, const std::string& path, sockaddr_un* address) {
+  std::memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address->sun_path) {
+    ThrowErrno(env, "bind", ENAMETOOLONG, path);
+    return false;
+  }
+  std::memcpy(address->sun_path, path.data(), path.size());
+  return true;
+}
+
+int Fail(Napi::Env env, const char* syscall, int number, const std::string& path, int descriptor) {
+  if (descriptor >= 0) close(descriptor);
+  ThrowErrno(env, syscall, number, path);
+  return -1;
+}
+
+int OpenStream(Napi::Env env, const std::string& path) {
+  const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) ThrowErrno(env, "socket", errno, path);
+  return descriptor;
+}
+
+Napi::Value ListenUnix(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>();
+  sockaddr_un address;
+  if (!FillAddress(env, path, &address)) return env.Undefined();
+  int descriptor = OpenStream(env, path);
+  if (descriptor < 0) return env.Undefined();
+  // The mode of the socket's inode comes from the descriptor's, so there is no moment with a wider one.
+  if (fchmod(descriptor, 0600) != 0) descriptor = Fail(env, "fchmod", errno, path, descriptor);
+  if (descriptor >= 0 && bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    descriptor = Fail(env, "bind", errno, path, descriptor);
+  }
+  if (descriptor >= 0 && listen(descriptor, 8) != 0) {
+    const int number = errno;
+    unlink(path.c_str());
+    descriptor = Fail(env, "listen", number, path, descriptor);
+  }
+  return descriptor < 0 ? env.Undefined() : Napi::Value(Napi::Number::New(env, descriptor));
+}
+
+Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>();
+  sockaddr_un address;
+  if (!FillAddress(env, path, &address)) return env.Undefined();
+  int descriptor = OpenStream(env, path);
+  if (descriptor < 0) return env.Undefined();
+  // A full backlog is an error of the server's, never a reason to stop this process's event loop.
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  if (connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    descriptor = Fail(env, "connect", errno, path, descriptor);
+  }
+  return descriptor < 0 ? env.Undefined() : Napi::Value(Napi::Number::New(env, descriptor));
+}
+
+Napi::Value MakeFifo(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>();
+  if (mkfifo(path.c_str(), 0600) != 0) ThrowErrno(env, "mkfifo", errno, path);
+  return env.Undefined();
+}
+
+}  // namespace
+
+void RegisterSockets(Napi::Env env, Napi::Object exports) {
+  exports.Set("listenUnix", Napi::Function::New<ListenUnix>(env, "listenUnix"));
+  exports.Set("connectUnix", Napi::Function::New<ConnectUnix>(env, "connectUnix"));
+  exports.Set("makeFifo", Napi::Function::New<MakeFifo>(env, "makeFifo"));
+}
+
+}  // namespace a3s

@@ -1,0 +1,44 @@
+{
+  "target_defaults": {
+    "cflags": ["-Wall", "-Wextra", "-Werror", "-O2", "-fstack-protector-strong"],
+    "cflags_cc": ["-std=c++20"],
+  },
+  "targets": [
+    {
+      "target_name": "a3s_box_native",
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "sources": ["addon/addon.cc"],
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": ["addon/kernel.cc", "addon/process.cc", "addon/sockets.cc", "addon/tsc.cc"],
+          "libraries": ["-ldl"],
+        }],
+      ],
+    },
+  ],
+  "conditions": [
+    ["OS=='linux'", {
+      "targets": [
+        {
+          "target_name": "a3s-box-confine",
+          "type": "executable",
+          "sources": ["launcher/confine.c", "launcher/options.c", "launcher/landlock.c", "launcher/syscall_filter.c"],
+          "defines": ["_GNU_SOURCE", "_FORTIFY_SOURCE=2"],
+          "cflags": ["-std=gnu11", "-fPIE"],
+          "ldflags": ["-pie", "-Wl,-z,relro,-z,now"],
+        },
+        {
+          # A guest's first process, without a C library: says that it runs and restarts the machine.
+          "target_name": "a3s-box-probe-init",
+          "type": "executable",
+          "sources": ["probe/init.c"],
+          "cflags": ["-std=gnu11", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-U_FORTIFY_SOURCE"],
+          "cflags!": ["-pthread", "-fstack-protector-strong"],
+          "ldflags": ["-static", "-nostdlib", "-no-pie", "-Wl,--build-id=none"],
+          "ldflags!": ["-pthread", "-rdynamic"],
+        },
+      ],
+    }],
+  ],
+}

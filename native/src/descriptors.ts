@@ -1,0 +1,22 @@
+import { addon } from './addon.js';
+
+/**
+ * Makes a listening Unix stream socket of mode 0600, to be handed to a child process. Unlike a `net.Server` it accepts
+ * nothing here, and closing the descriptor leaves the path in place.
+ *
+ * @param path absolute, at most 107 bytes, not in use
+ * @returns a descriptor that the caller closes; it is closed on exec
+ */
+export function listenUnix(path: string): number {
+  return addon().listenUnix(path);
+}
+
+/** Connects to a Unix stream socket. @returns a non-blocking descriptor that the caller closes; closed on exec */
+export function connectUnix(path: string): number {
+  return addon().connectUnix(path);
+}
+
+/** Makes a named pipe of mode 0600. */
+export function makeFifo(path: string): void {
+  addon().makeFifo(path);
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { addon, type ProcessHandle } from './addon.js';
+
+/**
+ * Start time of a process: field 22 of /proc/PID/stat, clock ticks since boot. With the id it names a process for good.
+ *
+ * @returns undefined when there is no such process
+ */
+export function processStartTime(pid: number): string | undefined {
+  const stat = readStat(pid);
+  // The command name in parentheses may itself hold blanks and parentheses; what follows the last one is fixed.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+function readStat(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Opens a process so that its end is seen and signals reach no other one.
+ *
+ * @returns undefined when no process has that id and start time. The caller closes the handle.
+ */
+export function openProcess(pid: number, startTime: string): ProcessHandle | undefined {
+  let handle: ProcessHandle;
+  try {
+    handle = new (addon().ProcessHandle)(pid);
+  } catch (error) {
+    if ((error as { errno?: number }).errno === ESRCH) return undefined;
+    throw error;
+  }
+  // Read after opening: if it is right now, the descriptor cannot be of a later process with the same id.
+  if (processStartTime(pid) === startTime) return handle;
+  handle.close();
+  return undefined;
+}
+
+const ESRCH = 3;
