@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { extractKernel } from '@a3s-box/native';
+import { BoxError } from '../../errors/box-error.js';
+import type { BootAssets } from '../../ports/hypervisor.js';
+import { AssetCache } from './asset-cache.js';
+import { initramfs } from './initramfs.js';
+import { kernelElfHeader } from './kernel-elf.js';
+
+/** The installed files that boot assets are made from. */
+export interface BootAssetSources {
+  /** Absolute path of libkrunfw; absent when no package brings one. */
+  readonly libkrunfw: string | undefined;
+  /** Absolute path of the static executable that becomes `/init`; absent when no package brings one. */
+  readonly init: string | undefined;
+}
+
+const KERNEL_VERSION = 1;
+const INITRAMFS_VERSION = 1;
+const ELF_MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+/**
+ * Kernel and initramfs, the same for every backend: made at first use, kept below a home.
+ * Concurrency: any; see {@link AssetCache}.
+ */
+export class BootAssetStore {
+  private readonly cache: AssetCache;
+
+  /** @param directory absolute path of the directory for the files, for example `<home>/assets` */
+  constructor(
+    directory: string,
+    private readonly sources: BootAssetSources,
+  ) {
+    this.cache = new AssetCache(directory);
+  }
+
+  /**
+   * Paths of a kernel and an initramfs that are there and whole.
+   * @throws ASSETS_MISSING when a package that they are made from is not installed
+   * @throws ASSETS_CORRUPT when such a package is damaged
+   */
+  async get(): Promise<BootAssets> {
+    const [kernel, initramfsPath] = await Promise.all([this.kernel(), this.initramfs()]);
+    return { kernel, initramfs: initramfsPath };
+  }
+
+  private kernel(): Promise<string> {
+    const input = required(this.sources.libkrunfw, 'the kernel', 'libkrunfw for this platform');
+    return this.cache.get({
+      kind: 'kernel',
+      version: KERNEL_VERSION,
+      input,
+      build: async () => {
+        const kernel = loadKernel(input);
+        return [kernelElfHeader(kernel), kernel.image];
+      },
+    });
+  }
+
+  private initramfs(): Promise<string> {
+    const input = required(this.sources.init, 'the initramfs', 'guest-init for this platform');
+    return this.cache.get({
+      kind: 'initramfs',
+      version: INITRAMFS_VERSION,
+      input,
+      build: async () => {
+        const init = await readFile(input);
+        if (!init.subarray(0, ELF_MAGIC.length).equals(ELF_MAGIC)) throw corrupt(input, 'is no executable');
+        return [initramfs(init)];
+      },
+    });
+  }
+}
+
+function loadKernel(path: string): ReturnType<typeof extractKernel> {
+  try {
+    return extractKernel(path);
+  } catch (cause) {
+    throw corrupt(path, 'cannot be loaded', cause);
+  }
+}
+
+function required(path: string | undefined, asset: string, source: string): string {
+  if (path !== undefined) return path;
+  throw new BoxError('ASSETS_MISSING', `${asset} cannot be made: ${source} is not installed`, {
+    hint: `run npm install in the installation directory; platform is ${process.platform}-${process.arch}`,
+  });
+}
+
+function corrupt(path: string, fault: string, cause?: unknown): BoxError {
+  return new BoxError('ASSETS_CORRUPT', `boot asset source ${path} ${fault}`, {
+    hint: 'reinstall the package that it belongs to',
+    cause,
+  });
+}
