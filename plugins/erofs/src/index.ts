@@ -1,1 +1,3 @@
-export {};
+export { writeLayer, type ArchiveRecorder, type WriteLayerOptions, type WrittenLayer } from './write-layer.js';
+export { TarReader, type TarSink } from './tar-reader.js';
+export type { TarEntry, TarEntryType, Xattr } from './tar-entry.js';
