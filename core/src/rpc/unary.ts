@@ -1,5 +1,6 @@
 import { Metadata, type Client, type ServiceError } from '@grpc/grpc-js';
-import { fromServiceError, type PeerOptions } from '../errors/grpc.js';
+import type { ErrorCode } from '../errors/error-table.js';
+import { fromServiceError } from '../errors/grpc.js';
 
 /** What the generated service definitions say of a call. */
 export interface UnaryMethod<Request, Response> {
@@ -8,7 +9,9 @@ export interface UnaryMethod<Request, Response> {
   readonly responseDeserialize: (value: Buffer) => Response;
 }
 
-export interface UnaryOptions extends PeerOptions {
+export interface UnaryOptions {
+  /** Code of a peer that cannot be reached or went away. */
+  readonly unavailable: ErrorCode;
   /** Cancels the call, which then rejects with `CANCELLED`. */
   readonly signal?: AbortSignal | undefined;
 }

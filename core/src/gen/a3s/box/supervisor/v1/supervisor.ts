@@ -332,11 +332,6 @@ export interface ImageRecord {
   sizeBytes: bigint;
 }
 
-export interface MakeStarterRequest {
-  /** Absolute path of a static busybox on the supervisor's host. */
-  busybox: string;
-}
-
 function createBaseHelloRequest(): HelloRequest {
   return { protocolMinor: 0, version: "" };
 }
@@ -3903,61 +3898,6 @@ export const ImageRecord: MessageFns<ImageRecord> = {
   },
 };
 
-function createBaseMakeStarterRequest(): MakeStarterRequest {
-  return { busybox: "" };
-}
-
-export const MakeStarterRequest: MessageFns<MakeStarterRequest> = {
-  encode(message: MakeStarterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.busybox !== "") {
-      writer.uint32(10).string(message.busybox);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): MakeStarterRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMakeStarterRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.busybox = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<MakeStarterRequest>): MakeStarterRequest {
-    return MakeStarterRequest.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<MakeStarterRequest>): MakeStarterRequest {
-    const message = createBaseMakeStarterRequest();
-    message.busybox = object.busybox ?? "";
-    return message;
-  },
-};
-
 export type SupervisorService = typeof SupervisorService;
 export const SupervisorService = {
   /** First call of a client. A supervisor serves its own minor version and older ones. */
@@ -4406,23 +4346,11 @@ export const ImagesService = {
     responseSerialize: (value: ImageRecord): Buffer => Buffer.from(ImageRecord.encode(value).finish()),
     responseDeserialize: (value: Buffer): ImageRecord => ImageRecord.decode(value),
   },
-  /** Makes the starter image from a static busybox of the host. */
-  makeStarter: {
-    path: "/a3s.box.supervisor.v1.Images/MakeStarter" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: MakeStarterRequest): Buffer => Buffer.from(MakeStarterRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): MakeStarterRequest => MakeStarterRequest.decode(value),
-    responseSerialize: (value: ImageRecord): Buffer => Buffer.from(ImageRecord.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ImageRecord => ImageRecord.decode(value),
-  },
 } as const;
 
 export interface ImagesServer extends UntypedServiceImplementation {
   list: handleUnaryCall<ListImagesRequest, ListImagesResponse>;
   inspect: handleUnaryCall<InspectImageRequest, ImageRecord>;
-  /** Makes the starter image from a static busybox of the host. */
-  makeStarter: handleUnaryCall<MakeStarterRequest, ImageRecord>;
 }
 
 export interface ImagesClient extends Client {
@@ -4452,22 +4380,6 @@ export interface ImagesClient extends Client {
   ): ClientUnaryCall;
   inspect(
     request: InspectImageRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ImageRecord) => void,
-  ): ClientUnaryCall;
-  /** Makes the starter image from a static busybox of the host. */
-  makeStarter(
-    request: MakeStarterRequest,
-    callback: (error: ServiceError | null, response: ImageRecord) => void,
-  ): ClientUnaryCall;
-  makeStarter(
-    request: MakeStarterRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: ImageRecord) => void,
-  ): ClientUnaryCall;
-  makeStarter(
-    request: MakeStarterRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ImageRecord) => void,

@@ -1,0 +1,83 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Box } from '../box/box.js';
+import type { BoxService } from '../box/box-service.js';
+import type { OutputSink, ProcessIo } from '../box/process-io.js';
+import { BoxError } from '../errors/box-error.js';
+import {
+  Stream,
+  type AttachOpen,
+  type AttachRequest,
+  type AttachResponse,
+  type ExitStatus,
+} from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { failStream, writeMessage } from './grpc-handlers.js';
+import { exitStatusOf } from './messages.js';
+
+type AttachCall = ServerDuplexStream<AttachRequest, AttachResponse>;
+
+/** Serves one attachment: output to the client, stdin from it, and the exit at the end. */
+export async function handleAttach(boxes: BoxService, call: AttachCall): Promise<void> {
+  try {
+    await serve(boxes, call);
+    call.end();
+  } catch (error) {
+    failStream(call, error);
+  }
+}
+
+async function serve(boxes: BoxService, call: AttachCall): Promise<void> {
+  const requests = call[Symbol.asyncIterator]();
+  const open = await firstRequest(requests);
+  const box = boxes.find(open.box);
+  const { io, terminal } = boxes.streams(box, open.execId);
+  const gone = new Promise<void>((resolve) => call.once('cancelled', resolve).once('close', resolve));
+  const removeSink = io.addSink(sinkOf(call));
+  if (open.owner) void gone.then(() => endAbandoned(boxes, box));
+  try {
+    await writeMessage(call, { response: { $case: 'attached', value: { terminal } } });
+    if (open.stdin) void forwardStdin(io, requests);
+    const status = await Promise.race([exitOf(box, open.execId, io), gone]);
+    if (status) await writeMessage(call, { response: { $case: 'exited', value: status } });
+  } finally {
+    removeSink();
+  }
+}
+
+async function firstRequest(requests: AsyncIterator<AttachRequest>): Promise<AttachOpen> {
+  const first = await requests.next();
+  const request = first.done ? undefined : first.value.request;
+  if (request?.$case === 'open') return request.value;
+  throw new BoxError('INVALID_ARGUMENT', 'attach: the first message was not "open"');
+}
+
+function sinkOf(call: AttachCall): OutputSink {
+  return ({ stream, data }) =>
+    writeMessage(call, {
+      response: { $case: 'output', value: { stream: stream === 'stdout' ? Stream.STDOUT : Stream.STDERR, data } },
+    });
+}
+
+/** The end of a box is told after everything of it was freed; that of an exec with its last output. */
+async function exitOf(box: Box, execId: string, io: ProcessIo): Promise<ExitStatus> {
+  if (execId === '') return exitStatusOf(await box.ended);
+  const status = await io.drained;
+  return { known: true, code: status.code, outOfMemory: status.outOfMemory, timedOut: false, reason: '', timeNs: status.timeNs };
+}
+
+/** Ends with the client's stdin, or when the process takes no more. */
+async function forwardStdin(io: ProcessIo, requests: AsyncIterator<AttachRequest>): Promise<void> {
+  try {
+    for (let next = await requests.next(); !next.done; next = await requests.next()) {
+      const { request } = next.value;
+      if (request?.$case === 'stdin') await io.writeStdin(request.value);
+      else if (request?.$case === 'stdinEnd') return await io.endStdin();
+    }
+  } catch {
+    // The process or the client has gone; the attachment itself tells its end.
+  }
+}
+
+async function endAbandoned(boxes: BoxService, box: Box): Promise<void> {
+  if (box.state.kind === 'exited' || box.state.kind === 'dead') return;
+  await boxes.remove(box, true);
+}

@@ -1,0 +1,60 @@
+import type { BoxService } from '../box/box-service.js';
+import type { BoxesServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { BoxError } from '../errors/box-error.js';
+import type { Logger } from '../ports/logger.js';
+import type { Operation } from '../ports/operation.js';
+import { handleAttach } from './attach-handler.js';
+import { unaryHandler } from './grpc-handlers.js';
+import { boxRecordOf, boxSpecFrom, execSpecFrom, exitStatusOf } from './messages.js';
+
+/**
+ * The Boxes service of the supervisor protocol.
+ * @param noticesFor what a user is to be told once about the backend of a new box
+ */
+export function boxHandlers(
+  boxes: BoxService,
+  noticesFor: (backend: string | undefined, operation: Operation) => Promise<string[]>,
+  logger: Logger,
+): BoxesServer {
+  return {
+    create: unaryHandler(logger, async ({ spec }, context) => {
+      const box = await boxes.create(boxSpecFrom(spec), context);
+      return { id: box.id, name: box.name, notices: await noticesFor(box.spec.backend, context) };
+    }),
+    start: unaryHandler(logger, async ({ box }) => {
+      await boxes.start(boxes.find(box));
+      return {};
+    }),
+    exec: unaryHandler(logger, async (request, context) => {
+      const exec = await boxes.exec(boxes.find(request.box), execSpecFrom(request), context);
+      return { execId: exec.id };
+    }),
+    attach: (call) => void handleAttach(boxes, call),
+    signal: unaryHandler(logger, async ({ box, execId, signal }, context) => {
+      await boxes.signal(boxes.find(box), execId, signal, context);
+      return {};
+    }),
+    resize: unaryHandler(logger, async ({ box, execId, size }, context) => {
+      if (!size) throw new BoxError('INVALID_ARGUMENT', 'resize: the request carries no size');
+      await boxes.resize(boxes.find(box), execId, size, context);
+      return {};
+    }),
+    wait: unaryHandler(logger, async ({ box }) => exitStatusOf(await boxes.find(box).ended)),
+    stop: unaryHandler(logger, async ({ box, graceMs }) => {
+      await boxes.stop(boxes.find(box), graceMs);
+      return {};
+    }),
+    remove: unaryHandler(logger, async ({ box, force }) => {
+      await boxes.remove(boxes.find(box), force);
+      return {};
+    }),
+    inspect: unaryHandler(logger, ({ box }) => boxRecordOf(boxes.find(box))),
+    list: unaryHandler(logger, ({ all }) => ({
+      boxes: boxes
+        .list()
+        .filter((box) => all || box.state.kind === 'running')
+        .map(boxRecordOf),
+    })),
+    trace: unaryHandler(logger, ({ box }) => ({ spans: [...boxes.find(box).tracer.spans] })),
+  };
+}

@@ -1,0 +1,54 @@
+import {
+  Metadata,
+  type handleUnaryCall,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+} from '@grpc/grpc-js';
+import { toServiceError } from '../errors/grpc.js';
+import type { Logger } from '../ports/logger.js';
+
+/** What a handler is given beside the request. */
+export interface CallContext {
+  /** Fires when the client gives up or goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes a unary gRPC handler of an async function. Errors become statuses; those of ours that have no code are logged. */
+export function unaryHandler<Request, Response>(
+  logger: Logger,
+  handle: (request: Request, context: CallContext) => Promise<Response> | Response,
+): handleUnaryCall<Request, Response> {
+  return (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => {
+    const cancelled = new AbortController();
+    call.on('cancelled', () => cancelled.abort());
+    const answer = async () => handle(call.request, { signal: cancelled.signal });
+    answer().then(
+      (response) => callback(null, response),
+      (error: unknown) => {
+        logger.debug({ error, path: call.getPath() }, 'a call failed');
+        callback(Object.assign(new Error(), toServiceError(error, new Metadata())));
+      },
+    );
+  };
+}
+
+/** Ends a stream with the status that an error stands for. */
+export function failStream<Request, Response>(call: ServerDuplexStream<Request, Response>, error: unknown): void {
+  call.emit('error', toServiceError(error, new Metadata()));
+}
+
+/** Writes one message and waits for room for the next. Returns when the client is gone, too. */
+export async function writeMessage<Request, Response>(
+  call: ServerDuplexStream<Request, Response>,
+  message: Response,
+): Promise<void> {
+  if (call.cancelled || call.destroyed || call.write(message)) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      call.off('drain', done).off('close', done).off('cancelled', done);
+      resolve();
+    };
+    call.on('drain', done).on('close', done).on('cancelled', done);
+  });
+}

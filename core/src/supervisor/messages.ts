@@ -1,0 +1,130 @@
+import type { Box, BoxExit } from '../box/box.js';
+import { sizingOf, type BoxSpec } from '../box/box-spec.js';
+import type { ExecSpec } from '../box/box-service.js';
+import { BoxError } from '../errors/box-error.js';
+import {
+  Backend,
+  BoxRecord,
+  BoxSpec as BoxSpecMessage,
+  ImageRecord,
+  type ExecRequest,
+  type ExitStatus,
+} from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { ImageSummary } from '../ports/image-store.js';
+import type { ProbedBackend } from '../vm/backend-chooser.js';
+
+/** Leaves out what the message leaves empty. */
+function given<K extends string, T>(key: K, value: T, isGiven: boolean): { readonly [P in K]?: T } {
+  return (isGiven ? { [key]: value } : {}) as { readonly [P in K]?: T };
+}
+
+/** @throws INVALID_ARGUMENT when the message carries no spec */
+export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
+  if (!message) throw new BoxError('INVALID_ARGUMENT', 'create: the request carries no box');
+  const { name, command, workingDirectory, user, hostname, terminalSize, backend, stopSignal } = message;
+  const nanoCpus = Number(message.nanoCpus);
+  const memoryBytes = Number(message.memoryBytes);
+  const timeoutMs = Number(message.timeoutMs);
+  return {
+    image: message.image,
+    environment: message.environment,
+    terminal: message.terminal,
+    stdinOpen: message.stdinOpen,
+    autoRemove: message.autoRemove,
+    labels: Object.fromEntries(Object.entries(message.labels)),
+    ...given('name', name, name !== ''),
+    ...given('command', command, command.length > 0),
+    ...given('entrypoint', message.entrypoint, message.entrypointSet),
+    ...given('workingDirectory', workingDirectory, workingDirectory !== ''),
+    ...given('user', user, user !== ''),
+    ...given('hostname', hostname, hostname !== ''),
+    ...(terminalSize ? { terminalSize } : {}),
+    ...given('nanoCpus', nanoCpus, nanoCpus > 0),
+    ...given('memoryBytes', memoryBytes, memoryBytes > 0),
+    ...given('timeoutMs', timeoutMs, timeoutMs > 0),
+    ...given('backend', backend, backend !== ''),
+    ...given('stopSignal', stopSignal, stopSignal !== ''),
+  };
+}
+
+export function execSpecFrom(message: ExecRequest): ExecSpec {
+  const { workingDirectory, user, terminalSize } = message;
+  return {
+    command: message.command,
+    environment: message.environment,
+    terminal: message.terminal,
+    stdinOpen: message.stdinOpen,
+    detached: message.detached,
+    ...given('workingDirectory', workingDirectory, workingDirectory !== ''),
+    ...given('user', user, user !== ''),
+    ...(terminalSize ? { terminalSize } : {}),
+  };
+}
+
+export function exitStatusOf(exit: BoxExit): ExitStatus {
+  return { ...exit };
+}
+
+export function boxRecordOf(box: Box): BoxRecord {
+  const { state, spec } = box;
+  const sizing = sizingOf(spec);
+  const running = state.kind === 'running' || state.kind === 'stopping' ? state.vm : undefined;
+  const ended = state.kind === 'exited' || state.kind === 'dead' ? state : undefined;
+  return BoxRecord.create({
+    id: box.id,
+    name: box.name,
+    spec: specMessageOf(spec),
+    imageId: box.image.id,
+    state: state.kind,
+    createdNs: box.createdNs,
+    startedNs: 'startedNs' in state ? state.startedNs : 0n,
+    finishedNs: ended?.exit.timeNs ?? 0n,
+    exit: ended ? exitStatusOf(ended.exit) : undefined,
+    backend: running?.backend.hypervisor.name ?? '',
+    acceleration: running?.backend.probe.acceleration ?? '',
+    vmmPid: running?.vm.vmm.pid ?? 0,
+    vcpus: sizing.vcpus,
+    memoryBytes: BigInt(sizing.memoryBytes),
+  });
+}
+
+function specMessageOf(spec: BoxSpec): BoxSpecMessage {
+  return BoxSpecMessage.create({
+    ...spec,
+    command: [...(spec.command ?? [])],
+    entrypoint: [...(spec.entrypoint ?? [])],
+    entrypointSet: spec.entrypoint !== undefined,
+    environment: [...spec.environment],
+    nanoCpus: BigInt(spec.nanoCpus ?? 0),
+    memoryBytes: BigInt(spec.memoryBytes ?? 0),
+    timeoutMs: BigInt(spec.timeoutMs ?? 0),
+    labels: { ...spec.labels },
+  });
+}
+
+export function backendOf({ hypervisor, probe }: ProbedBackend): Backend {
+  return Backend.create({
+    name: hypervisor.name,
+    usable: probe.usable,
+    reason: probe.reason,
+    version: probe.version ?? '',
+    acceleration: probe.acceleration,
+    accelerator: probe.accelerator ?? '',
+    capabilities: [...probe.capabilities].sort(),
+    maxVcpus: probe.limits.maxVcpus,
+    minMemoryBytes: BigInt(probe.limits.minMemoryBytes),
+    maxMemoryBytes: BigInt(probe.limits.maxMemoryBytes),
+  });
+}
+
+export function imageRecordOf(image: ImageSummary): ImageRecord {
+  const { os, architecture, variant } = image.platform;
+  return ImageRecord.create({
+    id: image.id,
+    digest: image.digest,
+    names: [...image.names],
+    platform: [os, architecture, variant].filter(Boolean).join('/'),
+    created: image.created ?? '',
+    sizeBytes: BigInt(image.sizeBytes),
+  });
+}

@@ -1,0 +1,74 @@
+import { BoxError } from '../errors/box-error.js';
+import type { Hypervisor, HypervisorProbe } from '../ports/hypervisor.js';
+import type { Operation } from '../ports/operation.js';
+
+/** A backend with the answer of its probe. */
+export interface ProbedBackend {
+  readonly hypervisor: Hypervisor;
+  readonly probe: HypervisorProbe;
+}
+
+export interface BackendChoice extends ProbedBackend {
+  /** One sentence: why this one. */
+  readonly reason: string;
+}
+
+/**
+ * Chooses the backend of a box. The order is that of the distribution; hardware virtualisation goes before software
+ * emulation. A backend that the user names is never replaced by another.
+ */
+export class BackendChooser {
+  #probes: Promise<readonly ProbedBackend[]> | undefined;
+
+  /** @param hypervisors all providers of the port, in the distribution's order */
+  constructor(private readonly hypervisors: readonly Hypervisor[]) {}
+
+  /** Every backend with its probe. Probed once per process, and again while none is usable. */
+  async probeAll(operation: Operation): Promise<readonly ProbedBackend[]> {
+    this.#probes ??= Promise.all(
+      this.hypervisors.map(async (hypervisor) => ({ hypervisor, probe: await hypervisor.probe(operation) })),
+    );
+    try {
+      const probes = await this.#probes;
+      if (!probes.some(({ probe }) => probe.usable)) this.#probes = undefined;
+      return probes;
+    } catch (error) {
+      this.#probes = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * @param name the backend that the user asked for
+   * @throws BACKEND_UNAVAILABLE with the reason of each backend
+   */
+  async choose(name: string | undefined, operation: Operation): Promise<BackendChoice> {
+    const probes = await this.probeAll(operation);
+    return name === undefined ? chooseBest(probes) : chooseNamed(probes, name);
+  }
+}
+
+function chooseNamed(probes: readonly ProbedBackend[], name: string): BackendChoice {
+  const found = probes.find(({ hypervisor }) => hypervisor.name === name);
+  if (!found) {
+    const names = probes.map(({ hypervisor }) => hypervisor.name).join(', ') || 'none';
+    throw new BoxError('BACKEND_UNAVAILABLE', `backend "${name}" is not known`, { hint: `known backends: ${names}` });
+  }
+  if (!found.probe.usable) {
+    throw new BoxError('BACKEND_UNAVAILABLE', `backend "${name}" cannot be used here: ${found.probe.reason}`, {
+      hint: 'run "a3s-box info" for all backends and why',
+    });
+  }
+  return { ...found, reason: 'asked for by name' };
+}
+
+function chooseBest(probes: readonly ProbedBackend[]): BackendChoice {
+  const usable = probes.filter(({ probe }) => probe.usable);
+  const best = usable.find(({ probe }) => probe.acceleration === 'hardware') ?? usable[0];
+  if (best) return { ...best, reason: best.probe.reason };
+  const reasons = probes.map(({ hypervisor, probe }) => `${hypervisor.name}: ${probe.reason}`);
+  throw new BoxError('BACKEND_UNAVAILABLE', 'no backend can run a virtual machine here', {
+    hint: reasons.join('; ') || 'no backend is installed',
+    details: { reasons },
+  });
+}

@@ -1,0 +1,15 @@
+import type { BootAssets } from '../ports/hypervisor.js';
+import type { Operation } from '../ports/operation.js';
+
+/** What every VM boots from, verified, and fresh scratch disks. */
+export interface BootAssetSource {
+  /** @throws ASSETS_MISSING, ASSETS_CORRUPT */
+  boot(operation: Operation): Promise<BootAssets>;
+
+  /**
+   * Makes an empty scratch disk (ext4, sparse).
+   * @param path absolute path of the file to make; it must not exist
+   * @throws DISK_FULL, ASSETS_MISSING, ASSETS_CORRUPT
+   */
+  makeScratch(path: string, operation: Operation): Promise<void>;
+}
