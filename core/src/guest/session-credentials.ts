@@ -97,8 +97,8 @@ async function shakeHands(socket: Socket, keys: readonly Buffer[], signal: Abort
   socket.on('data', onData).on('error', onEnd).on('close', onEnd);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    signal.throwIfAborted();
-    socket.write(opening.bytes);
+    if (signal.aborted) onAbort();
+    else socket.write(opening.bytes);
     await done.promise;
   } finally {
     signal.removeEventListener('abort', onAbort);
