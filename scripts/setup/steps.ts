@@ -78,7 +78,8 @@ function guestStep(root: string): Step[] {
       inputs: ['guest-init'],
       outputs: ['guest-init/target', 'guest-init/dist', 'guest-init/build'],
       commands: [{ argv: ['npm', 'run', '--silent', 'build'], cwd: 'guest-init' }],
-      advice: 'Run `npm run build` in guest-init to see it alone; it needs cargo and crates.io, or the prebuilt binary.',
+      advice:
+        'Run `npm run build` in guest-init to see it alone; it needs cargo and crates.io, or the prebuilt binary.',
     },
   ];
 }

@@ -1,0 +1,58 @@
+/** The lanes of `npm test`: what belongs to each, how it is run, how long it may take. */
+import { globSync } from 'node:fs';
+
+export interface Lane {
+  readonly name: string;
+  readonly kind: 'lint' | 'rust' | 'mocha';
+  /** The whole lane's limit, milliseconds; what has not run by then fails. */
+  readonly budgetMs: number;
+  /** Limit of one test that sets none of its own, milliseconds. */
+  readonly testTimeoutMs: number;
+  /** Processes at the same time. */
+  readonly parallel: number;
+  /** Whether a process runs one file, or all files of a package. */
+  readonly isolate: 'file' | 'package';
+}
+
+const MINUTE = 60_000;
+
+export const LANES: readonly Lane[] = [
+  { name: 'lint', kind: 'lint', budgetMs: 5 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
+  { name: 'rust', kind: 'rust', budgetMs: 15 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
+  { name: 'unit', kind: 'mocha', budgetMs: 3 * MINUTE, testTimeoutMs: 5000, parallel: 2, isolate: 'package' },
+  { name: 'integration', kind: 'mocha', budgetMs: 12 * MINUTE, testTimeoutMs: 30_000, parallel: 2, isolate: 'file' },
+  // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
+  { name: 'vm', kind: 'mocha', budgetMs: 40 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
+];
+
+const ROOTS = ['core', 'native', 'plugins/*', 'backends/*', 'cli', 'cri'];
+
+/** Test files of a mocha lane, relative to the root, sorted. */
+export function discoverTests(root: string, lane: string): string[] {
+  const patterns = [...ROOTS.map((directory) => `${directory}/test/**/*.test.ts`), 'test/**/*.test.ts'];
+  const files = globSync(patterns, { cwd: root, exclude: (path) => /(^|\/)(node_modules|dist)$/.test(path) });
+  return files.filter((file) => laneOf(file) === lane).sort();
+}
+
+export function laneOf(file: string): string {
+  if (file.endsWith('.vm.test.ts')) return 'vm';
+  return file.endsWith('.integration.test.ts') ? 'integration' : 'unit';
+}
+
+export interface WorkItem {
+  readonly label: string;
+  readonly files: readonly string[];
+}
+
+/** Divides a lane's files into the processes that run them. */
+export function workItems(lane: Lane, files: readonly string[]): WorkItem[] {
+  if (lane.isolate === 'file') return files.map((file) => ({ label: file, files: [file] }));
+  const packages = Map.groupBy(files, (file) => packageOf(file));
+  return [...packages].map(([label, members]) => ({ label, files: members }));
+}
+
+function packageOf(file: string): string {
+  const segments = file.split('/');
+  const at = segments.indexOf('test');
+  return at > 0 ? segments.slice(0, at).join('/') : segments.slice(0, 2).join('/');
+}

@@ -1,0 +1,90 @@
+/**
+ * Runs test files in this process and reports on file descriptor 3 (see test-event.ts). Started by scripts/test.ts:
+ *   node mocha-worker.ts '{"files": [...], "timeoutMs": 5000, "grep": "..."}'
+ */
+import { writeSync } from 'node:fs';
+import { relative } from 'node:path';
+import Mocha from 'mocha';
+import { mochaHooks } from './mocha-hooks.ts';
+import { skipReason } from './skip.ts';
+import type { TestEvent } from './test-event.ts';
+
+interface Job {
+  readonly files: readonly string[];
+  readonly timeoutMs: number;
+  readonly grep?: string;
+}
+
+/** How long what a test left open may keep this process alive, milliseconds. */
+const LINGER_MS = 3000;
+
+function emit(event: TestEvent): void {
+  writeSync(3, `${JSON.stringify(event)}\n`);
+}
+
+function describeError(error: unknown): string {
+  const { stack, message, actual, expected, cause } = error as Error & { actual?: unknown; expected?: unknown };
+  let text = stack ?? message ?? String(error);
+  if (message && !text.includes(message)) text = `${message}\n${text}`;
+  if (actual !== undefined && expected !== undefined && typeof actual === 'string' && typeof expected === 'string') {
+    text += `\n--- expected\n${expected}\n--- actual\n${actual}`;
+  }
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string' && !text.includes(code)) text += `\ncode: ${code}`;
+  const details = (error as { details?: unknown }).details;
+  if (details !== undefined) text += `\ndetails: ${JSON.stringify(details, null, 2)}`;
+  return cause === undefined ? text : `${text}\ncaused by: ${describeError(cause)}`;
+}
+
+function report(runner: Mocha.Runner): void {
+  let reported = 0;
+  let failed = 0;
+  const of = (test: Mocha.Runnable) => ({
+    title: test.titlePath().join(' > '),
+    file: test.file === undefined ? '' : relative(process.cwd(), test.file),
+  });
+  runner.on('start', () => emit({ type: 'begin', total: runner.total }));
+  runner.on('pass', (test) => {
+    reported++;
+    emit({ type: 'pass', ...of(test), durationMs: test.duration ?? 0 });
+  });
+  runner.on('fail', (test, error) => {
+    if (test.type === 'test') reported++;
+    failed++;
+    emit({ type: 'fail', ...of(test), error: describeError(error) });
+  });
+  runner.on('pending', (test) => {
+    reported++;
+    emit({ type: 'skip', ...of(test), reason: skipReason(test) });
+  });
+  runner.on('end', () => {
+    const lost = runner.total - reported;
+    if (lost > 0 && failed === 0) {
+      emit({ type: 'fail', title: 'all tests are run', file: '', error: `${lost} tests were neither run nor skipped` });
+    }
+  });
+}
+
+class EventReporter extends Mocha.reporters.Base {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    report(runner);
+  }
+}
+
+const job = JSON.parse(process.argv[2] ?? '{}') as Job;
+const mocha = new Mocha({ ui: 'bdd', timeout: job.timeoutMs, color: false, forbidOnly: true, reporter: EventReporter });
+mocha.rootHooks(mochaHooks);
+if (job.grep !== undefined) mocha.grep(new RegExp(job.grep));
+for (const file of job.files) mocha.addFile(file);
+await mocha.loadFilesAsync();
+mocha.run(() => {
+  const watchdog = setTimeout(() => {
+    const open = process.getActiveResourcesInfo().join(', ');
+    emit({ type: 'fail', title: 'everything is closed', file: '', error: `still open after the tests: ${open}` });
+    emit({ type: 'end' });
+    process.exit(1);
+  }, LINGER_MS);
+  watchdog.unref();
+  process.once('exit', () => emit({ type: 'end' }));
+});

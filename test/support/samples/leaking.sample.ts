@@ -1,0 +1,18 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+describe('sample', () => {
+  it('leaves a directory', () => {
+    mkdirSync(join(tmpdir(), 'forgotten'));
+  });
+  it('leaves a process', () => {
+    spawn('sleep', ['300'], { stdio: 'ignore', detached: true }).unref();
+  });
+  it('leaves a socket', (done) => {
+    const server = createServer().listen(join(tmpdir(), 'forgotten.sock'), done);
+    server.unref();
+  });
+});

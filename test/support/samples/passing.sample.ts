@@ -1,0 +1,5 @@
+import assert from 'node:assert/strict';
+
+describe('sample', () => {
+  it('passes', () => assert.equal(1 + 1, 2));
+});
