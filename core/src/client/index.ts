@@ -1,0 +1,31 @@
+/**
+ * `@a3s-box/core/client`: what programs use A3S Box with. Start at {@link BoxClient}.
+ */
+export type { BoxSpec, TerminalSize } from '../box/box-spec.js';
+export { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';
+export type { ErrorCode } from '../errors/error-table.js';
+export { Attachment, type OutputChunk } from './attachment.js';
+export {
+  BoxClient,
+  type AttachOptions,
+  type ConnectOptions,
+  type ExecSpec,
+  type ProcessReference,
+} from './box-client.js';
+export type { CallOptions } from './call-options.js';
+export type { ImageClient } from './image-client.js';
+export type {
+  BackendInfo,
+  BoxRecord,
+  BoxState,
+  CreatedBox,
+  ExitStatus,
+  HostInfo,
+  ImageRecord,
+  KnownExit,
+  PluginInfo,
+  Span,
+  SupervisorIdentity,
+  UnknownExit,
+} from './records.js';
+export type { SupervisorCommand } from './supervisor-launch.js';

@@ -1,0 +1,109 @@
+/** Translation between the protocol's messages and the client's plain values. */
+import type { BoxSpec } from '../box/box-spec.js';
+import { BoxError } from '../errors/box-error.js';
+import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { BackendInfo, BoxRecord, BoxState, ExitStatus, HostInfo, ImageRecord, PluginInfo } from './records.js';
+
+const NS_PER_MS = 1_000_000n;
+const STATES: readonly BoxState[] = ['created', 'starting', 'running', 'stopping', 'exited', 'dead'];
+const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emulation', 'none'];
+const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulty'];
+
+export function specTo(spec: BoxSpec): proto.BoxSpec {
+  const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, command, entrypoint, environment, ...same } = spec;
+  return proto.BoxSpec.create({
+    ...same,
+    command: [...(command ?? [])],
+    entrypoint: [...(entrypoint ?? [])],
+    entrypointSet: entrypoint !== undefined,
+    environment: [...environment],
+    nanoCpus: wholeNumber(nanoCpus, 'CPUs in billionths'),
+    memoryBytes: wholeNumber(memoryBytes, 'memory'),
+    timeoutMs: wholeNumber(timeoutMs, 'time limit'),
+  });
+}
+
+export function specFrom(spec: proto.BoxSpec): BoxSpec {
+  const { name, workingDirectory, user, hostname, terminalSize, backend, stopSignal } = spec;
+  return {
+    image: spec.image,
+    environment: spec.environment,
+    terminal: spec.terminal,
+    stdinOpen: spec.stdinOpen,
+    autoRemove: spec.autoRemove,
+    labels: spec.labels,
+    ...(spec.command.length > 0 && { command: spec.command }),
+    ...(spec.entrypointSet && { entrypoint: spec.entrypoint }),
+    ...(name && { name }),
+    ...(workingDirectory && { workingDirectory }),
+    ...(user && { user }),
+    ...(hostname && { hostname }),
+    ...(terminalSize && { terminalSize }),
+    ...(spec.nanoCpus > 0n && { nanoCpus: Number(spec.nanoCpus) }),
+    ...(spec.memoryBytes > 0n && { memoryBytes: Number(spec.memoryBytes) }),
+    ...(spec.timeoutMs > 0n && { timeoutMs: Number(spec.timeoutMs) }),
+    ...(backend && { backend }),
+    ...(stopSignal && { stopSignal }),
+  };
+}
+
+export function exitStatusFrom({ known, code, outOfMemory, timedOut, reason, timeNs }: proto.ExitStatus): ExitStatus {
+  const rest = { outOfMemory, timedOut, timeNs, ...(reason && { reason }) };
+  return known ? { known: true, code, ...rest } : { known: false, ...rest };
+}
+
+export function boxFrom(box: proto.BoxRecord): BoxRecord {
+  return {
+    id: box.id,
+    name: box.name,
+    spec: specFrom(box.spec ?? proto.BoxSpec.create({})),
+    imageId: box.imageId,
+    state: oneOf(STATES, box.state, 'state of a box'),
+    created: dateOf(box.createdNs),
+    ...(box.startedNs > 0n && { started: dateOf(box.startedNs) }),
+    ...(box.finishedNs > 0n && { finished: dateOf(box.finishedNs) }),
+    ...(box.exit && { exit: exitStatusFrom(box.exit) }),
+    backend: box.backend,
+    acceleration: box.acceleration,
+    ...(box.vmmPid > 0 && { vmmPid: box.vmmPid }),
+    vcpus: box.vcpus,
+    memoryBytes: Number(box.memoryBytes),
+  };
+}
+
+export function infoFrom({ chosenBackend, ...info }: proto.InfoResponse): HostInfo {
+  return {
+    ...info,
+    ...(chosenBackend && { chosenBackend }),
+    backends: info.backends.map((backend) => ({
+      ...backend,
+      acceleration: oneOf(ACCELERATIONS, backend.acceleration, 'acceleration'),
+      minMemoryBytes: Number(backend.minMemoryBytes),
+      maxMemoryBytes: Number(backend.maxMemoryBytes),
+    })),
+    plugins: info.plugins.map((plugin) => ({
+      ...plugin,
+      state: oneOf(PLUGIN_STATES, plugin.state, 'state of a plugin'),
+    })),
+  };
+}
+
+export function imageFrom({ created, sizeBytes, ...image }: proto.ImageRecord): ImageRecord {
+  const date = new Date(created);
+  return { ...image, sizeBytes: Number(sizeBytes), ...(!Number.isNaN(date.getTime()) && { created: date }) };
+}
+
+function dateOf(ns: bigint): Date {
+  return new Date(Number(ns / NS_PER_MS));
+}
+
+function wholeNumber(value: number, what: string): bigint {
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw new BoxError('INVALID_ARGUMENT', `${what}: ${value} is not a whole number of at least 0`);
+}
+
+function oneOf<T extends string>(values: readonly T[], value: string, what: string): T {
+  const found = values.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw new BoxError('SUPERVISOR_INCOMPATIBLE', `${what} "${value}" is not known to this client`);
+}

@@ -1,0 +1,121 @@
+/** What the client returns: plain values, free of the protocol's own types. Sizes are bytes. */
+import type { BoxSpec } from '../box/box-spec.js';
+
+/** How a process or box ended. Where it is not known, there is no code to mistake for success. */
+export type ExitStatus = KnownExit | UnknownExit;
+
+interface Exit {
+  readonly outOfMemory: boolean;
+  /** Ended because of the box's time limit. */
+  readonly timedOut: boolean;
+  /** Why it ended, where that was not the workload's own doing: that the VMM was killed, for example. */
+  readonly reason?: string;
+  /** Nanoseconds since the Unix epoch. */
+  readonly timeNs: bigint;
+}
+
+export interface KnownExit extends Exit {
+  readonly known: true;
+  /** 0 to 255; for a death by signal 128 + signal. */
+  readonly code: number;
+}
+
+export interface UnknownExit extends Exit {
+  readonly known: false;
+}
+
+/** The supervisor that a client speaks to. */
+export interface SupervisorIdentity {
+  readonly pid: number;
+  /** Semantic version. */
+  readonly version: string;
+  /** Absolute path. */
+  readonly home: string;
+}
+
+/** What a host can do. */
+export interface HostInfo {
+  readonly supervisorPid: number;
+  readonly home: string;
+  readonly version: string;
+  readonly backends: readonly BackendInfo[];
+  /** The backend that a box would get now; absent when none is usable. */
+  readonly chosenBackend?: string;
+  /** Why that one, or why none. */
+  readonly choiceReason: string;
+  readonly plugins: readonly PluginInfo[];
+}
+
+export interface BackendInfo {
+  readonly name: string;
+  readonly usable: boolean;
+  /** What its probe found. */
+  readonly reason: string;
+  readonly version: string;
+  readonly acceleration: 'hardware' | 'emulation' | 'none';
+  /** For example `kvm`, `tcg`. */
+  readonly accelerator: string;
+  readonly capabilities: readonly string[];
+  readonly maxVcpus: number;
+  readonly minMemoryBytes: number;
+  readonly maxMemoryBytes: number;
+}
+
+export interface PluginInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly state: 'active' | 'skipped' | 'faulty';
+  /** Why it is not active; empty when it is. */
+  readonly reason: string;
+}
+
+/** A box that was recorded and does not run yet. */
+export interface CreatedBox {
+  /** 64 lower-case hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  /** To be shown to the user once. */
+  readonly notices: readonly string[];
+}
+
+export type BoxState = 'created' | 'starting' | 'running' | 'stopping' | 'exited' | 'dead';
+
+export interface BoxRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly spec: BoxSpec;
+  readonly imageId: string;
+  readonly state: BoxState;
+  readonly created: Date;
+  readonly started?: Date;
+  readonly finished?: Date;
+  readonly exit?: ExitStatus;
+  readonly backend: string;
+  readonly acceleration: string;
+  readonly vmmPid?: number;
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+}
+
+/** A phase of a box's life. */
+export interface Span {
+  readonly name: string;
+  /** `supervisor`, `vmm`, `kernel`, `guest-init` or `workload`. */
+  readonly process: string;
+  /** Nanoseconds since the Unix epoch. */
+  readonly startNs: bigint;
+  /** The same; 0n while it lasts. */
+  readonly endNs: bigint;
+}
+
+export interface ImageRecord {
+  readonly id: string;
+  readonly digest: string;
+  /** References, for example `docker.io/a3s/starter:latest`. */
+  readonly names: readonly string[];
+  /** For example `linux/amd64`. */
+  readonly platform: string;
+  /** As the image says; absent when it does not. */
+  readonly created?: Date;
+  readonly sizeBytes: number;
+}

@@ -1,0 +1,276 @@
+/**
+ * A supervisor for tests of clients: the real protocol on a real socket, with processes of the host in the place of
+ * boxes. It notes every request.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+import { Metadata, Server, ServerCredentials, type sendUnaryData, type ServerDuplexStream } from '@grpc/grpc-js';
+import { BoxError } from '../../dist/errors/box-error.js';
+import { toServiceError } from '../../dist/errors/grpc.js';
+import * as proto from '../../dist/gen/a3s/box/supervisor/v1/supervisor.js';
+
+export interface FakeOptions {
+  readonly home: string;
+  readonly protocolMinor?: number;
+  /** Answers as a server of another protocol does. */
+  readonly withoutHello?: boolean;
+  /** File that every request is noted in, one JSON document a line. */
+  readonly journal?: string;
+  readonly notices?: string[];
+}
+
+interface FakeProcess {
+  readonly started: PromiseWithResolvers<ChildProcess>;
+  readonly exited: PromiseWithResolvers<proto.ExitStatus>;
+  readonly terminal: boolean;
+}
+
+interface FakeBox extends FakeProcess {
+  readonly id: string;
+  readonly spec: proto.BoxSpec;
+  readonly execs: Map<string, FakeProcess>;
+}
+
+type Call = ServerDuplexStream<proto.AttachRequest, proto.AttachResponse>;
+
+export class FakeSupervisor {
+  readonly requests: { method: string; request: unknown }[] = [];
+  /** Messages of stdin that were taken off attachments. */
+  stdinTaken = 0;
+  /** While set, attachments take no stdin. */
+  holdStdin: Promise<void> | undefined;
+  readonly #options: FakeOptions;
+  readonly #server = new Server();
+  readonly #boxes = new Map<string, FakeBox>();
+
+  constructor(options: FakeOptions) {
+    this.#options = options;
+    const supervisor = {
+      hello: this.#unary('hello', () => ({
+        protocolMinor: options.protocolMinor ?? 0,
+        version: '9.8.7',
+        pid: process.pid,
+        home: options.home,
+      })),
+      info: this.#unary('info', () => this.#info()),
+      stop: this.#unary('stop', () => ({})),
+    };
+    if (!options.withoutHello) this.#server.addService(proto.SupervisorService, supervisor);
+    this.#server.addService(proto.ImagesService, {
+      list: this.#unary('images.list', () => ({ images: [starter] })),
+      inspect: this.#unary('images.inspect', () => starter),
+    });
+    this.#server.addService(proto.BoxesService, {
+      create: this.#unary('create', (r: proto.CreateBoxRequest) => this.#create(r.spec!)),
+      start: this.#unary('start', (r: proto.StartBoxRequest) => this.#start(r.box)),
+      exec: this.#unary('exec', (r: proto.ExecRequest) => this.#exec(r)),
+      attach: (call: Call) => this.#attach(call),
+      signal: this.#unary('signal', (r: proto.SignalRequest) => this.#signal(r)),
+      resize: this.#unary('resize', () => ({})),
+      wait: this.#unary('wait', (r: proto.WaitRequest) => this.#box(r.box).exited.promise),
+      stop: this.#unary('stopBox', () => ({})),
+      remove: this.#unary('remove', (r: proto.RemoveBoxRequest) => (this.#boxes.delete(this.#box(r.box).id), {})),
+      inspect: this.#unary('inspect', (r: proto.InspectBoxRequest) => this.#record(this.#box(r.box))),
+      list: this.#unary('list', () => ({ boxes: [...this.#boxes.values()].map((box) => this.#record(box)) })),
+      trace: this.#unary('trace', () => ({ spans: [{ name: 'boot', process: 'kernel', startNs: 5n, endNs: 9n }] })),
+    });
+  }
+
+  get socket(): string {
+    return `${this.#options.home}/run/supervisor.sock`;
+  }
+
+  async listen(): Promise<void> {
+    mkdirSync(dirname(this.socket), { recursive: true, mode: 0o700 });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.bindAsync(`unix:${this.socket}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+    await promise;
+  }
+
+  close(): void {
+    for (const box of this.#boxes.values()) box.started.promise.then((child) => child.kill('SIGKILL')).catch(() => {});
+    this.#server.forceShutdown();
+  }
+
+  #unary<Request, Response>(method: string, handle: (request: Request) => Response | Promise<Response>) {
+    return async ({ request }: { request: Request }, done: sendUnaryData<Response>) => {
+      this.#note(method, request);
+      try {
+        done(null, await handle(request));
+      } catch (error) {
+        done({ name: 'error', message: '', ...toServiceError(error, new Metadata()) });
+      }
+    };
+  }
+
+  #note(method: string, request: unknown): void {
+    this.requests.push({ method, request });
+    if (this.#options.journal === undefined) return;
+    const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
+    appendFileSync(this.#options.journal, `${JSON.stringify({ method, request }, plain)}\n`);
+  }
+
+  #create(spec: proto.BoxSpec): proto.CreateBoxResponse {
+    if (spec.image === 'missing') {
+      throw new BoxError('IMAGE_NOT_FOUND', 'image "missing" is not here', { hint: 'pull it', details: { image: 1 } });
+    }
+    const id = randomBytes(32).toString('hex');
+    this.#boxes.set(id, { id, spec, execs: new Map(), ...newProcess(spec.terminal) });
+    return { id, name: spec.name || 'quiet_otter', notices: this.#options.notices ?? [] };
+  }
+
+  async #start(id: string): Promise<proto.StartBoxResponse> {
+    const box = this.#box(id);
+    await launch(box, [...box.spec.entrypoint, ...box.spec.command], box.spec.environment, box.spec.stdinOpen);
+    void box.exited.promise.then(() => box.spec.autoRemove && this.#boxes.delete(box.id));
+    return {};
+  }
+
+  async #exec(request: proto.ExecRequest): Promise<proto.ExecResponse> {
+    const execId = randomBytes(4).toString('hex');
+    const process = newProcess(request.terminal);
+    this.#box(request.box).execs.set(execId, process);
+    await launch(process, request.command, request.environment, request.stdinOpen);
+    return { execId };
+  }
+
+  async #signal({ box, execId, signal }: proto.SignalRequest): Promise<proto.SignalResponse> {
+    (await this.#process(box, execId).started.promise).kill(signal as unknown as NodeJS.Signals);
+    return {};
+  }
+
+  #attach(call: Call): void {
+    call.once('error', () => {});
+    call.once('data', (first: proto.AttachRequest) => {
+      const open = first.request!.value as proto.AttachOpen;
+      this.#note('attach', open);
+      const owned = () => open.owner && this.#note('ownerGone', { box: open.box });
+      call.once('cancelled', owned);
+      this.#join(call, open).catch((error: unknown) => call.emit('error', toServiceError(error, new Metadata())));
+    });
+  }
+
+  async #join(call: Call, { box, execId }: proto.AttachOpen): Promise<void> {
+    const target = this.#process(box, execId);
+    call.write({ response: { $case: 'attached', value: { terminal: target.terminal } } });
+    const child = await target.started.promise;
+    // Ends with the call, however that ends.
+    this.#feed(call, child).catch(() => {});
+    const pump = async (stream: proto.Stream, source: ChildProcess['stdout']) => {
+      for await (const data of source!) {
+        if (!call.write({ response: { $case: 'output', value: { stream, data: data as Buffer } } })) {
+          await new Promise((resolve) => call.once('drain', resolve));
+        }
+      }
+    };
+    await Promise.all([pump(proto.Stream.STDOUT, child.stdout), pump(proto.Stream.STDERR, child.stderr)]);
+    call.write({ response: { $case: 'exited', value: await target.exited.promise } });
+    call.end();
+  }
+
+  async #feed(call: Call, child: ChildProcess): Promise<void> {
+    child.stdin?.on('error', () => {});
+    for await (const { request } of call as AsyncIterable<proto.AttachRequest>) {
+      await this.holdStdin;
+      if (request?.$case === 'stdinEnd') child.stdin?.end();
+      if (request?.$case !== 'stdin') continue;
+      this.stdinTaken++;
+      await new Promise<void>((resolve) =>
+        child.stdin ? child.stdin.write(request.value, () => resolve()) : resolve(),
+      );
+    }
+  }
+
+  #box(reference: string): FakeBox {
+    const box = [...this.#boxes.values()].find((b) => b.id.startsWith(reference) || b.spec.name === reference);
+    if (!box) throw new BoxError('NOT_FOUND', `no box "${reference}"`, { hint: 'list them' });
+    return box;
+  }
+
+  #process(box: string, execId: string): FakeProcess {
+    const found = execId ? this.#box(box).execs.get(execId) : this.#box(box);
+    if (!found) throw new BoxError('NOT_FOUND', `no exec "${execId}"`);
+    return found;
+  }
+
+  #record({ id, spec }: FakeBox): proto.BoxRecord {
+    return proto.BoxRecord.create({
+      id,
+      name: spec.name,
+      spec,
+      state: 'running',
+      createdNs: 1_700_000_000_000_000_000n,
+    });
+  }
+
+  #info(): proto.InfoResponse {
+    const backend = {
+      version: '7.2.0',
+      capabilities: ['console'],
+      maxVcpus: 8,
+      minMemoryBytes: 1n,
+      maxMemoryBytes: 9n,
+    };
+    return {
+      supervisorPid: process.pid,
+      home: this.#options.home,
+      version: '9.8.7',
+      chosenBackend: 'qemu',
+      choiceReason: 'the only usable one',
+      backends: [
+        { ...backend, name: 'qemu', usable: true, reason: 'ok', acceleration: 'emulation', accelerator: 'tcg' },
+        { ...backend, name: 'other', usable: false, reason: 'no /dev/kvm', acceleration: 'none', accelerator: '' },
+      ],
+      plugins: [{ name: '@a3s-box/qemu', version: '0.1.0', state: 'active', reason: '' }],
+    };
+  }
+}
+
+function newProcess(terminal: boolean): FakeProcess {
+  const process = { started: Promise.withResolvers<ChildProcess>(), exited: Promise.withResolvers<proto.ExitStatus>() };
+  process.started.promise.catch(() => {});
+  process.exited.promise.catch(() => {});
+  return { ...process, terminal };
+}
+
+/** Starts a process of the host; with a terminal, one of util-linux `script`, so that it has a real one. */
+async function launch(target: FakeProcess, command: string[], environment: string[], stdin: boolean): Promise<void> {
+  const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const [program, ...args] = target.terminal ? ['script', '-qefc', quoted, '/dev/null'] : command;
+  const child = spawn(program!, args, {
+    stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ...Object.fromEntries(environment.map((e) => e.split(/=(.*)/s).slice(0, 2))) },
+  });
+  child.once('exit', (code, signal) => target.exited.resolve(statusOf(code, signal)));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  child.once('spawn', resolve);
+  child.once('error', ({ message, ...error }: NodeJS.ErrnoException) =>
+    reject(new BoxError(error.code === 'ENOENT' ? 'COMMAND_NOT_FOUND' : 'COMMAND_NOT_EXECUTABLE', message)),
+  );
+  try {
+    await promise;
+    target.started.resolve(child);
+  } catch (error) {
+    target.started.reject(error);
+    throw error;
+  }
+}
+
+function statusOf(code: number | null, signal: NodeJS.Signals | null): proto.ExitStatus {
+  const number = signal === null ? (code ?? 0) : 128 + constants.signals[signal];
+  return { known: true, code: number, outOfMemory: false, timedOut: false, reason: '', timeNs: 77n };
+}
+
+const starter: proto.ImageRecord = {
+  id: `sha256:${'ab'.repeat(32)}`,
+  digest: `sha256:${'cd'.repeat(32)}`,
+  names: ['docker.io/a3s/starter:latest'],
+  platform: 'linux/amd64',
+  created: '2024-01-02T03:04:05Z',
+  sizeBytes: 2_000_000n,
+};
