@@ -12,31 +12,34 @@ interface LockedPackage {
 type Lock = Readonly<Record<string, LockedPackage>>;
 
 /**
- * Whether node_modules holds what package-lock.json lists, by npm's own record of its last installation. Optional
+ * Compares node_modules with what package-lock.json lists, by npm's own record of its last installation. Optional
  * packages (for other systems) may be absent or additional; any other package too many, a wrong version or a missing
  * folder is a difference.
+ *
+ * @returns the first difference; undefined when there is none
  */
-export function dependenciesMatchLock(root: string): boolean {
+export function dependencyDifference(root: string): string | undefined {
   let locked: Lock;
   let installed: Lock;
   try {
     locked = readLock(join(root, 'package-lock.json'));
     installed = readLock(join(root, 'node_modules/.package-lock.json'));
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as Error).message;
   }
   for (const [path, entry] of Object.entries(locked)) {
     if (!path.includes('node_modules/')) continue;
     const found = installed[path];
     if (found === undefined) {
-      if (entry.optional !== true) return false;
+      if (entry.optional !== true) return `${path} is in package-lock.json and was not installed`;
     } else if (found.version !== entry.version || found.integrity !== entry.integrity || found.link !== entry.link) {
-      return false;
+      return `${path} is not what package-lock.json says`;
     } else if (!existsSync(join(root, path))) {
-      return false;
+      return `${path} is gone`;
     }
   }
-  return Object.entries(installed).every(([path, entry]) => path in locked || entry.optional === true);
+  const extra = Object.entries(installed).find(([path, entry]) => !(path in locked) && entry.optional !== true);
+  return extra === undefined ? undefined : `${extra[0]} is not in package-lock.json`;
 }
 
 function readLock(file: string): Lock {

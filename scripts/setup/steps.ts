@@ -1,7 +1,7 @@
 /** The steps of the set-up that run on the checkout's own Node.js, in order. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { dependenciesMatchLock } from './dependencies.ts';
+import { dependencyDifference } from './dependencies.ts';
 import type { Step } from './step-runner.ts';
 
 interface PackageJson {
@@ -29,10 +29,11 @@ export function dependencyStep(root: string): Step {
     inputs: ['package.json', 'package-lock.json', ...workspaces(root).map((w) => `${w.directory}/package.json`)],
     outputs: ['node_modules/.package-lock.json'],
     commands: [{ argv: ['npm', 'install', '--no-save', ...NPM_FLAGS] }],
-    isDone: () => dependenciesMatchLock(root),
-    verify: () =>
-      dependenciesMatchLock(root) ? undefined : 'what was installed differs from package-lock.json (see git diff)',
-    advice: 'Check that npm reaches its registry (npm ping), then start again.',
+    isDone: () => dependencyDifference(root) === undefined,
+    verify: () => dependencyDifference(root),
+    advice:
+      'If npm cannot reach its registry (npm ping), mend that; if a package.json was changed without package-lock.json, ' +
+      'run `npm install --ignore-scripts`. Then start again.',
   };
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dependenciesMatchLock } from '../../scripts/setup/dependencies.ts';
+import { dependencyDifference } from '../../scripts/setup/dependencies.ts';
 
 describe('installed dependencies', () => {
   let root: string;
@@ -17,7 +17,7 @@ describe('installed dependencies', () => {
   function matches(locked: object, installed: object): boolean {
     writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: { '': {}, core: {}, ...locked } }));
     writeFileSync(join(root, 'node_modules/.package-lock.json'), JSON.stringify({ packages: installed }));
-    return dependenciesMatchLock(root);
+    return dependencyDifference(root) === undefined;
   }
 
   it('match when each package is there in its version', () => {
@@ -41,6 +41,6 @@ describe('installed dependencies', () => {
   });
 
   it('differ when nothing was installed', () => {
-    assert.equal(dependenciesMatchLock(root), false);
+    assert.equal(dependencyDifference(root) === undefined, false);
   });
 });

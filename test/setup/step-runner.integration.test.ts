@@ -63,6 +63,9 @@ describe('a set-up step', () => {
 
   it('tells that it is still at work', async () => {
     await runner(20).run(step('echo compiling; sleep 0.2'));
-    assert.ok(lines.some((line) => /sample: at work; compiling/.test(line)), lines.join('\n'));
+    assert.ok(
+      lines.some((line) => /sample: at work; compiling/.test(line)),
+      lines.join('\n'),
+    );
   });
 });
