@@ -1,0 +1,148 @@
+import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlite';
+import { BoxError } from '@a3s-box/core';
+
+const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+CREATE TABLE layers (
+  diff_id TEXT PRIMARY KEY,
+  bytes INTEGER NOT NULL,
+  tar_bytes INTEGER NOT NULL,
+  dependent INTEGER NOT NULL
+) STRICT;
+CREATE TABLE images (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  manifest_digest TEXT NOT NULL,
+  manifest_type TEXT NOT NULL,
+  manifest_bytes INTEGER NOT NULL,
+  os TEXT NOT NULL,
+  architecture TEXT NOT NULL,
+  variant TEXT,
+  created TEXT
+) STRICT;
+CREATE TABLE image_layers (
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  diff_id TEXT NOT NULL REFERENCES layers(diff_id),
+  PRIMARY KEY (image_id, position)
+) STRICT;
+CREATE INDEX image_layers_by_layer ON image_layers (diff_id);
+CREATE TABLE names (
+  name TEXT PRIMARY KEY,
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
+) STRICT;
+CREATE TABLE digests (
+  repository TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  PRIMARY KEY (repository, digest)
+) STRICT;
+CREATE TABLE disks (
+  key TEXT PRIMARY KEY,
+  blocks INTEGER NOT NULL
+) STRICT;
+CREATE TABLE disk_layers (
+  key TEXT NOT NULL REFERENCES disks(key) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  diff_id TEXT NOT NULL REFERENCES layers(diff_id),
+  PRIMARY KEY (key, position)
+) STRICT;
+CREATE TABLE holders (
+  token TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  born TEXT NOT NULL
+) STRICT;
+CREATE TABLE held_layers (
+  token TEXT NOT NULL REFERENCES holders(token) ON DELETE CASCADE,
+  diff_id TEXT NOT NULL,
+  PRIMARY KEY (token, diff_id)
+) STRICT;
+CREATE TABLE held_disks (
+  token TEXT NOT NULL REFERENCES holders(token) ON DELETE CASCADE,
+  image_id TEXT NOT NULL,
+  key TEXT,
+  PRIMARY KEY (token, image_id)
+) STRICT;
+`;
+
+export type Row = Readonly<Record<string, string | number | null>>;
+
+/**
+ * The store's database: which images, names and layers there are, and which processes hold what. It alone says what is
+ * visible. Several processes use it; every change is one immediate transaction, in which files are put in place and
+ * taken away as well, so that no process sees one without the other.
+ */
+export class Catalog implements Disposable {
+  private readonly statements = new Map<string, StatementSync>();
+
+  private constructor(private readonly db: DatabaseSync) {}
+
+  /** Opens the database, and makes it when there is none. @throws HOME_UNUSABLE when it is of a newer version */
+  static open(path: string): Catalog {
+    const db = new DatabaseSync(path, { timeout: 10_000 });
+    const catalog = new Catalog(db);
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    if (catalog.version() !== SCHEMA_VERSION) catalog.transaction(() => catalog.prepareSchema());
+    return catalog;
+  }
+
+  private version(): number {
+    return Number((this.get('PRAGMA user_version') as Row)['user_version']);
+  }
+
+  private prepareSchema(): void {
+    const version = this.version();
+    if (version === SCHEMA_VERSION) return;
+    if (version !== 0) {
+      this.db.close();
+      throw new BoxError('HOME_UNUSABLE', `image store has the format ${version}, where ${SCHEMA_VERSION} is understood`, {
+        hint: 'use the version of a3s-box that made it, or another A3S_BOX_HOME',
+      });
+    }
+    this.db.exec(SCHEMA);
+    this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  }
+
+  /** Runs a change alone; undone when it throws. Not to be nested. */
+  transaction<T>(change: () => T): T {
+    this.db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = change();
+      this.db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.prepare(sql).all(...values) as Row[];
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.prepare(sql).get(...values) as Row | undefined;
+  }
+
+  /** @returns the number of changed rows */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.prepare(sql).run(...values).changes);
+  }
+
+  private prepare(sql: string): StatementSync {
+    let statement = this.statements.get(sql);
+    if (statement === undefined) {
+      statement = this.db.prepare(sql);
+      this.statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.db.isOpen) return;
+    this.statements.clear();
+    this.db.close();
+  }
+}

@@ -1,0 +1,136 @@
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { BoxError } from '@a3s-box/core';
+import { ZstdFrameSplitter } from './zstd-frames.js';
+
+const OUTPUT = 512 * 1024;
+const LONGEST_MAGIC = 6;
+
+const REFUSED: readonly (readonly [name: string, magic: readonly number[]])[] = [
+  ['bzip2', [0x42, 0x5a, 0x68]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ['lz4', [0x04, 0x22, 0x4d, 0x18]],
+];
+
+/**
+ * Decompresses gzip and zstd, told by their first bytes, and passes anything else on as it is.
+ * @throws IMAGE_CORRUPT when the data is damaged or cut off, UNSUPPORTED for other compressions
+ */
+export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < LONGEST_MAGIC) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  const whole = rejoin(head, iterator);
+  const starts = (magic: readonly number[]): boolean => magic.every((byte, index) => head[index] === byte);
+  const refused = REFUSED.find(([, magic]) => starts(magic));
+  if (refused !== undefined) {
+    throw new BoxError('UNSUPPORTED', `archive is compressed with ${refused[0]}, which is not supported`, {
+      hint: 'compress it with gzip or zstd, or not at all',
+    });
+  }
+  try {
+    if (starts([0x1f, 0x8b])) yield* through(createGunzip({ chunkSize: OUTPUT }), whole);
+    else if (starts([0x28, 0xb5, 0x2f, 0xfd]) || isSkippable(head)) yield* unzstd(whole);
+    else yield* whole;
+  } catch (error) {
+    throw decodingFailure(error);
+  }
+}
+
+function isSkippable(head: Buffer): boolean {
+  return head.length >= 4 && (head.readUInt32LE(0) & 0xfffffff0) >>> 0 === 0x184d2a50;
+}
+
+async function* rejoin(head: Buffer, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (head.length > 0) yield head;
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+}
+
+/** Decompresses all frames, one behind the other. */
+async function* unzstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const splitter = new ZstdFrameSplitter();
+  const frames = splitFrames(source, splitter);
+  for (;;) {
+    const first = await frames.next();
+    if (first.done === true) break;
+    yield* through(createZstdDecompress({ chunkSize: OUTPUT }), oneFrame(first.value, frames));
+  }
+  if (!splitter.complete) throw new BoxError('IMAGE_CORRUPT', 'zstd data is cut off');
+}
+
+interface FramePiece {
+  readonly bytes: Buffer;
+  readonly last: boolean;
+}
+
+async function* splitFrames(source: AsyncIterable<Buffer>, splitter: ZstdFrameSplitter): AsyncGenerator<FramePiece> {
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; ) {
+      const { end, frameEnded } = splitter.advance(chunk, at);
+      yield { bytes: chunk.subarray(at, end), last: frameEnded };
+      at = end;
+    }
+  }
+}
+
+async function* oneFrame(first: FramePiece, rest: AsyncIterator<FramePiece>): AsyncGenerator<Buffer> {
+  yield first.bytes;
+  let last = first.last;
+  while (!last) {
+    const next = await rest.next();
+    if (next.done === true) return;
+    yield next.value.bytes;
+    last = next.value.last;
+  }
+}
+
+/** Runs a source through a transform, with back pressure, and hands on what either throws. */
+async function* through(transform: Transform, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const feeding = feed(transform, source);
+  try {
+    yield* transform as AsyncIterable<Buffer>;
+    await feeding;
+  } finally {
+    transform.destroy();
+    await feeding.catch(() => undefined);
+  }
+}
+
+async function feed(transform: Transform, source: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const chunk of source) {
+      if (transform.destroyed) return;
+      if (!transform.write(chunk)) await writable(transform);
+    }
+    transform.end();
+  } catch (error) {
+    transform.destroy(error as Error);
+    throw error;
+  }
+}
+
+/** Resolves when more can be written, or never will be. */
+function writable(transform: Transform): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      transform.off('drain', done).off('close', done);
+      resolve();
+    };
+    transform.on('drain', done).on('close', done);
+  });
+}
+
+function decodingFailure(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code === 'string' && /^(Z_|ZSTD_|ERR_ZLIB)/.test(code)) {
+    return new BoxError('IMAGE_CORRUPT', `compressed data is damaged or cut off: ${(error as Error).message}`, {
+      hint: 'fetch or build the archive again',
+      cause: error,
+    });
+  }
+  return error;
+}

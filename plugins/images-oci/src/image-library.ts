@@ -1,0 +1,189 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BoxError, type Image, type ImageSummary } from '@a3s-box/core';
+import type { Catalog, Row } from './catalog.js';
+import { digestOf } from './digest.js';
+import { parseConfig } from './image-config.js';
+import { syncIndex } from './layout-index.js';
+import { parseReference, repositoryOf } from './reference.js';
+import type { StorePaths } from './store-paths.js';
+import { writeDurably, type Work } from './work.js';
+
+/** A document of an image as it is kept: the exact bytes. */
+export interface Blob {
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
+export interface NewImage {
+  readonly config: Blob;
+  readonly manifest: Blob & { readonly mediaType: string };
+  /** Full names to give it. */
+  readonly names: readonly string[];
+  /** Digests under which it was asked for, with their repositories. */
+  readonly digests?: readonly { readonly repository: string; readonly digest: string }[];
+}
+
+/** The images of a store, their names and documents. */
+export class ImageLibrary {
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly paths: StorePaths,
+  ) {}
+
+  /**
+   * Makes an image visible, all of it at once. Its layers must be held by the work.
+   * An image that is there already gets the names.
+   */
+  add(image: NewImage, work: Work): Image {
+    const parsed = parseConfig(image.config.bytes);
+    const id = image.config.digest;
+    this.catalog.transaction(() => {
+      for (const blob of [image.config, image.manifest]) this.keepBlob(blob, work);
+      const { platform, created } = parsed;
+      const added = this.catalog.run(
+        `INSERT OR IGNORE INTO images (id, manifest_digest, manifest_type, manifest_bytes, os, architecture, variant, created)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        id,
+        image.manifest.digest,
+        image.manifest.mediaType,
+        image.manifest.bytes.length,
+        platform.os,
+        platform.architecture,
+        platform.variant ?? null,
+        created ?? null,
+      );
+      if (added > 0) {
+        parsed.diffIds.forEach((diffId, position) => {
+          this.catalog.run('INSERT INTO image_layers (image_id, position, diff_id) VALUES (?, ?, ?)', id, position, diffId);
+        });
+      }
+      for (const name of image.names) this.giveName(name, id);
+      for (const { repository, digest } of image.digests ?? []) {
+        this.catalog.run('INSERT OR REPLACE INTO digests (repository, digest, image_id) VALUES (?, ?, ?)', repository, digest, id);
+      }
+      syncIndex(this.catalog, this.paths);
+    });
+    return this.image(id);
+  }
+
+  tag(id: string, name: string): void {
+    this.catalog.transaction(() => {
+      this.giveName(name, id);
+      syncIndex(this.catalog, this.paths);
+    });
+  }
+
+  list(): ImageSummary[] {
+    return this.catalog
+      .all('SELECT * FROM images ORDER BY created IS NULL, created DESC, sequence DESC')
+      .map((row) => this.summary(row));
+  }
+
+  /** @throws IMAGE_NOT_FOUND */
+  image(id: string): Image {
+    const row = this.catalog.get('SELECT * FROM images WHERE id = ?', id);
+    if (row === undefined) throw notFound(id);
+    const { config, diffIds } = parseConfig(readFileSync(this.paths.blob(id)));
+    return { ...this.summary(row), config, diffIds };
+  }
+
+  /** The id of the image that a reference means. @throws IMAGE_NOT_FOUND, INVALID_REFERENCE, AMBIGUOUS_REFERENCE */
+  resolve(reference: string): string {
+    const digest = /^sha256:([0-9a-f]{64})$/.exec(reference)?.[0];
+    if (digest !== undefined) return this.byDigest(digest) ?? raise(notFound(reference));
+    const named = this.byName(reference);
+    if (named !== undefined) return named;
+    const prefix = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(reference)?.[1];
+    const matches = prefix === undefined ? [] : this.byPrefix(prefix);
+    if (matches.length > 1) {
+      throw new BoxError('AMBIGUOUS_REFERENCE', `image id ${reference} is the start of ${matches.length} ids`, {
+        hint: 'give more digits, or a name',
+      });
+    }
+    return matches[0] ?? raise(notFound(reference));
+  }
+
+  names(id: string): string[] {
+    return this.catalog.all('SELECT name FROM names WHERE image_id = ? ORDER BY name', id).map((row) => String(row['name']));
+  }
+
+  private byDigest(digest: string): string | undefined {
+    const row = this.catalog.get(
+      `SELECT id FROM images WHERE id = ?1 OR manifest_digest = ?1
+       UNION SELECT image_id FROM digests WHERE digest = ?1 LIMIT 1`,
+      digest,
+    );
+    return row === undefined ? undefined : String(row['id']);
+  }
+
+  private byName(text: string): string | undefined {
+    // A bare id of 64 digits is no valid name, and handled as an id.
+    if (/^(?:sha256:)?[0-9a-f]{64}$/.test(text) || /^sha256:[0-9a-f]{4,63}$/.test(text)) return undefined;
+    const reference = parseReference(text);
+    const repository = repositoryOf(reference);
+    if (reference.digest !== undefined) return this.byRepositoryDigest(repository, reference.digest);
+    const row = this.catalog.get('SELECT image_id FROM names WHERE name = ?', `${repository}:${reference.tag as string}`);
+    return row === undefined ? undefined : String(row['image_id']);
+  }
+
+  private byRepositoryDigest(repository: string, digest: string): string | undefined {
+    const row = this.catalog.get(
+      `SELECT image_id FROM digests WHERE repository = ?1 AND digest = ?2
+       UNION SELECT images.id FROM images JOIN names ON names.image_id = images.id
+       WHERE images.manifest_digest = ?2 AND substr(names.name, 1, length(?1) + 1) = ?1 || ':' LIMIT 1`,
+      repository,
+      digest,
+    );
+    return row === undefined ? undefined : String(row['image_id']);
+  }
+
+  private byPrefix(prefix: string): string[] {
+    const start = `sha256:${prefix}`;
+    return this.catalog
+      .all('SELECT id FROM images WHERE id >= ? AND id < ? LIMIT 2', start, `${start}g`)
+      .map((row) => String(row['id']));
+  }
+
+  private giveName(name: string, id: string): void {
+    if (this.catalog.get('SELECT 1 FROM images WHERE id = ?', id) === undefined) throw notFound(id);
+    this.catalog.run('INSERT OR REPLACE INTO names (name, image_id) VALUES (?, ?)', name, id);
+  }
+
+  private keepBlob(blob: Blob, work: Work): void {
+    const path = this.paths.blob(blob.digest);
+    if (existsSync(path) && digestOf(readFileSync(path)) === blob.digest) return;
+    writeDurably(path, join(work.directory, `blob-${blob.digest.slice(7)}`), blob.bytes);
+  }
+
+  private summary(row: Row): ImageSummary {
+    const id = String(row['id']);
+    const size = this.catalog.get(
+      `SELECT coalesce(sum(bytes), 0) AS bytes FROM layers
+       WHERE diff_id IN (SELECT diff_id FROM image_layers WHERE image_id = ?)`,
+      id,
+    );
+    return {
+      id,
+      digest: String(row['manifest_digest']),
+      names: this.names(id),
+      platform: {
+        os: String(row['os']),
+        architecture: String(row['architecture']),
+        ...(row['variant'] === null ? {} : { variant: String(row['variant']) }),
+      },
+      ...(row['created'] === null ? {} : { created: String(row['created']) }),
+      sizeBytes: Number(size?.['bytes'] ?? 0),
+    };
+  }
+}
+
+export function notFound(reference: string): BoxError {
+  return new BoxError('IMAGE_NOT_FOUND', `image ${reference} is not in the store`, {
+    hint: 'list images with "a3s-box images"; fetch with "a3s-box pull" or take an archive in with "a3s-box load"',
+  });
+}
+
+function raise(error: BoxError): never {
+  throw error;
+}

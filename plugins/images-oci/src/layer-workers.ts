@@ -1,0 +1,173 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { BoxError } from '@a3s-box/core';
+import type { LayerJob, LayerResult } from './layer-job.js';
+import type { MergeJob, MergeResult } from './merge-job.js';
+import { unpackError } from './worker-error.js';
+import type { FromWorker, ToWorker } from './worker-stream.js';
+
+/** Bytes on the way to a worker at most. */
+const WINDOW = 4 * 1024 * 1024;
+const MESSAGE = 256 * 1024;
+
+/**
+ * Runs the heavy work of a store in worker threads, as many at once as there are processors. Idle threads are kept for
+ * the next job and do not keep the process alive.
+ */
+export class LayerWorkers implements AsyncDisposable {
+  private readonly idle: Worker[] = [];
+  private readonly busy = new Set<Worker>();
+  private readonly queue: ((worker: Worker) => void)[] = [];
+  private closed = false;
+
+  constructor(private readonly most = Math.max(1, availableParallelism())) {}
+
+  /**
+   * Makes a layer's files from a stream, see `runLayerJob`.
+   * @param onBytes is told the bytes of the source that were taken so far
+   * @throws what the job throws, what the source throws, CANCELLED; the worker has stopped writing by then
+   */
+  async layer(
+    source: AsyncIterable<Uint8Array>,
+    job: LayerJob,
+    signal: AbortSignal,
+    onBytes?: (bytes: number) => void,
+  ): Promise<LayerResult> {
+    return this.withWorker(signal, async (worker) => {
+      const run = new Run<LayerResult>(worker, signal, onBytes);
+      worker.postMessage({ kind: 'layer', job } satisfies ToWorker);
+      return run.feed(source);
+    });
+  }
+
+  /** Makes a merged file system, see `mergeJob`. */
+  async merge(job: MergeJob, signal: AbortSignal): Promise<MergeResult> {
+    return this.withWorker(signal, async (worker) => {
+      const run = new Run<MergeResult>(worker, signal);
+      worker.postMessage({ kind: 'merge', job } satisfies ToWorker);
+      return run.result;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.idle.splice(0), ...this.busy].map((worker) => worker.terminate()));
+  }
+
+  private async withWorker<T>(signal: AbortSignal, use: (worker: Worker) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const worker = await this.acquire();
+    let reusable = false;
+    try {
+      const result = await use(worker);
+      reusable = true;
+      return result;
+    } finally {
+      this.busy.delete(worker);
+      // A worker whose job failed may still be writing; ending it makes sure that it is not.
+      if (!reusable || this.closed) await worker.terminate();
+      this.release(reusable && !this.closed ? worker : undefined);
+    }
+  }
+
+  private acquire(): Promise<Worker> {
+    const worker = this.idle.pop() ?? (this.busy.size < this.most ? this.start() : undefined);
+    if (worker === undefined) return new Promise((resolve) => this.queue.push(resolve));
+    this.busy.add(worker);
+    worker.ref();
+    return Promise.resolve(worker);
+  }
+
+  private release(worker: Worker | undefined): void {
+    const next = this.queue.shift();
+    if (next === undefined) {
+      worker?.unref();
+      if (worker !== undefined) this.idle.push(worker);
+      return;
+    }
+    const given = worker ?? this.start();
+    this.busy.add(given);
+    next(given);
+  }
+
+  private start(): Worker {
+    return new Worker(new URL('./layer-worker.js', import.meta.url), { name: 'a3s-box-image-layer' });
+  }
+}
+
+/** One job on one worker. */
+class Run<T> {
+  readonly result: Promise<T>;
+  private inFlight = 0;
+  private consumed = 0;
+  private settled = false;
+  private wake: (() => void) | undefined;
+
+  constructor(
+    private readonly worker: Worker,
+    private readonly signal: AbortSignal,
+    private readonly onBytes?: (bytes: number) => void,
+  ) {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const onMessage = (message: FromWorker<T>): void => {
+      if (message.kind === 'consumed') {
+        this.inFlight -= message.bytes;
+        this.consumed += message.bytes;
+        this.onBytes?.(this.consumed);
+        this.wake?.();
+      } else if (message.kind === 'done') resolve(message.result);
+      else reject(unpackError(message.error));
+    };
+    const onError = (error: Error): void => reject(new BoxError('INTERNAL', `image worker failed: ${error.message}`, { cause: error }));
+    const onExit = (): void => reject(new BoxError('INTERNAL', 'image worker ended before its job'));
+    const onAbort = (): void => reject(cancelled(signal));
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.result = promise.finally(() => {
+      this.settled = true;
+      this.wake?.();
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      signal.removeEventListener('abort', onAbort);
+    });
+    // Awaited by the caller, which may still be busy with the source.
+    this.result.catch(() => undefined);
+  }
+
+  /** Sends the source over. A job that fails early ends the reading. */
+  async feed(source: AsyncIterable<Uint8Array>): Promise<T> {
+    for await (const piece of pieces(source)) {
+      while (this.inFlight >= WINDOW && !this.settled) {
+        await new Promise<void>((resolve) => (this.wake = resolve));
+      }
+      if (this.settled) return this.result;
+      this.inFlight += piece.byteLength;
+      this.worker.postMessage({ kind: 'chunk', bytes: piece } satisfies ToWorker, [piece]);
+    }
+    this.signal.throwIfAborted();
+    this.worker.postMessage({ kind: 'end' } satisfies ToWorker);
+    return this.result;
+  }
+}
+
+/** Copies a source into buffers that can be given away, of a size that is worth a message. */
+async function* pieces(source: AsyncIterable<Uint8Array>): AsyncGenerator<ArrayBuffer> {
+  let piece = new Uint8Array(MESSAGE);
+  let filled = 0;
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; ) {
+      const count = Math.min(chunk.length - at, MESSAGE - filled);
+      piece.set(chunk.subarray(at, at + count), filled);
+      filled += count;
+      at += count;
+      if (filled < MESSAGE) continue;
+      yield piece.buffer;
+      piece = new Uint8Array(MESSAGE);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.buffer.slice(0, filled);
+}
+
+export function cancelled(signal: AbortSignal): BoxError {
+  return new BoxError('CANCELLED', 'image operation was cancelled', { cause: signal.reason });
+}

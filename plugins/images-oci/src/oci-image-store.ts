@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import {
+  BoxError,
+  type Image,
+  type ImageChange,
+  type ImageSource,
+  type ImageStore,
+  type ImageSummary,
+  type ImportOptions,
+  type LoadOptions,
+  type Logger,
+  type Operation,
+  type PullOptions,
+  type RemovedImage,
+  type RemoveOptions,
+  type RootDisk,
+} from '@a3s-box/core';
+import { Catalog } from './catalog.js';
+import { parseConfig } from './image-config.js';
+import { ImageLibrary } from './image-library.js';
+import { diskFailure, type LayerLimits } from './layer-job.js';
+import { LayerLibrary, type Layer } from './layer-library.js';
+import { cancelled, LayerWorkers } from './layer-workers.js';
+import { newConfig, plainManifest } from './manifest.js';
+import { guestPlatform } from './platform.js';
+import { fullName } from './reference.js';
+import { RootDisks } from './root-disks.js';
+import { prepareDirectories } from './store-directory.js';
+import { StorePaths } from './store-paths.js';
+import { sweep } from './sweep.js';
+import { Work } from './work.js';
+
+export interface OciImageStoreOptions {
+  /** The store's own directory; made when absent. */
+  readonly directory: string;
+  readonly logger: Logger;
+  readonly limits?: Partial<LayerLimits>;
+}
+
+const DEFAULT_LIMITS: LayerLimits = { maxBytes: 256 * 2 ** 30, maxEntries: 4_000_000 };
+
+/** The ImageStore port on a directory with an OCI layout, EROFS files for layers, and a catalog. */
+export class OciImageStore implements ImageStore, AsyncDisposable {
+  private readonly layers: LayerLibrary;
+  private readonly images: ImageLibrary;
+  private readonly rootDisks: RootDisks;
+
+  private constructor(
+    private readonly catalog: Catalog,
+    private readonly paths: StorePaths,
+    private readonly workers: LayerWorkers,
+    limits: LayerLimits,
+    logger: Logger,
+  ) {
+    this.layers = new LayerLibrary(catalog, paths, workers, limits, logger);
+    this.images = new ImageLibrary(catalog, paths);
+    this.rootDisks = new RootDisks(catalog, paths);
+  }
+
+  /** Opens a store, makes it when there is none, and clears away what crashed processes left. */
+  static async open(options: OciImageStoreOptions): Promise<OciImageStore> {
+    const paths = new StorePaths(options.directory);
+    await prepareDirectories(paths);
+    const catalog = Catalog.open(paths.catalog);
+    const store = new OciImageStore(
+      catalog,
+      paths,
+      new LayerWorkers(),
+      { ...DEFAULT_LIMITS, ...options.limits },
+      options.logger,
+    );
+    await sweep(catalog, paths);
+    return store;
+  }
+
+  list({ signal }: Operation): Promise<readonly ImageSummary[]> {
+    return guarded(signal, async () => this.images.list());
+  }
+
+  inspect(reference: string, { signal }: Operation): Promise<Image> {
+    return guarded(signal, async () => this.images.image(this.images.resolve(reference)));
+  }
+
+  tag(reference: string, name: string, { signal }: Operation): Promise<void> {
+    return guarded(signal, async () => this.images.tag(this.images.resolve(reference), fullName(name)));
+  }
+
+  commit(change: ImageChange, { signal, onProgress }: LoadOptions): Promise<Image> {
+    return guarded(signal, async () => {
+      const names = change.name === undefined ? [] : [fullName(change.name)];
+      const base = change.base === undefined ? undefined : this.images.image(this.images.resolve(change.base));
+      await using work = await Work.begin(this.catalog, this.paths);
+      const layers: Layer[] = (base?.diffIds ?? []).map((diffId) => this.held(diffId, work));
+      if (change.layer !== undefined) {
+        const { layer } = await this.layers.add({ source: change.layer, signal }, work);
+        layers.push(layer);
+        onProgress?.({ item: layer.diffId.slice(7, 19), phase: 'done', done: layer.tarBytes, total: layer.tarBytes });
+      }
+      const baseDocument = base === undefined ? undefined : parseConfig(readFileSync(this.paths.blob(base.id))).document;
+      const config = newConfig({
+        ...(baseDocument === undefined ? {} : { base: baseDocument }),
+        platform: base?.platform ?? guestPlatform(),
+        config: change.config,
+        diffIds: layers.map(({ diffId }) => diffId),
+        created: change.created,
+        createdBy: change.createdBy,
+        addsLayer: change.layer !== undefined,
+      });
+      return this.images.add({ config, manifest: plainManifest(config, layers), names }, work);
+    });
+  }
+
+  rootDisk(imageId: string, { signal }: Operation): Promise<RootDisk> {
+    return guarded(signal, () => this.rootDisks.take(imageId, signal));
+  }
+
+  pull(reference: string, _options: PullOptions): Promise<Image> {
+    return Promise.reject(notYet(`pull ${reference}`));
+  }
+  load(_source: ImageSource, _options: LoadOptions): Promise<readonly Image[]> {
+    return Promise.reject(notYet('load'));
+  }
+  import(_tar: AsyncIterable<Uint8Array>, _options: ImportOptions): Promise<Image> {
+    return Promise.reject(notYet('import'));
+  }
+  remove(reference: string, _options: RemoveOptions): Promise<RemovedImage> {
+    return Promise.reject(notYet(`remove ${reference}`));
+  }
+  save(_references: readonly string[], _operation: Operation): AsyncIterable<Uint8Array> {
+    throw notYet('save');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.workers[Symbol.asyncDispose]();
+    this.catalog[Symbol.dispose]();
+  }
+
+  private held(diffId: string, work: Work): Layer {
+    const layer = this.layers.hold(diffId, work);
+    if (layer === undefined) throw new BoxError('IMAGE_CORRUPT', `layer ${diffId} is missing from the store`);
+    return layer;
+  }
+}
+
+function notYet(what: string): BoxError {
+  return new BoxError('UNSUPPORTED', `image store cannot ${what} yet`);
+}
+
+/** Turns what a cancelled operation throws into CANCELLED, and a full disk into DISK_FULL. */
+async function guarded<T>(signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
+  if (signal.aborted) throw cancelled(signal);
+  try {
+    return await operation();
+  } catch (error) {
+    if (signal.aborted) throw cancelled(signal);
+    throw diskFailure(error);
+  }
+}
