@@ -15,6 +15,8 @@ import { supervisorHandlers, type SupervisorSelf } from './supervisor-handlers.j
 /** Streams carry files; a message is never larger than this, bytes. */
 const MESSAGE_LIMIT = 16 * 1024 * 1024;
 const STREAM_WINDOW = 1024 * 1024;
+/** How long calls may take to finish when the supervisor ends. */
+const SHUTDOWN_LIMIT_MS = 5000;
 
 export interface SupervisorServices {
   readonly boxes: BoxService;
@@ -64,8 +66,10 @@ export class SupervisorServer implements AsyncDisposable {
     await chmod(socket, 0o600);
   }
 
-  /** Lets the calls that are being worked on finish, and takes no new ones. */
+  /** Lets the calls that are being worked on finish, for a while, and takes no new ones. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const limit = setTimeout(() => this.#server.forceShutdown(), SHUTDOWN_LIMIT_MS);
     await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    clearTimeout(limit);
   }
 }

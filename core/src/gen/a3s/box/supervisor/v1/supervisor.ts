@@ -86,7 +86,7 @@ export interface Backend {
 export interface PluginRecord {
   name: string;
   version: string;
-  /** "active", "skipped" or "faulty". */
+  /** "active", "skipped" or "faulted". */
   state: string;
   reason: string;
 }

@@ -1,0 +1,97 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { CLIENT_VERSION } from '../client/version.js';
+import { layoutOf, prepareHome } from '../client/home.js';
+import { findDistribution } from '../kernel/distribution.js';
+import { PluginHost, type PluginStatus } from '../kernel/plugin-host.js';
+import { PluginRecord } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { Logger } from '../ports/logger.js';
+import type { HomeLayout } from '../store/home-layout.js';
+import { IdleWatch } from './idle-watch.js';
+import { otherSupervisorListens } from './other-supervisor.js';
+import { composeServices } from './service-graph.js';
+import { SupervisorLock } from './supervisor-lock.js';
+import { SupervisorServer } from './supervisor-server.js';
+
+/** How long a supervisor stays without a box and without a call. */
+const IDLE_LIMIT_MS = 60_000;
+
+export interface SupervisorOptions {
+  /** Absolute path of the home. */
+  readonly home: string;
+  /** Distribution file that was asked for. */
+  readonly distribution?: string | undefined;
+  /** Distribution file with the host's built-in set of plugins; absolute path. */
+  readonly builtInDistribution: string;
+  /** Directories from which plugins' package names are resolved. */
+  readonly resolveFrom: readonly string[];
+  readonly logger: Logger;
+  /** Is called once, when the home is served: by this process or by the one that was faster. */
+  readonly ready: () => void;
+  /** Ends the supervisor and all of its boxes. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Serves a home until it is idle, told to stop, or the signal fires. Where another supervisor serves it already, returns
+ * once that one listens.
+ *
+ * @throws HOME_UNUSABLE, DISTRIBUTION_INVALID, PLUGIN_FAILED
+ */
+export async function runSupervisor(options: SupervisorOptions): Promise<void> {
+  const layout = layoutOf(options.home);
+  prepareHome(layout);
+  await mkdir(layout.run, { mode: 0o700, recursive: true });
+  using lock = SupervisorLock.tryAcquire(layout.supervisorLock);
+  if (lock) return await serve(layout, options);
+  await otherSupervisorListens(layout.supervisorSocket, options.signal);
+  options.ready();
+}
+
+async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<void> {
+  const { logger, signal } = options;
+  await using stack = new AsyncDisposableStack();
+  const plugins = stack.use(await startPlugins(layout, options));
+  const services = composeServices({ layout, logger, registry: plugins.registry });
+  const { boxes } = services;
+  const ended = Promise.withResolvers<void>();
+  const self = {
+    pid: process.pid,
+    home: layout.root,
+    version: CLIENT_VERSION,
+    plugins: plugins.plugins.map(recordOf),
+    boxes: () => boxes.size,
+    stop: () => ended.resolve(),
+  };
+  const server: SupervisorServer = stack.use(new SupervisorServer(services, self, () => idle.changed()));
+  const isBusy = () => boxes.size > 0 || server.activeCalls > 0;
+  const idle: IdleWatch = stack.use(new IdleWatch(IDLE_LIMIT_MS, isBusy, () => ended.resolve()));
+  stack.defer(() => boxes.close());
+  await server.listen(layout.supervisorSocket);
+  stack.defer(() => rm(layout.supervisorSocket, { force: true }));
+  options.ready();
+  idle.changed();
+  signal.addEventListener('abort', () => ended.resolve(), { once: true });
+  await ended.promise;
+}
+
+async function startPlugins(layout: HomeLayout, options: SupervisorOptions): Promise<PluginHost> {
+  const { distribution: explicit, builtInDistribution: builtIn, resolveFrom, logger, signal } = options;
+  return PluginHost.start({
+    distribution: await findDistribution({ explicit, builtIn }),
+    resolveFrom,
+    stateDirectory: layout.plugins,
+    logger,
+    signal,
+  });
+}
+
+function recordOf(status: PluginStatus): PluginRecord {
+  const version = status.state === 'faulted' ? '' : status.manifest.version;
+  const reason =
+    status.state === 'skipped'
+      ? status.reason
+      : status.state === 'faulted'
+        ? status.faults.map(({ error }) => error.message).join('; ')
+        : '';
+  return PluginRecord.create({ name: status.name, version, state: status.state, reason });
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { release } from 'node:os';
+import { BoxCli } from './support/box-cli.ts';
+
+const IMAGE = 'a3s/starter';
+
+describe('a3s-box run', () => {
+  let cli: BoxCli;
+  before(async () => {
+    cli = await BoxCli.create();
+  });
+  after(() => cli[Symbol.asyncDispose]());
+
+  it('runs the image on a kernel of its own and ends with the workload’s status', async () => {
+    const { code, stdout } = await cli.run(['run', '--rm', IMAGE, 'sh', '-c', 'uname -r; exit 7']);
+    assert.match(stdout.toString(), /^\d+\.\d+\.\d+\S*\n$/);
+    assert.notEqual(stdout.toString().trim(), release());
+    assert.equal(code, 7);
+  });
+
+  for (const dashes of [[], ['--']]) {
+    const title = dashes.length > 0 ? 'with "--" before the command' : 'without "--"';
+    it(`leaves options after the image to the workload, ${title}`, async () => {
+      const list = await cli.run(['run', '--rm', IMAGE, ...dashes, 'ls', '-la', '/']);
+      assert.equal(list.code, 0, list.stderr);
+      assert.match(list.stdout.toString(), /^drwx.* bin$/m);
+      const unset = await cli.run(['run', '--rm', '-e', 'X=1', IMAGE, ...dashes, 'env', '-u', 'X', 'sh', '-c', 'echo "[$X]"']);
+      assert.equal(unset.stdout.toString(), '[]\n', unset.stderr);
+      const set = await cli.run(['run', '--rm', '-e', 'A=1', IMAGE, ...dashes, 'env']);
+      assert.match(set.stdout.toString(), /^A=1$/m, set.stderr);
+    });
+  }
+
+  it('gives stdin to the workload with -i, and its end', async () => {
+    const { code, stdout } = await cli.run(['run', '--rm', '-i', IMAGE, 'cat'], { stdin: 'hi\n' });
+    assert.equal(stdout.toString(), 'hi\n');
+    assert.equal(code, 0);
+  });
+
+  it('gives the workload an empty stdin without -i', async () => {
+    const { code, stdout } = await cli.run(['run', '--rm', IMAGE, 'cat'], { stdin: 'hi\n' });
+    assert.equal(stdout.toString(), '');
+    assert.equal(code, 0);
+  });
+
+  it('carries 100 MB through stdin and out of stdout whole', async () => {
+    const data = randomBytes(100_000_000);
+    const { code, stdout } = await cli.run(['run', '--rm', '-i', IMAGE, 'cat'], { stdin: data });
+    assert.equal(code, 0);
+    assert.equal(stdout.length, data.length);
+    assert.equal(sha256(stdout), sha256(data));
+  });
+
+  it('keeps stdout and stderr apart', async () => {
+    const { stdout, stderr } = await cli.run(['run', '--rm', IMAGE, 'sh', '-c', 'echo out; echo err >&2']);
+    assert.equal(stdout.toString(), 'out\n');
+    assert.match(stderr, /^err$/m);
+  });
+
+  it('ends with 127 for a command that is not there and 126 for one that cannot be run', async () => {
+    const missing = await cli.run(['run', '--rm', IMAGE, 'no-such-command']);
+    assert.equal(missing.code, 127);
+    assert.match(missing.stderr, /no-such-command/);
+    const directory = await cli.run(['run', '--rm', IMAGE, '/tmp']);
+    assert.equal(directory.code, 126);
+    assert.match(directory.stderr, /\/tmp/);
+  });
+
+  it('passes signals on to the workload', async () => {
+    const script = 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done';
+    const { code } = await cli.run(['run', '--rm', IMAGE, 'sh', '-c', script], {
+      started: (child) => child.stdout?.once('data', () => child.kill('SIGTERM')),
+    });
+    assert.equal(code, 3);
+  });
+
+  it('applies -e, --env-file, -w, -u, --entrypoint and --hostname', async () => {
+    const flags = ['-e', 'A=1', '-w', '/new/place', '-u', '65534:65534', '--entrypoint', 'sh', '--hostname', 'here'];
+    const script = 'echo "$A $(pwd) $(id -u):$(id -g) $(hostname) $HOSTNAME"';
+    const { stdout, stderr } = await cli.run(['run', '--rm', ...flags, IMAGE, '-c', script]);
+    assert.equal(stdout.toString(), '1 /new/place 65534:65534 here here\n', stderr);
+  });
+
+  it('ends a workload that outlives --timeout with 124', async () => {
+    const { code } = await cli.run(['run', '--rm', '--timeout', '1', IMAGE, 'sleep', '600']);
+    assert.equal(code, 124);
+  });
+
+  it('sees the memory and the CPUs that it was given', async () => {
+    for (const [memory, cpus] of [['256m', '1'], ['8g', '4']] as const) {
+      const script = 'grep MemTotal /proc/meminfo; nproc; cat /sys/devices/system/clocksource/clocksource0/current_clocksource';
+      const { stdout, stderr } = await cli.run(['run', '--rm', '-m', memory, '--cpus', cpus, IMAGE, 'sh', '-c', script]);
+      const [total = '', count, clock] = stdout.toString().split('\n');
+      const bytes = Number(/\d+/.exec(total)?.[0]) * 1024;
+      const wanted = memory === '8g' ? 2 ** 33 : 2 ** 28;
+      assert.ok(bytes > wanted * 0.75 && bytes <= wanted, `${total} of ${memory}: ${stderr}`);
+      assert.equal(count, cpus);
+      assert.equal(clock, 'tsc');
+    }
+  });
+
+  it('leaves nothing behind with --rm', async () => {
+    await cli.run(['run', '--rm', IMAGE, 'true']);
+    const { readdir } = await import('node:fs/promises');
+    assert.deepEqual(await readdir(`${cli.home}/boxes`), []);
+    assert.deepEqual((await readdir(`${cli.home}/run`)).filter((name) => /^[0-9a-f]{12}$/.test(name)), []);
+  });
+
+  it('refuses with 125 what it cannot do, before anything starts', async () => {
+    const wrong: [string[], RegExp][] = [
+      [['run', '--rm', 'no/such-image', 'true'], /no\/such-image/],
+      [['run', '--rm', '--cpus', '0', IMAGE, 'true'], /cpus/i],
+      [['run', '--rm', '-m', '1m', IMAGE, 'true'], /memory/],
+      [['run', '--rm', '--no-such-flag', IMAGE, 'true'], /no-such-flag/],
+      [['run', '--rm', '--privileged', IMAGE, 'true'], /privileged/],
+      [['run', '--rm', '--backend', 'nothing', IMAGE, 'true'], /nothing/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, stderr } = await cli.run(args);
+      assert.equal(code, 125, `${args.join(' ')}: ${stderr}`);
+      assert.match(stderr, message);
+    }
+  });
+
+  it('writes a trace of all phases', async () => {
+    const file = `${cli.home}/trace.json`;
+    const { code, stderr } = await cli.run(['run', '--rm', '--trace', file, IMAGE, 'true']);
+    assert.equal(code, 0, stderr);
+    const { readFile } = await import('node:fs/promises');
+    const trace = JSON.parse(await readFile(file, 'utf8')) as { traceEvents: { name: string; ph: string }[] };
+    const names = trace.traceEvents.map((event) => event.name);
+    for (const name of ['start vmm', 'boot guest', 'kernel', 'start container']) assert.ok(names.includes(name), `${name}: ${names.join()}`);
+  });
+});
+
+function sha256(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
