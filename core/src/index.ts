@@ -25,3 +25,4 @@ export * from './ports/image-store.js';
 export * from './ports/network.js';
 export * from './ports/attestation.js';
 export * from './ports/builder.js';
+export { BootAssetStore, type BootAssetSources } from './vm/assets/boot-asset-store.js';

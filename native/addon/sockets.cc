@@ -68,6 +68,30 @@ Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {
   return descriptor < 0 ? env.Undefined() : Napi::Value(Napi::Number::New(env, descriptor));
 }
 
+// Writes all of a short message with one descriptor attached to it, or fails: for a stream that nothing else writes to
+// at the moment.
+Napi::Value SendDescriptor(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const int socket = info[0].As<Napi::Number>().Int32Value();
+  std::string message = info[1].As<Napi::String>();
+  const int descriptor = info[2].As<Napi::Number>().Int32Value();
+  iovec data = {message.data(), message.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  cmsghdr* attachment = CMSG_FIRSTHDR(&header);
+  attachment->cmsg_level = SOL_SOCKET;
+  attachment->cmsg_type = SCM_RIGHTS;
+  attachment->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(attachment), &descriptor, sizeof descriptor);
+  const ssize_t sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(message.size())) ThrowErrno(env, "sendmsg", sent < 0 ? errno : EAGAIN);
+  return env.Undefined();
+}
+
 Napi::Value MakeFifo(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const std::string path = info[0].As<Napi::String>();
@@ -80,6 +104,7 @@ Napi::Value MakeFifo(const Napi::CallbackInfo& info) {
 void RegisterSockets(Napi::Env env, Napi::Object exports) {
   exports.Set("listenUnix", Napi::Function::New<ListenUnix>(env, "listenUnix"));
   exports.Set("connectUnix", Napi::Function::New<ConnectUnix>(env, "connectUnix"));
+  exports.Set("sendDescriptor", Napi::Function::New<SendDescriptor>(env, "sendDescriptor"));
   exports.Set("makeFifo", Napi::Function::New<MakeFifo>(env, "makeFifo"));
 }
 

@@ -35,6 +35,7 @@ interface Addon {
   sampleTsc(): TscSample;
   listenUnix(path: string): number;
   connectUnix(path: string): number;
+  sendDescriptor(socket: number, message: string, descriptor: number): void;
   makeFifo(path: string): void;
   readonly ProcessHandle: new (pid: number) => ProcessHandle;
 }

@@ -20,3 +20,14 @@ export function connectUnix(path: string): number {
 export function makeFifo(path: string): void {
   addon().makeFifo(path);
 }
+
+/**
+ * Sends a short message over a Unix stream socket with a descriptor attached (SCM_RIGHTS). Nothing else may be writing
+ * to the socket.
+ *
+ * @param socket descriptor of the socket @param descriptor stays the caller's
+ * @throws Error of the system when the socket does not take the whole message at once
+ */
+export function sendDescriptor(socket: number, message: string, descriptor: number): void {
+  addon().sendDescriptor(socket, message, descriptor);
+}

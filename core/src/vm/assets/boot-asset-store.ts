@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extractKernel } from '@a3s-box/native';
 import { BoxError } from '../../errors/box-error.js';
 import type { BootAssets } from '../../ports/hypervisor.js';
+import type { Operation } from '../../ports/operation.js';
 import { AssetCache } from './asset-cache.js';
 import { initramfs } from './initramfs.js';
 import { kernelElfHeader } from './kernel-elf.js';
@@ -38,7 +39,8 @@ export class BootAssetStore {
    * @throws ASSETS_MISSING when a package that they are made from is not installed
    * @throws ASSETS_CORRUPT when such a package is damaged
    */
-  async get(): Promise<BootAssets> {
+  async boot({ signal }: Operation): Promise<BootAssets> {
+    signal.throwIfAborted();
     const [kernel, initramfsPath] = await Promise.all([this.kernel(), this.initramfs()]);
     return { kernel, initramfs: initramfsPath };
   }

@@ -1,0 +1,136 @@
+import { release, totalmem } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type VmLimits } from '@a3s-box/core';
+import { bootProbe } from './boot-probe.js';
+import { kvmObstacle } from './kvm-device.js';
+import type { ProbeCache } from './probe-cache.js';
+import { findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';
+import { measureTscKhz } from './tsc-frequency.js';
+import { QEMU_CAPABILITIES, type Machine } from './vm-start.js';
+
+const MIB = 1024 * 1024;
+/** Below this the kernel has no room beside its own image. */
+const MIN_MEMORY_BYTES = 64 * MIB;
+/** Tried with this kernel up to here. */
+const MAX_VCPUS = 32;
+
+export interface AccelerationProbeOptions {
+  readonly cache: ProbeCache;
+  /** Absolute path of a directory for the boot probe's files. */
+  readonly directory: string;
+  /** The kernel with an initramfs that holds the probe's init. Asked for only when a boot probe runs. */
+  readonly probeAssets: (operation: Operation) => Promise<BootAssets>;
+  /** Absolute path of the QEMU to use instead of the system's. */
+  readonly qemu?: string;
+  readonly accelerator: 'auto' | 'kvm' | 'tcg';
+}
+
+export interface ProbeResult {
+  readonly answer: HypervisorProbe;
+  /** Present when the answer is usable. */
+  readonly machine?: Machine;
+}
+
+/** Finds out once per process how this machine can run guests. */
+export class AccelerationProbe {
+  #result: ProbeResult | undefined;
+
+  constructor(private readonly options: AccelerationProbeOptions) {}
+
+  /** @throws CANCELLED when the signal fires */
+  async probe({ signal }: Operation): Promise<ProbeResult> {
+    this.#result ??= await this.#probe(signal);
+    const result = this.#result;
+    // An unusable machine may become usable: a package is installed, a device gets its rights.
+    if (!result.answer.usable) this.#result = undefined;
+    return result;
+  }
+
+  async #probe(signal: AbortSignal): Promise<ProbeResult> {
+    if (process.platform !== 'linux') return unusable('this backend runs on Linux only; use the one of your system');
+    const binary = findQemu(this.options.qemu);
+    if (binary === undefined) return unusable('qemu-system-x86_64 is not installed (Debian: apt install qemu-system-x86)');
+    const version = await this.#cached('version', binary.identity, () => qemuVersion(binary, signal));
+    if (version === undefined) return unusable(`${binary.path} does not tell its version`);
+    const obstacle = await this.#kvmObstacle(binary, version, signal);
+    if (obstacle === undefined) return hardware(binary, version);
+    if (this.options.accelerator === 'kvm') return unusable(`kvm was asked for, but ${obstacle}`, version);
+    const tscKhz = await this.#cached('tsc-khz', bootId(), measureTscKhz);
+    return emulation(binary, version, obstacle, tscKhz);
+  }
+
+  async #kvmObstacle(binary: QemuBinary, version: string, signal: AbortSignal): Promise<string | undefined> {
+    if (this.options.accelerator === 'tcg') return 'the settings ask for emulation';
+    const obstacle = kvmObstacle();
+    if (obstacle !== undefined) return obstacle;
+    const { kernel } = await this.options.probeAssets({ signal });
+    const key = `${release()} ${version} ${binary.identity} ${kernel}`;
+    const failure = await this.#cached('kvm-boot', key, async () => (await this.#bootOnKvm(binary, signal)) ?? '');
+    return failure === '' ? undefined : `kvm does not run an ordinary kernel: ${failure}`;
+  }
+
+  async #bootOnKvm(binary: QemuBinary, signal: AbortSignal): Promise<string | undefined> {
+    const { directory, probeAssets } = this.options;
+    try {
+      return await bootProbe({ binary, accelerator: { kind: 'kvm' } }, await probeAssets({ signal }), directory, signal);
+    } catch (error) {
+      if (signal.aborted || !isBoxError(error) || error.code !== 'VM_START_FAILED') throw error;
+      return error.message;
+    }
+  }
+
+  async #cached<T extends string | number | undefined>(question: string, key: string, ask: () => Promise<T>): Promise<T> {
+    const known = this.options.cache.get(question, key);
+    if (known !== undefined) return known as T;
+    const answer = await ask();
+    if (answer !== undefined) await this.options.cache.set(question, key, answer);
+    return answer;
+  }
+}
+
+function limits(): VmLimits {
+  return { maxVcpus: MAX_VCPUS, minMemoryBytes: MIN_MEMORY_BYTES, maxMemoryBytes: Math.floor(totalmem() / MIB) * MIB };
+}
+
+/** Changes with every boot of the host, and with it possibly the counter's frequency. */
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+}
+
+function unusable(reason: string, version?: string): ProbeResult {
+  const answer: HypervisorProbe = {
+    usable: false,
+    reason,
+    acceleration: 'none',
+    capabilities: QEMU_CAPABILITIES,
+    limits: limits(),
+    ...(version === undefined ? {} : { version }),
+  };
+  return { answer };
+}
+
+function hardware(binary: QemuBinary, version: string): ProbeResult {
+  const answer: HypervisorProbe = {
+    usable: true,
+    reason: `QEMU ${version} with KVM, on which a test guest started`,
+    version,
+    acceleration: 'hardware',
+    accelerator: 'kvm',
+    capabilities: QEMU_CAPABILITIES,
+    limits: limits(),
+  };
+  return { answer, machine: { binary, accelerator: { kind: 'kvm' } } };
+}
+
+function emulation(binary: QemuBinary, version: string, obstacle: string, tscKhz: number): ProbeResult {
+  const answer: HypervisorProbe = {
+    usable: true,
+    reason: `QEMU ${version} with software emulation, because ${obstacle}`,
+    version,
+    acceleration: 'emulation',
+    accelerator: 'tcg',
+    capabilities: QEMU_CAPABILITIES,
+    limits: limits(),
+  };
+  return { answer, machine: { binary, accelerator: { kind: 'tcg', tscKhz } } };
+}

@@ -1,0 +1,102 @@
+import { constants, openSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { makeFifo } from '@a3s-box/native';
+import type { DescriptorTable } from './descriptor-table.js';
+
+/** What is kept of a console, bytes. A guest can write as much as it likes. */
+const KEPT_BYTES = 128 * 1024;
+/** The file may grow to this before it is cut back to {@link KEPT_BYTES}. */
+const FILE_LIMIT = 2 * KEPT_BYTES;
+
+/**
+ * The guest's console: a named pipe from the VMM, whose last bytes are kept in memory and in a bounded file, so that a
+ * later process can go on. While nobody reads, the pipe keeps the first 64 KiB and the VMM drops the rest; neither the
+ * guest nor the host's disk can be filled by it.
+ */
+export class ConsoleLog {
+  /** Resolves when the VMM has closed its end and everything was read, or after {@link close}. */
+  readonly ended: Promise<void>;
+  readonly #file: string;
+  readonly #socket: Socket;
+  #chunks: Buffer[] = [];
+  #kept = 0;
+  #fileBytes = 0;
+
+  private constructor(directory: string, reader: number) {
+    this.#file = join(directory, 'console.log');
+    const ended = Promise.withResolvers<void>();
+    this.ended = ended.promise;
+    this.#socket = new Socket({ fd: reader, readable: true, writable: false });
+    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    this.#socket.on('error', () => undefined);
+    this.#socket.on('close', () => ended.resolve());
+  }
+
+  /**
+   * Makes the pipe.
+   * @param table gets the VMM's end @returns the log, and the number of the VMM's end
+   */
+  static create(directory: string, table: DescriptorTable): { log: ConsoleLog; writer: number } {
+    const pipe = join(directory, 'console');
+    makeFifo(pipe);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = table.open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    // Held by the VMM and never read there: with a reader of its own the pipe keeps bytes while no host is there.
+    table.open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { log: new ConsoleLog(directory, reader), writer };
+  }
+
+  /** Goes on reading the pipe of a VMM that runs. */
+  static resume(directory: string): ConsoleLog {
+    const reader = openSync(join(directory, 'console'), constants.O_RDONLY | constants.O_NONBLOCK);
+    const log = new ConsoleLog(directory, reader);
+    log.#restore();
+    return log;
+  }
+
+  /** The last bytes, as UTF-8 with replacement. */
+  tail(bytes: number): string {
+    const all = Buffer.concat(this.#chunks);
+    return all.subarray(Math.max(0, all.length - bytes)).toString('utf8');
+  }
+
+  /** Stops reading. Idempotent. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #restore(): void {
+    try {
+      const kept = readFileSync(this.#file);
+      this.#chunks = [kept];
+      this.#kept = this.#fileBytes = kept.length;
+    } catch (error) {
+      // A console that has said nothing yet has no file.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#kept += chunk.length;
+    if (this.#kept > FILE_LIMIT) {
+      const all = Buffer.concat(this.#chunks);
+      // A copy: a slice would keep the whole buffer.
+      this.#chunks = [Buffer.from(all.subarray(all.length - KEPT_BYTES))];
+      this.#kept = KEPT_BYTES;
+    }
+    this.#store(chunk);
+  }
+
+  #store(chunk: Buffer): void {
+    this.#fileBytes += chunk.length;
+    if (this.#fileBytes <= FILE_LIMIT) {
+      appendFileSync(this.#file, chunk, { mode: 0o600 });
+      return;
+    }
+    const kept = Buffer.concat(this.#chunks);
+    writeFileSync(this.#file, kept, { mode: 0o600 });
+    this.#fileBytes = kept.length;
+  }
+}

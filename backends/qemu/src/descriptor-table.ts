@@ -1,0 +1,38 @@
+import { closeSync, openSync } from 'node:fs';
+
+/** Descriptors 0, 1 and 2, and the launcher's status pipe. */
+const RESERVED = 4;
+export const STATUS_DESCRIPTOR = 3;
+
+/**
+ * The descriptors that a VMM inherits. The VMM opens nothing by name, so what it can reach is what stands here. Owns
+ * this process's copies from {@link add} to {@link close}.
+ */
+export class DescriptorTable implements Disposable {
+  readonly #descriptors: number[] = [];
+
+  /** Takes a descriptor over. @returns its number in the VMM */
+  add(descriptor: number): number {
+    this.#descriptors.push(descriptor);
+    return RESERVED + this.#descriptors.length - 1;
+  }
+
+  /** Opens a file. @param flags as of `fs.open`, for example `r` or `r+` @returns its number in the VMM */
+  open(path: string, flags: string | number): number {
+    return this.add(openSync(path, flags));
+  }
+
+  /** This process's descriptors in the order of the VMM's numbers, for `stdio` of a child after the reserved ones. */
+  get inherited(): readonly number[] {
+    return this.#descriptors;
+  }
+
+  /** How many descriptors the VMM starts with. */
+  get size(): number {
+    return RESERVED + this.#descriptors.length;
+  }
+
+  [Symbol.dispose](): void {
+    for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor);
+  }
+}

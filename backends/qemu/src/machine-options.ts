@@ -1,0 +1,48 @@
+import type { VmShape } from '@a3s-box/core';
+
+export type Accelerator = { readonly kind: 'kvm' } | { readonly kind: 'tcg'; readonly tscKhz: number };
+
+const MIB = 1024 * 1024;
+
+/**
+ * Cache of translated code under emulation, MiB. Larger buys nothing that a boot or an ordinary workload shows and every
+ * VM pays for it in memory (docs/adr/0013).
+ */
+export const TRANSLATION_CACHE_MIB = 16;
+
+export interface MachineSpec {
+  readonly name: string;
+  readonly shape: VmShape;
+  readonly accelerator: Accelerator;
+  /** Paths as the VMM sees them. */
+  readonly kernel: string;
+  readonly initramfs: string;
+}
+
+/** Options for machine, CPU, memory, kernel and sandbox. No option here depends on the box's configuration. */
+export function machineOptions({ name, shape, accelerator, kernel, initramfs }: MachineSpec): string[] {
+  const memory = `${shape.memoryBytes / MIB}M`;
+  return [
+    ...['-name', name, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    // The kernel has neither ACPI nor an 8250; without the clock chip its start waits half a second for one.
+    ...['-M', `microvm,x-option-roms=off,acpi=off,rtc=on,isa-serial=off${shape.share ? ',memory-backend=ram' : ''}`],
+    ...(shape.share ? ['-object', `memory-backend-memfd,id=ram,size=${memory},share=on`] : []),
+    ...['-m', memory, '-smp', String(shape.vcpus), '-global', 'virtio-mmio.force-legacy=false'],
+    ...acceleratorOptions(accelerator),
+    ...['-kernel', kernel, '-initrd', initramfs, '-append', kernelCommandLine(accelerator)],
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+  ];
+}
+
+function acceleratorOptions(accelerator: Accelerator): string[] {
+  if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
+  // Emulation with several threads lets a guest's start fail now and then (docs/adr/0013).
+  return ['-accel', `tcg,thread=single,tb-size=${TRANSLATION_CACHE_MIB}`, '-cpu', 'max'];
+}
+
+function kernelCommandLine(accelerator: Accelerator): string {
+  const base = 'console=hvc0 panic=-1 reboot=t quiet';
+  if (accelerator.kind === 'kvm') return base;
+  // An emulated guest that measures the counter itself gets it wrong under load and falls back to a clock of 4 ms.
+  return `${base} tsc=reliable tsc_early_khz=${accelerator.tscKhz}`;
+}

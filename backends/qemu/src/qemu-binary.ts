@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+/** An installed QEMU and what it needs to be able to read. */
+export interface QemuBinary {
+  readonly path: string;
+  /** Changes whenever the executable does. */
+  readonly identity: string;
+}
+
+const EXECUTABLES: Readonly<Record<string, string>> = { x64: 'qemu-system-x86_64' };
+const DIRECTORIES = ['/usr/bin', '/usr/local/bin', '/usr/libexec'];
+
+/** The program that the system's dynamic linker starts with, by architecture. */
+const LOADERS = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-musl-x86_64.so.1'];
+/** Libraries, firmware, and the linker's cache: readable by everybody on any system. */
+const READABLE = [
+  '/usr/lib',
+  '/usr/lib64',
+  '/lib',
+  '/lib64',
+  '/usr/local/lib',
+  '/usr/share/qemu',
+  '/usr/local/share/qemu',
+  '/usr/share/seabios',
+  '/usr/share/qemu-firmware',
+  '/etc/ld.so.cache',
+  '/dev/urandom',
+  '/proc/self/maps',
+];
+
+/** @param configured absolute path from the plugin's settings */
+export function findQemu(configured?: string): QemuBinary | undefined {
+  const name = EXECUTABLES[process.arch];
+  if (name === undefined) return undefined;
+  const candidates = configured === undefined ? DIRECTORIES.map((directory) => `${directory}/${name}`) : [configured];
+  const path = candidates.find(isExecutable);
+  if (path === undefined) return undefined;
+  const { size, mtimeMs, ino } = statSync(path);
+  return { path, identity: `${path}:${ino}:${size}:${mtimeMs}` };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks the executable for its version, for example `7.2.22`. Takes tens of milliseconds. */
+export async function qemuVersion(binary: QemuBinary, signal: AbortSignal): Promise<string | undefined> {
+  const { stdout } = await promisify(execFile)(binary.path, ['--version'], { signal, env: {} });
+  return /version ([0-9.]+)/.exec(stdout)?.[1];
+}
+
+/** What this QEMU reads by name at its start; everything else comes by descriptor. */
+export function readablePaths(): string[] {
+  return READABLE.filter((path) => existsSync(path));
+}
+
+export function executablePaths(binary: QemuBinary): string[] {
+  return [binary.path, ...LOADERS.filter((path) => existsSync(path))];
+}

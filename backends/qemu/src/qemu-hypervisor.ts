@@ -1,0 +1,69 @@
+import {
+  BoxError,
+  type Hypervisor,
+  type HypervisorProbe,
+  type Logger,
+  type Operation,
+  type Vm,
+  type VmRecord,
+  type VmSpec,
+} from '@a3s-box/core';
+import type { AccelerationProbe } from './acceleration-probe.js';
+import { orCancelled, throwIfCancelled } from './cancellation.js';
+import { ConsoleLog } from './console-log.js';
+import type { SlotState } from './device-options.js';
+import { QemuVm, type QemuVmParts } from './qemu-vm.js';
+import { checkSpec } from './spec-check.js';
+import { agentSocket, connectQmp, RECORD_VERSION, startVm } from './vm-start.js';
+import { AdoptedVmm } from './vmm-process.js';
+
+/** The Hypervisor port on QEMU's microvm machine. */
+export class QemuHypervisor implements Hypervisor {
+  readonly name = 'qemu';
+
+  constructor(
+    private readonly acceleration: AccelerationProbe,
+    private readonly logger: Logger,
+  ) {}
+
+  async probe(operation: Operation): Promise<HypervisorProbe> {
+    return (await this.acceleration.probe(operation)).answer;
+  }
+
+  async create(spec: VmSpec, { signal }: Operation): Promise<Vm> {
+    throwIfCancelled(signal, `start of vm ${spec.id}`);
+    const { answer, machine } = await this.acceleration.probe({ signal });
+    if (machine === undefined) {
+      throw new BoxError('BACKEND_UNAVAILABLE', `qemu cannot run a VM here: ${answer.reason}`);
+    }
+    checkSpec(spec, answer.limits);
+    const vm = await startVm(spec, machine, signal);
+    this.logger.debug({ vm: spec.id, pid: vm.vmm.pid }, 'started a virtual machine');
+    return vm;
+  }
+
+  async adopt(record: VmRecord, { signal }: Operation): Promise<Vm> {
+    if (record.backend !== this.name || record.version !== RECORD_VERSION) {
+      throw new BoxError('INVALID_ARGUMENT', `vm ${record.id} was made by ${record.backend} version ${record.version}`, {
+        hint: `this is ${this.name} version ${RECORD_VERSION}`,
+      });
+    }
+    const subject = `adoption of vm ${record.id}`;
+    throwIfCancelled(signal, subject);
+    const undo = new AsyncDisposableStack();
+    try {
+      const vmm = new AdoptedVmm(record.vmm);
+      undo.defer(() => vmm.release());
+      const { qmp, shutdown } = connectQmp(record.directory, record.id);
+      undo.defer(() => qmp.close());
+      await orCancelled(qmp.open(), signal, subject);
+      const console = ConsoleLog.resume(record.directory);
+      undo.move();
+      const slots = record.details['slots'] as QemuVmParts['slots'] & Readonly<Record<string, SlotState>>;
+      return new QemuVm({ record, agent: { socket: agentSocket(record.directory) }, vmm, qmp, console, slots, shutdown });
+    } catch (error) {
+      await undo.disposeAsync();
+      throw error;
+    }
+  }
+}

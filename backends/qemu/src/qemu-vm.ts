@@ -1,0 +1,167 @@
+import { closeSync, openSync, statSync } from 'node:fs';
+import {
+  BoxError,
+  type AgentEndpoint,
+  type DiskImage,
+  type DiskSlot,
+  type Operation,
+  type ProcessIdentity,
+  type Vm,
+  type VmExit,
+  type VmRecord,
+} from '@a3s-box/core';
+import { orCancelled, throwIfCancelled } from './cancellation.js';
+import type { ConsoleLog } from './console-log.js';
+import { fileNode, formatNode, type SlotState } from './device-options.js';
+import type { QmpClient } from './qmp-client.js';
+import type { ShutdownEvent } from './vm-exit.js';
+import type { VmmProcess } from './vmm-process.js';
+
+/** The parts of a running QEMU, as `create` and `adopt` put them together. */
+export interface QemuVmParts {
+  readonly record: VmRecord;
+  readonly agent: AgentEndpoint;
+  readonly vmm: VmmProcess;
+  readonly qmp: QmpClient;
+  readonly console: ConsoleLog;
+  readonly slots: Readonly<Record<DiskSlot, SlotState>>;
+  /** What QEMU said of its end so far. */
+  readonly shutdown: () => ShutdownEvent | undefined;
+}
+
+/** A VM on QEMU. */
+export class QemuVm implements Vm {
+  readonly id: string;
+  readonly vmm: ProcessIdentity;
+  readonly agent: AgentEndpoint;
+  readonly record: VmRecord;
+  readonly exited: Promise<VmExit>;
+  readonly #parts: QemuVmParts;
+  #ended = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  #swaps = 0;
+
+  constructor(parts: QemuVmParts) {
+    this.#parts = parts;
+    this.id = parts.record.id;
+    this.vmm = parts.vmm.identity;
+    this.agent = parts.agent;
+    this.record = parts.record;
+    this.exited = this.#awaitExit();
+  }
+
+  pause({ signal }: Operation): Promise<void> {
+    return this.#inTurn('pause', signal, async () => {
+      await this.#parts.qmp.execute('stop');
+    });
+  }
+
+  resume({ signal }: Operation): Promise<void> {
+    return this.#inTurn('resume', signal, async () => {
+      await this.#parts.qmp.execute('cont');
+    });
+  }
+
+  swapDisk(slot: DiskSlot, image: DiskImage, { signal }: Operation): Promise<void> {
+    return this.#inTurn(`swap of disk ${slot}`, signal, () => this.#swap(slot, image));
+  }
+
+  consoleTail(bytes: number): Promise<string> {
+    return Promise.resolve(this.#parts.console.tail(bytes));
+  }
+
+  async kill(): Promise<void> {
+    if (!this.#ended) this.#parts.vmm.kill();
+    await this.exited;
+  }
+
+  async close(): Promise<void> {
+    const { qmp, console, vmm } = this.#parts;
+    qmp.close();
+    console.close();
+    vmm.release();
+    await Promise.all([qmp.closed, console.ended]);
+  }
+
+  async #awaitExit(): Promise<VmExit> {
+    const { vmm, qmp, console } = this.#parts;
+    await vmm.gone;
+    this.#ended = true;
+    // Both end with the process. What QEMU and the guest said last is still in the sockets' buffers.
+    await Promise.all([qmp.closed, console.ended]);
+    const exit = vmm.exit(this.#parts.shutdown());
+    vmm.release();
+    return exit;
+  }
+
+  /** Pause, resume and swap take turns. A cancelled call lets its command finish, so that the next finds QEMU settled. */
+  #inTurn(what: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    const subject = `${what} of vm ${this.id}`;
+    const turn = this.#turn.then(() => {
+      throwIfCancelled(signal, subject);
+      if (this.#ended) throw new BoxError('VM_ENDED', `vm ${this.id} has ended`);
+      return work();
+    });
+    this.#turn = turn.catch(() => undefined);
+    return orCancelled(turn, signal, subject);
+  }
+
+  async #swap(slot: DiskSlot, image: DiskImage): Promise<void> {
+    const state = this.#parts.slots[slot];
+    checkSwap(slot, state, image);
+    const { qmp } = this.#parts;
+    const name = `${slot}-swap-${process.pid}-${Date.now()}-${++this.#swaps}`;
+    const previous = await this.#fileBehind(slot);
+    const set = await this.#giveFile(image);
+    try {
+      await qmp.execute('blockdev-add', fileNode(name, `/dev/fdset/${set}`, image.readOnly));
+      try {
+        await qmp.execute('blockdev-reopen', { options: [formatNode(slot, 'raw', image.readOnly, name)] });
+      } catch (error) {
+        await qmp.execute('blockdev-del', { 'node-name': name });
+        throw error;
+      }
+    } catch (error) {
+      await qmp.execute('remove-fd', { 'fdset-id': set });
+      throw error;
+    }
+    // The set's own copy; the node keeps another for as long as it is there.
+    await qmp.execute('remove-fd', { 'fdset-id': set });
+    await qmp.execute('blockdev-del', { 'node-name': previous });
+  }
+
+  async #fileBehind(slot: DiskSlot): Promise<string> {
+    const nodes = (await this.#parts.qmp.execute('query-named-block-nodes', { flat: true })) as readonly BlockNode[];
+    const node = nodes.find((candidate) => candidate['node-name'] === slot);
+    const file = node?.children?.find((child) => child.child === 'file')?.['node-name'];
+    if (file === undefined) throw new BoxError('INTERNAL', `disk ${slot} of vm ${this.id} has no file node`);
+    return file;
+  }
+
+  async #giveFile(image: DiskImage): Promise<number> {
+    const descriptor = openSync(image.path, image.readOnly ? 'r' : 'r+');
+    try {
+      const answer = await this.#parts.qmp.executeWithDescriptor('add-fd', {}, descriptor);
+      return (answer as { readonly 'fdset-id': number })['fdset-id'];
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+interface BlockNode {
+  readonly 'node-name': string;
+  readonly children?: readonly { readonly child: string; readonly 'node-name': string }[];
+}
+
+function checkSwap(slot: DiskSlot, state: SlotState, image: DiskImage): void {
+  if (image.format !== 'raw') throw new BoxError('UNSUPPORTED', `disk ${slot} can be swapped for raw images only`);
+  if (image.readOnly !== state.readOnly) {
+    const access = state.readOnly ? 'read-only' : 'writable';
+    throw new BoxError('INVALID_ARGUMENT', `disk ${slot} is ${access} and stays so`);
+  }
+  const { size } = statSync(image.path);
+  if (size > state.bytes) {
+    throw new BoxError('INVALID_ARGUMENT', `image of ${size} bytes does not fit disk ${slot} of ${state.bytes} bytes`);
+  }
+}
