@@ -1,4 +1,5 @@
 import type { BoxSpec, TerminalSize } from '../box/box-spec.js';
+import { signalNumber } from '../box/signals.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { HomeLayout } from '../store/home-layout.js';
@@ -130,9 +131,14 @@ export class BoxClient implements Disposable {
     return (await this.#connection.call(proto.BoxesService.exec, request, signal)).execId;
   }
 
-  /** Sends a signal. @param number Linux signal number, 1 to 64 */
-  async signal({ box, execId = '' }: ProcessReference, number: number, { signal }: CallOptions = {}): Promise<void> {
-    await this.#connection.call(proto.BoxesService.signal, { box, execId, signal: number }, signal);
+  /**
+   * Sends a signal.
+   * @param name as Docker takes it: `SIGTERM`, `term`, `15` (Linux numbers, whatever this host is), `RTMIN+3`
+   * @throws INVALID_ARGUMENT for another
+   */
+  async signal({ box, execId = '' }: ProcessReference, name: string, { signal }: CallOptions = {}): Promise<void> {
+    const request = { box, execId, signal: signalNumber(name) };
+    await this.#connection.call(proto.BoxesService.signal, request, signal);
   }
 
   /** Sets the size of a process's terminal. */

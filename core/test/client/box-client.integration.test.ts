@@ -216,7 +216,7 @@ describe('BoxClient', () => {
     const execId = await client.exec('web', { command: ['sleep', '60'], environment: spec([]).environment });
     const attachment = await client.attach('web', { execId });
     await client.resize({ box: 'web', execId }, { columns: 10, rows: 5 });
-    await client.signal({ box: 'web', execId }, 15);
+    await client.signal({ box: 'web', execId }, 'SIGTERM');
     await read(attachment);
     const status = await attachment.exited;
     assert.equal(status.known && status.code, 143);

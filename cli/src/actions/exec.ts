@@ -1,0 +1,42 @@
+import { BoxClient, type ExecSpec } from '@a3s-box/core/client';
+import type { Input } from '../command.js';
+import type { execFlags } from '../commands/exec.js';
+import { environmentOf } from '../grammar/environment.js';
+import type { Invocation } from '../invocation.js';
+import { exitCodeOf } from './exit-code.js';
+import { Foreground, requireTerminal } from './foreground.js';
+import { terminalSize } from './terminal.js';
+
+/** `exec`: one more process in a box that runs. */
+export async function execInBox(
+  { flags, args: [box = '', ...command] }: Input<typeof execFlags>,
+  invocation: Invocation,
+): Promise<number> {
+  if (!flags.detach) requireTerminal(flags);
+  const size = flags.tty ? terminalSize() : undefined;
+  const spec: ExecSpec = {
+    command,
+    environment: environmentOf(flags['env-file'], flags.env, invocation.environment),
+    ...(flags.workdir !== undefined && { workingDirectory: flags.workdir }),
+    ...(flags.user !== undefined && { user: flags.user }),
+    terminal: flags.tty,
+    ...(size && { terminalSize: size }),
+    stdinOpen: flags.interactive && !flags.detach,
+    detached: flags.detach,
+  };
+  using foreground = new Foreground(flags);
+  return foreground.guard(async () => {
+    const { timeline } = invocation;
+    const { signal } = foreground;
+    using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
+    const execId = await timeline.measure('exec', () => client.exec(box, spec, { signal }));
+    if (flags.detach) return 0;
+    const status = await foreground.run({
+      client,
+      process: { box, execId },
+      timeline,
+      join: () => client.attach(box, { execId, stdin: flags.interactive, signal }),
+    });
+    return exitCodeOf(status);
+  });
+}

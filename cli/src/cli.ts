@@ -1,0 +1,67 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BoxError } from '@a3s-box/core';
+import { COMMANDS } from './commands.js';
+import type { Command } from './command.js';
+import { parseFlags } from './grammar/parse-flags.js';
+import type { Invocation } from './invocation.js';
+import { printError } from './print-error.js';
+import { Timeline } from './timeline.js';
+
+/** What the entry knows. */
+export interface Surroundings {
+  readonly version: string;
+  /** The supervisor's entry, and the directory of oclif's entry to the commands. */
+  readonly supervisorEntry: URL;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Runs a command line. @returns its exit status; every error is printed */
+export async function runCli(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const timeline = new Timeline();
+  const { environment } = surroundings;
+  const debug = Boolean(environment['A3S_BOX_DEBUG']);
+  const [name, ...rest] = argv;
+  const command = COMMANDS.find((known) => known.name === name);
+  try {
+    if (command === undefined) return await runOclif(argv, surroundings);
+    const { flags, args, help } = parseFlags(command, rest);
+    if (help) return await runOclif([command.name, '--help'], surroundings);
+    checkCount(command, args);
+    const action = await command.load();
+    return await action({ flags, args }, invocationOf(surroundings, timeline));
+  } catch (error) {
+    const json = command !== undefined && 'json' in command.flags && rest.includes('--json');
+    return printError(error, { json, debug });
+  }
+}
+
+/** Help, commands of plugins, and commands that nobody knows. */
+async function runOclif(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { runThroughOclif } = await import('./oclif/host.js');
+  return runThroughOclif(argv, surroundings);
+}
+
+function invocationOf({ version, supervisorEntry, environment }: Surroundings, timeline: Timeline): Invocation {
+  const home = resolve(environment['A3S_BOX_HOME'] || join(homedir(), '.a3s-box'));
+  // For development and tests: another program in the place of the supervisor.
+  const entry = environment['A3S_BOX_SUPERVISOR'] || fileURLToPath(supervisorEntry);
+  return {
+    version,
+    home,
+    supervisor: { command: [process.execPath, entry, '--home', home] },
+    environment,
+    timeline,
+  };
+}
+
+function checkCount({ name, minArgs, maxArgs }: Command, args: readonly string[]): void {
+  if (args.length >= minArgs && args.length <= maxArgs) return;
+  const count = args.length < minArgs ? minArgs : maxArgs;
+  const amount = count === 0 ? 'no arguments' : `${count} argument${count === 1 ? '' : 's'}`;
+  const wanted = maxArgs === Infinity ? `requires at least ${amount}` : `accepts ${amount}`;
+  throw new BoxError('INVALID_ARGUMENT', `'a3s-box ${name}' ${wanted}`, {
+    hint: `run 'a3s-box ${name} --help' for more information`,
+  });
+}

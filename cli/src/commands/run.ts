@@ -1,0 +1,79 @@
+import { defineCommand } from '../command.js';
+import { text } from '../grammar/flag.js';
+import { nonEmpty, parseCpus, parseDuration, parseLabel, parseSize } from '../grammar/values.js';
+import { processFlags } from './process-flags.js';
+
+export const runFlags = {
+  ...processFlags,
+  backend: {
+    kind: 'value',
+    placeholder: 'NAME',
+    parse: nonEmpty,
+    absent: 'the best usable one',
+    summary: "use this backend and no other (see 'a3s-box info')",
+  },
+  cpus: {
+    kind: 'value',
+    placeholder: 'NUMBER',
+    parse: parseCpus,
+    absent: '1',
+    summary: 'CPUs, decimals allowed; the VM gets the next whole number of virtual CPUs',
+  },
+  entrypoint: {
+    kind: 'value',
+    placeholder: 'PROGRAM',
+    parse: text,
+    absent: "the image's",
+    summary: "program that the command is an argument of; '' takes the image's away",
+  },
+  hostname: { kind: 'value', char: 'h', placeholder: 'NAME', parse: nonEmpty, summary: 'host name of the box' },
+  label: { kind: 'list', char: 'l', placeholder: 'NAME[=VALUE]', parse: parseLabel, summary: 'put a label on the box' },
+  memory: {
+    kind: 'value',
+    char: 'm',
+    placeholder: 'SIZE',
+    parse: parseSize,
+    absent: '512m',
+    summary: 'memory of the VM: a number with b, k, m or g',
+  },
+  name: { kind: 'value', placeholder: 'NAME', parse: nonEmpty, absent: 'made up', summary: 'name of the box' },
+  rm: { kind: 'boolean', summary: 'remove the box when it has ended' },
+  'stop-signal': {
+    kind: 'value',
+    placeholder: 'SIGNAL',
+    parse: nonEmpty,
+    absent: "the image's, else SIGTERM",
+    summary: 'signal that stops the workload',
+  },
+  timeout: {
+    kind: 'value',
+    placeholder: 'TIME',
+    parse: parseDuration,
+    summary: 'end the box after this time (90, 90s, 1m30s) with exit status 124',
+  },
+  trace: {
+    kind: 'value',
+    placeholder: 'FILE',
+    parse: nonEmpty,
+    summary: 'write the phases of the run to a file, as a Chrome trace',
+  },
+} as const;
+
+export const run = defineCommand({
+  name: 'run',
+  family: 'Boxes',
+  summary: 'Run a command in a new box, in the foreground',
+  description: [
+    'Makes a microVM from an image, runs the command in it, joins its streams and ends with its exit status.',
+    "Options stand before the image; all after it is the workload's, also what looks like an option.",
+    'Exit status: that of the workload, 128 and the number of the signal that ended it, 124 after --timeout, 125 when ' +
+      'a3s-box failed, 126 when the command cannot be executed, 127 when it is not found.',
+  ],
+  synopsis: 'IMAGE [COMMAND] [ARG...]',
+  minArgs: 1,
+  maxArgs: Infinity,
+  interspersed: false,
+  flags: runFlags,
+  examples: ['a3s-box run --rm a3s/starter uname -r', 'a3s-box run --rm -it a3s/starter sh'],
+  load: async () => (await import('../actions/run.js')).runBox,
+});

@@ -1,0 +1,14 @@
+import { defineCommand } from '../command.js';
+import { jsonFlag } from './json-flag.js';
+
+export const version = defineCommand({
+  name: 'version',
+  family: 'System',
+  summary: 'Show the version of the command and, where it runs, of the supervisor',
+  synopsis: '',
+  minArgs: 0,
+  maxArgs: 0,
+  interspersed: true,
+  flags: jsonFlag,
+  load: async () => (await import('../actions/version.js')).showVersion,
+});

@@ -1,0 +1,58 @@
+/** Values of flags, read as Docker reads them. Each throws INVALID_ARGUMENT with what is wrong, without the flag. */
+import { BoxError } from '@a3s-box/core';
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, p: 2 ** 50 };
+const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?b?|b)?$/i;
+
+/** A size such as `512m`, `1.5g`, `64kib`; without a unit, bytes. The units are powers of 1024. @returns bytes */
+export function parseSize(value: string): number {
+  const match = SIZE.exec(value);
+  const bytes = match ? Math.trunc(Number(match[1]) * (UNITS[match[2]?.toLowerCase() ?? ''] ?? 1)) : NaN;
+  if (!Number.isSafeInteger(bytes)) throw wrong(`invalid size: '${value}'`);
+  return bytes;
+}
+
+const DECIMAL = /^(\d*)(?:\.(\d*))?$/;
+
+/** A number of CPUs such as `1.5`. @returns billionths of a CPU */
+export function parseCpus(value: string): number {
+  const match = DECIMAL.exec(value);
+  const [whole = '', fraction = ''] = match?.slice(1) ?? [];
+  if (!match || (whole === '' && fraction === '')) throw wrong(`failed to parse ${value} as a number of CPUs`);
+  if (fraction.replace(/0+$/, '').length > 9) throw wrong('value is too precise');
+  const nano = Number(whole) * 1e9 + Number(fraction.slice(0, 9).padEnd(9, '0'));
+  if (!Number.isSafeInteger(nano)) throw wrong(`${value} is too many CPUs`);
+  return nano;
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A time such as `90`, `90s`, `1m30s`, `500ms`; without a unit, seconds. @returns milliseconds, more than 0 */
+export function parseDuration(value: string): number {
+  if (!/^(?:\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)$/.test(value)) throw wrong(`invalid duration: '${value}'`);
+  let total = 0;
+  for (const [, number, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)?/g)) {
+    total += Number(number) * (DURATION_UNITS[unit ?? 's'] ?? 0);
+  }
+  const ms = Math.round(total);
+  if (ms < 1 || !Number.isSafeInteger(ms)) throw wrong('the time must be at least a millisecond');
+  return ms;
+}
+
+/** A label, `NAME=value` or `NAME`. */
+export function parseLabel(value: string): readonly [string, string] {
+  const equals = value.indexOf('=');
+  const [name, content] = equals < 0 ? [value, ''] : [value.slice(0, equals), value.slice(equals + 1)];
+  if (name === '') throw wrong('a label needs a name');
+  return [name, content];
+}
+
+/** Something that must not be empty. */
+export function nonEmpty(value: string): string {
+  if (value === '') throw wrong('it is empty');
+  return value;
+}
+
+function wrong(message: string): BoxError {
+  return new BoxError('INVALID_ARGUMENT', message);
+}

@@ -1,0 +1,130 @@
+/**
+ * What Docker's `run` and `exec` take and this CLI refuses, with the reason. The parser and docs/cli-reference.md are
+ * fed from here: a flag leaves this table in the change that builds it.
+ */
+export interface UnsupportedFlag {
+  /** As Docker's help writes it, `-v, --volume`. */
+  readonly spelling: string;
+  readonly commands: readonly ('run' | 'exec')[];
+  readonly reason: string;
+}
+
+const RUN = ['run'] as const;
+const BOTH = ['run', 'exec'] as const;
+
+const DETACHED = 'boxes that outlive their command are not built yet; run in the foreground';
+const STREAMS = 'a foreground run joins stdout and stderr always, and stdin with -i';
+const VOLUMES = 'volumes and bind mounts are not built yet';
+const NETWORK = 'networks are not built yet; a box has loopback only';
+const HEALTH = 'health checks are not built yet';
+const BLOCK_IO = 'limits of block devices are not built yet';
+const CPU = "the VM's virtual CPUs are the limit; use --cpus";
+const MEMORY = "the VM's memory is the limit, and it has no swap; use -m";
+const NAMESPACES = 'a box has a kernel of its own; there are no namespaces of the host to share';
+const CONFINEMENT = "changes of the workload's confinement are not built yet";
+const DEVICES = 'devices of the host are not passed into the VM';
+const WINDOWS = 'for Windows containers only';
+const LOGS = 'logs of boxes are not built yet';
+const IMAGES = 'pulling images is not built yet';
+const LIMITS = 'not built yet; the limits of the VM hold (--cpus, -m)';
+
+export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
+  { spelling: '-a, --attach', commands: RUN, reason: STREAMS },
+  { spelling: '--add-host', commands: RUN, reason: NETWORK },
+  { spelling: '--annotation', commands: RUN, reason: 'annotations have no reader here; use labels' },
+  { spelling: '--blkio-weight', commands: RUN, reason: BLOCK_IO },
+  { spelling: '--blkio-weight-device', commands: RUN, reason: BLOCK_IO },
+  { spelling: '--cap-add', commands: RUN, reason: CONFINEMENT },
+  { spelling: '--cap-drop', commands: RUN, reason: CONFINEMENT },
+  { spelling: '--cgroup-parent', commands: RUN, reason: NAMESPACES },
+  { spelling: '--cgroupns', commands: RUN, reason: NAMESPACES },
+  { spelling: '--cidfile', commands: RUN, reason: DETACHED },
+  { spelling: '--cpu-count', commands: RUN, reason: WINDOWS },
+  { spelling: '--cpu-percent', commands: RUN, reason: WINDOWS },
+  { spelling: '--cpu-period', commands: RUN, reason: CPU },
+  { spelling: '--cpu-quota', commands: RUN, reason: CPU },
+  { spelling: '--cpu-rt-period', commands: RUN, reason: CPU },
+  { spelling: '--cpu-rt-runtime', commands: RUN, reason: CPU },
+  { spelling: '-c, --cpu-shares', commands: RUN, reason: CPU },
+  { spelling: '--cpuset-cpus', commands: RUN, reason: CPU },
+  { spelling: '--cpuset-mems', commands: RUN, reason: CPU },
+  { spelling: '-d, --detach', commands: RUN, reason: DETACHED },
+  { spelling: '--detach-keys', commands: BOTH, reason: DETACHED },
+  { spelling: '--device', commands: RUN, reason: DEVICES },
+  { spelling: '--device-cgroup-rule', commands: RUN, reason: DEVICES },
+  { spelling: '--device-read-bps', commands: RUN, reason: BLOCK_IO },
+  { spelling: '--device-read-iops', commands: RUN, reason: BLOCK_IO },
+  { spelling: '--device-write-bps', commands: RUN, reason: BLOCK_IO },
+  { spelling: '--device-write-iops', commands: RUN, reason: BLOCK_IO },
+  { spelling: '--disable-content-trust', commands: RUN, reason: IMAGES },
+  { spelling: '--dns', commands: RUN, reason: NETWORK },
+  { spelling: '--dns-option', commands: RUN, reason: NETWORK },
+  { spelling: '--dns-search', commands: RUN, reason: NETWORK },
+  { spelling: '--domainname', commands: RUN, reason: NETWORK },
+  { spelling: '--expose', commands: RUN, reason: NETWORK },
+  { spelling: '--gpus', commands: RUN, reason: DEVICES },
+  { spelling: '--group-add', commands: RUN, reason: CONFINEMENT },
+  { spelling: '--health-cmd', commands: RUN, reason: HEALTH },
+  { spelling: '--health-interval', commands: RUN, reason: HEALTH },
+  { spelling: '--health-retries', commands: RUN, reason: HEALTH },
+  { spelling: '--health-start-interval', commands: RUN, reason: HEALTH },
+  { spelling: '--health-start-period', commands: RUN, reason: HEALTH },
+  { spelling: '--health-timeout', commands: RUN, reason: HEALTH },
+  { spelling: '--init', commands: RUN, reason: "the guest's own init reaps orphans always" },
+  { spelling: '--io-maxbandwidth', commands: RUN, reason: WINDOWS },
+  { spelling: '--io-maxiops', commands: RUN, reason: WINDOWS },
+  { spelling: '--ip', commands: RUN, reason: NETWORK },
+  { spelling: '--ip6', commands: RUN, reason: NETWORK },
+  { spelling: '--ipc', commands: RUN, reason: NAMESPACES },
+  { spelling: '--isolation', commands: RUN, reason: WINDOWS },
+  { spelling: '--kernel-memory', commands: RUN, reason: MEMORY },
+  { spelling: '--label-file', commands: RUN, reason: 'give labels with -l' },
+  { spelling: '--link', commands: RUN, reason: NETWORK },
+  { spelling: '--link-local-ip', commands: RUN, reason: NETWORK },
+  { spelling: '--log-driver', commands: RUN, reason: LOGS },
+  { spelling: '--log-opt', commands: RUN, reason: LOGS },
+  { spelling: '--mac-address', commands: RUN, reason: NETWORK },
+  { spelling: '--memory-reservation', commands: RUN, reason: MEMORY },
+  { spelling: '--memory-swap', commands: RUN, reason: MEMORY },
+  { spelling: '--memory-swappiness', commands: RUN, reason: MEMORY },
+  { spelling: '--mount', commands: RUN, reason: VOLUMES },
+  { spelling: '--net', commands: RUN, reason: NETWORK },
+  { spelling: '--net-alias', commands: RUN, reason: NETWORK },
+  { spelling: '--network', commands: RUN, reason: NETWORK },
+  { spelling: '--network-alias', commands: RUN, reason: NETWORK },
+  { spelling: '--no-healthcheck', commands: RUN, reason: HEALTH },
+  { spelling: '--oom-kill-disable', commands: RUN, reason: MEMORY },
+  { spelling: '--oom-score-adj', commands: RUN, reason: LIMITS },
+  { spelling: '--pid', commands: RUN, reason: NAMESPACES },
+  { spelling: '--pids-limit', commands: RUN, reason: LIMITS },
+  { spelling: '--platform', commands: RUN, reason: "a VM runs its host's architecture" },
+  { spelling: '--privileged', commands: BOTH, reason: CONFINEMENT },
+  { spelling: '-p, --publish', commands: RUN, reason: NETWORK },
+  { spelling: '-P, --publish-all', commands: RUN, reason: NETWORK },
+  { spelling: '--pull', commands: RUN, reason: IMAGES },
+  { spelling: '-q, --quiet', commands: RUN, reason: IMAGES },
+  { spelling: '--read-only', commands: RUN, reason: 'a read-only root file system is not built yet' },
+  { spelling: '--restart', commands: RUN, reason: DETACHED },
+  { spelling: '--runtime', commands: RUN, reason: 'a box runs in a microVM; use --backend to choose which' },
+  { spelling: '--security-opt', commands: RUN, reason: CONFINEMENT },
+  { spelling: '--shm-size', commands: RUN, reason: 'the size of /dev/shm is fixed for now' },
+  { spelling: '--sig-proxy', commands: RUN, reason: 'a foreground run passes signals on always' },
+  { spelling: '--stop-timeout', commands: RUN, reason: DETACHED },
+  { spelling: '--storage-opt', commands: RUN, reason: 'the scratch disk has one size for now' },
+  { spelling: '--sysctl', commands: RUN, reason: 'kernel parameters are not built yet' },
+  { spelling: '--tmpfs', commands: RUN, reason: VOLUMES },
+  { spelling: '--ulimit', commands: RUN, reason: LIMITS },
+  { spelling: '--use-api-socket', commands: RUN, reason: 'there is no Docker API' },
+  { spelling: '--userns', commands: RUN, reason: NAMESPACES },
+  { spelling: '--uts', commands: RUN, reason: NAMESPACES },
+  { spelling: '-v, --volume', commands: RUN, reason: VOLUMES },
+  { spelling: '--volume-driver', commands: RUN, reason: VOLUMES },
+  { spelling: '--volumes-from', commands: RUN, reason: VOLUMES },
+];
+
+/** The refusal of a flag, if it is one of Docker's. @param spelled `-v` or `--volume` */
+export function unsupportedFlag(command: string, spelled: string): UnsupportedFlag | undefined {
+  return UNSUPPORTED_FLAGS.find(
+    ({ spelling, commands }) => commands.some((c) => c === command) && spelling.split(', ').includes(spelled),
+  );
+}
