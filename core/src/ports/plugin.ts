@@ -24,7 +24,7 @@ export interface PluginContext {
   readonly stateDirectory: string;
   /** The plugin's settings after the distribution's and the user's were merged and checked against its schema. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Fires when activation takes too long or the host stops. */
+  /** Fires when activation takes too long or is called off. An active plugin is stopped by its `dispose` alone. */
   readonly signal: AbortSignal;
 }
 

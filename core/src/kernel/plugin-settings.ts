@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { LeaveOut, pluginFault } from './plugin-fault.js';
+import type { PluginManifest } from './plugin-manifest.js';
+import { schemaProblems, type Validator } from './schema-problems.js';
+
+/** Settings of one plugin: plain JSON. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** Settings of one plugin from both who may give them. */
+export interface SettingsSources {
+  /** The distribution's, which hold. */
+  readonly locked: Settings;
+  readonly user: Settings;
+}
+
+/**
+ * The settings that a plugin gets: the user's under the distribution's, checked against its schema, with the schema's
+ * defaults, frozen.
+ * @throws LeaveOut when the user wants a locked setting otherwise, or the result is not what the schema says
+ */
+export async function settingsOf(manifest: PluginManifest, sources: SettingsSources): Promise<Settings> {
+  const clashes = lockedClashes(sources.locked, sources.user);
+  if (clashes.length > 0) {
+    const message = `plugin "${manifest.name}": the distribution holds these settings: ${clashes.join(', ')}`;
+    throw leaveOut(manifest, message, 'take them out of your settings');
+  }
+  const settings = structuredClone(merge(sources.user, sources.locked));
+  if (manifest.settingsSchema === undefined) {
+    if (Object.keys(settings).length === 0) return Object.freeze(settings);
+    const names = Object.keys(settings).join(', ');
+    throw leaveOut(manifest, `plugin "${manifest.name}": it takes no settings, and was given ${names}`, 'remove them');
+  }
+  const problems = schemaProblems(await compile(manifest, manifest.settingsSchema), settings, 'settings');
+  if (problems.length > 0) {
+    const message = `plugin "${manifest.name}": its settings are wrong: ${problems.join('; ')}`;
+    throw leaveOut(manifest, message, `see ${manifest.settingsSchema}`);
+  }
+  return deepFreeze(settings);
+}
+
+/** Places at which the user's settings differ from locked ones, as `a.b`. Objects are compared member by member. */
+function lockedClashes(locked: Settings, user: Settings, place = ''): readonly string[] {
+  return Object.entries(locked).flatMap(([key, value]) => {
+    if (!Object.hasOwn(user, key)) return [];
+    const wish = user[key];
+    if (isObject(value) && isObject(wish)) return lockedClashes(value, wish, `${place}${key}.`);
+    return JSON.stringify(value) === JSON.stringify(wish) ? [] : [`${place}${key}`];
+  });
+}
+
+/** Member by member; `over` holds. Own properties only, whatever their names. */
+function merge(under: Settings, over: Settings): Settings {
+  const merged = new Map(Object.entries(under));
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged.get(key);
+    merged.set(key, isObject(value) && isObject(below) ? merge(below, value) : value);
+  }
+  return Object.fromEntries(merged);
+}
+
+/** Most plugins take no settings, so the schema compiler is loaded for those that do. */
+async function compile(manifest: PluginManifest, file: string): Promise<Validator> {
+  try {
+    const schema: unknown = JSON.parse(await readFile(file, 'utf8'));
+    const { Ajv2020 } = await import('ajv/dist/2020.js');
+    return new Ajv2020({ allErrors: true, verbose: true, useDefaults: true }).compile(schema as object);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `plugin "${manifest.name}": the schema of its settings cannot be used: ${reason}`;
+    throw leaveOut(manifest, message, "tell the plugin's author", cause);
+  }
+}
+
+function leaveOut(manifest: PluginManifest, message: string, hint: string, cause?: unknown): LeaveOut {
+  return new LeaveOut(pluginFault('settings', manifest.name, message, { hint, cause }));
+}
+
+function isObject(value: unknown): value is Settings {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}
