@@ -47,10 +47,12 @@ function invocationOf({ version, supervisorEntry, environment }: Surroundings, t
   const home = resolve(environment['A3S_BOX_HOME'] || join(homedir(), '.a3s-box'));
   // For development and tests: another program in the place of the supervisor.
   const entry = environment['A3S_BOX_SUPERVISOR'] || fileURLToPath(supervisorEntry);
+  const distributionFile = environment['A3S_BOX_DISTRIBUTION'];
+  const distribution = distributionFile ? ['--distribution', resolve(distributionFile)] : [];
   return {
     version,
     home,
-    supervisor: { command: [process.execPath, entry, '--home', home] },
+    supervisor: { command: [process.execPath, entry, '--home', home, '--ready-descriptor', '3', ...distribution] },
     environment,
     timeline,
   };

@@ -17,3 +17,4 @@ export { planPlugins, type PlanOptions, type PluginPlan } from './kernel/plugin-
 export { PluginRegistry } from './kernel/plugin-registry.js';
 export type { Settings } from './kernel/plugin-settings.js';
 export type { PluginStatus } from './kernel/plugin-status.js';
+export { runSupervisor, type SupervisorOptions } from './supervisor/run-supervisor.js';

@@ -1,0 +1,55 @@
+/**
+ * The supervisor's process: `node supervisor.js --home DIR [--distribution FILE] [--ready-descriptor N]`. Clients start
+ * it; it reports on the descriptor as `BoxClient.connect` says, and logs to stderr.
+ */
+import { closeSync, writeSync } from 'node:fs';
+import module from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    home: { type: 'string', default: '' },
+    distribution: { type: 'string' },
+    'ready-descriptor': { type: 'string' },
+  },
+});
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+process.umask(0o077);
+module.enableCompileCache(path('cache'));
+const [{ asBoxError }, { PinoLogger, runSupervisor }] = await Promise.all([
+  import('@a3s-box/core'),
+  import('@a3s-box/core/host'),
+]);
+
+let reported = values['ready-descriptor'] === undefined;
+function report(line: object): void {
+  if (reported) return;
+  reported = true;
+  const descriptor = Number(values['ready-descriptor']);
+  writeSync(descriptor, `${JSON.stringify(line)}\n`);
+  closeSync(descriptor);
+}
+
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
+
+const level = process.env['A3S_BOX_DEBUG'] ? 'debug' : 'info';
+using logger = PinoLogger.open({ level, destination: { descriptor: 2 } });
+try {
+  await runSupervisor({
+    home: values.home,
+    distribution: values.distribution,
+    builtInDistribution: path('../distribution.json'),
+    resolveFrom: [path('..')],
+    logger,
+    ready: () => report({ ready: true }),
+    signal: ending.signal,
+  });
+} catch (error) {
+  const { code, message, hint } = asBoxError(error);
+  logger.error({ code, error }, 'the supervisor failed');
+  report({ error: { code, message, hint } });
+  process.exitCode = 1;
+}
