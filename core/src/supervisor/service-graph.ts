@@ -17,11 +17,16 @@ export interface GraphInputs {
   readonly registry: PluginRegistry;
 }
 
+export interface ServiceGraph extends SupervisorServices {
+  readonly vms: VmManager;
+}
+
 /** Wires the services of a supervisor. @throws PLUGIN_FAILED when no plugin provides what it cannot do without */
-export function composeServices({ layout, logger, registry }: GraphInputs): SupervisorServices {
+export function composeServices({ layout, logger, registry }: GraphInputs): ServiceGraph {
   const images = registry.get(ImageStorePort);
   const backends = new BackendChooser([...registry.all(HypervisorPort).values()]);
-  const runner = new BoxRunner(images, backends, new VmManager(layout, new InstalledAssets(layout)), logger);
+  const vms = new VmManager(layout, new InstalledAssets(layout));
+  const runner = new BoxRunner(images, backends, vms, logger);
   const boxes = new BoxService(images, backends, runner);
-  return { boxes, images, backends, notice: new EmulationNotice(backends), logger };
+  return { boxes, images, backends, vms, notice: new EmulationNotice(backends), logger };
 }

@@ -12,6 +12,8 @@ export class RunningVm {
     readonly session: AgentSession,
     readonly backend: BackendChoice,
     readonly sizing: Sizing,
+    /** Opens the next session. */
+    readonly nextKey: Buffer,
   ) {}
 
   /** Resolves when the VMM is gone. Never rejects. */

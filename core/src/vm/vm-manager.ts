@@ -53,9 +53,10 @@ export class VmManager {
       const vm = await this.#boot(request, signal);
       undo.defer(() => vm.close());
       undo.defer(() => vm.kill());
-      const session = await openFirstSession(vm, request.tracer, signal);
+      const nextKey = randomBytes(SESSION_KEY_BYTES);
+      const session = await openFirstSession(vm, { nextKey, tracer: request.tracer, signal });
       undo.move();
-      return new RunningVm(vm, session, request.backend, request.sizing);
+      return new RunningVm(vm, session, request.backend, request.sizing, nextKey);
     } catch (error) {
       await undo.disposeAsync();
       throw error;
@@ -91,8 +92,14 @@ export class VmManager {
   }
 }
 
+interface FirstSessionOptions extends Operation {
+  readonly nextKey: Buffer;
+  readonly tracer: Tracer;
+}
+
 /** Waits for the agent of a VM that boots; a VM that ends first is told at once, with what it said. */
-async function openFirstSession(vm: Vm, tracer: Tracer, signal: AbortSignal): Promise<AgentSession> {
+async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<AgentSession> {
+  const { nextKey, tracer, signal } = options;
   const ended = new AbortController();
   void vm.exited.then(() => ended.abort());
   try {
@@ -100,7 +107,7 @@ async function openFirstSession(vm: Vm, tracer: Tracer, signal: AbortSignal): Pr
       AgentSession.open({
         socket: vm.agent.socket,
         keys: [FRESH_BOOT_SESSION_KEY],
-        nextKey: randomBytes(SESSION_KEY_BYTES),
+        nextKey,
         signal: AbortSignal.any([signal, ended.signal]),
       }),
     );

@@ -2,38 +2,20 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BoxRunner } from '../../dist/box/box-runner.js';
-import { BoxService } from '../../dist/box/box-service.js';
+import type { BoxService } from '../../dist/box/box-service.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
-import { BoxError, type Image, type ImageStore, type Logger } from '../../dist/index.js';
+import type { BoxError } from '../../dist/index.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
-import { BackendChooser } from '../../dist/vm/backend-chooser.js';
-import { VmManager } from '../../dist/vm/vm-manager.js';
+import { fakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
 
 const operation = { signal: new AbortController().signal };
-const image: Image = {
-  id: `sha256:${'a'.repeat(64)}`,
-  digest: `sha256:${'b'.repeat(64)}`,
-  names: ['docker.io/a3s/starter:latest'],
-  platform: { os: 'linux', architecture: 'amd64' },
-  sizeBytes: 1,
-  config: { env: [], cmd: ['sh'], exposedPorts: [], volumes: [], labels: {} },
-  diffIds: [],
-};
-const silent: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: (fields, message) => assert.fail(`${message}: ${JSON.stringify(fields)}`),
-  child: () => silent,
-};
 
 describe('BoxService', () => {
   let directory: string;
   let hypervisor: FakeHypervisor;
   let boxes: BoxService;
-  let rootDisks: number;
+  let rootDisks: () => number;
 
   const spec = (change: Partial<BoxSpec> = {}): BoxSpec => ({
     image: 'a3s/starter',
@@ -48,31 +30,12 @@ describe('BoxService', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'b'));
     hypervisor = new FakeHypervisor();
-    rootDisks = 0;
-    const store = {
-      inspect: async (reference: string) => {
-        if (reference !== 'a3s/starter') throw new BoxError('IMAGE_NOT_FOUND', `there is no image "${reference}"`);
-        return image;
-      },
-      rootDisk: async () => {
-        rootDisks++;
-        return {
-          imageId: image.id,
-          disk: { path: '/dev/null', format: 'raw', readOnly: true },
-          release: async () => void rootDisks--,
-        };
-      },
-    } as unknown as ImageStore;
-    const layout = new HomeLayout(directory);
-    const assets = { boot: async () => ({ kernel: '/k', initramfs: '/i' }), makeScratch: async () => {} };
-    const backends = new BackendChooser([hypervisor]);
-    const runner = new BoxRunner(store, backends, new VmManager(layout, assets), silent);
-    boxes = new BoxService(store, backends, runner);
+    ({ boxes, rootDisks } = fakeBoxService(new HomeLayout(directory), hypervisor));
   });
 
   afterEach(async () => {
     await boxes.close();
-    assert.equal(rootDisks, 0, 'root disks were not given back');
+    assert.equal(rootDisks(), 0, 'root disks were not given back');
     for (const name of ['run', 'boxes']) assert.deepEqual(await readdir(join(directory, name)).catch(() => []), []);
     await rm(directory, { recursive: true });
   });

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BoxClient } from '../../dist/client/index.js';
+import type { Logger } from '../../dist/index.js';
+import { HomeLayout } from '../../dist/store/home-layout.js';
+import { EmulationNotice } from '../../dist/supervisor/emulation-notice.js';
+import { SupervisorServer } from '../../dist/supervisor/supervisor-server.js';
+import { BackendChooser } from '../../dist/vm/backend-chooser.js';
+import { fakeBoxService } from '../support/fake-box-service.ts';
+import { FakeHypervisor } from '../support/fake-hypervisor.ts';
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const spec = {
+  image: 'a3s/starter',
+  command: ['cat'],
+  environment: [],
+  terminal: false,
+  stdinOpen: true,
+  autoRemove: false,
+  labels: {},
+};
+
+describe('SupervisorServer', () => {
+  let directory: string;
+  let hypervisor: FakeHypervisor;
+  let server: SupervisorServer;
+  let client: BoxClient;
+  let stack: AsyncDisposableStack;
+  let stopped: boolean;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 's'));
+    const layout = new HomeLayout(directory);
+    await mkdir(layout.run, { mode: 0o700 });
+    hypervisor = new FakeHypervisor();
+    const { boxes, images } = fakeBoxService(layout, hypervisor);
+    const backends = new BackendChooser([hypervisor]);
+    stack = new AsyncDisposableStack();
+    stack.defer(() => rm(directory, { recursive: true }));
+    stopped = false;
+    const self = {
+      pid: 42,
+      home: directory,
+      version: '9.9.9',
+      plugins: [],
+      boxes: () => boxes.size,
+      stop: () => (stopped = true),
+    };
+    server = new SupervisorServer(
+      { boxes, images, backends, notice: new EmulationNotice(backends), logger: silent },
+      self,
+      () => {},
+    );
+    stack.use(server);
+    stack.defer(() => boxes.close());
+    await server.listen(layout.supervisorSocket);
+    client = await BoxClient.connect({ home: directory });
+    stack.defer(() => client.close());
+  });
+  afterEach(() => stack.disposeAsync());
+
+  it('listens on a socket for its owner alone', async () => {
+    assert.equal((await stat(join(directory, 'run/supervisor.sock'))).mode & 0o777, 0o600);
+  });
+
+  it('says who it is and what backends there are', async () => {
+    assert.deepEqual(client.supervisor, { pid: 42, version: '9.9.9', home: directory });
+    const info = await client.info();
+    assert.equal(info.chosenBackend, 'fake');
+    assert.equal(info.backends[0]?.reason, 'it is a fake');
+  });
+
+  it('tells of emulation once', async () => {
+    assert.match((await client.create(spec)).notices.join(), /emulates/);
+    assert.deepEqual((await client.create(spec)).notices, []);
+  });
+
+  it('runs a box whose client was attached before the start', async () => {
+    const { id } = await client.create({ ...spec, autoRemove: true });
+    using attachment = await client.attach(id, { owner: true, stdin: true });
+    await client.start(id);
+    const vm = await hypervisor.vm();
+    await vm.writes('hello');
+    await vm.workloadExits({ code: 3 });
+    const output: string[] = [];
+    for await (const { stream, data } of attachment.output) output.push(`${stream}:${data}`);
+    assert.deepEqual(output, ['stdout:hello']);
+    const exit = await attachment.exited;
+    assert.ok(exit.known);
+    assert.equal(exit.code, 3);
+    await assert.rejects(client.inspect(id), { code: 'NOT_FOUND' });
+  });
+
+  it('ends a foreground box whose client goes away', async () => {
+    const { id } = await client.create(spec);
+    const attachment = await client.attach(id, { owner: true });
+    await client.start(id);
+    const vm = await hypervisor.vm();
+    attachment.close();
+    await vm.exited;
+  });
+
+  it('tells an attached client why a box could not be started', async () => {
+    hypervisor.refuseStart = { code: 5, details: 'no such command: nope' };
+    const { id } = await client.create(spec);
+    using attachment = await client.attach(id, { owner: true });
+    await assert.rejects(client.start(id), { code: 'NOT_FOUND', message: 'no such command: nope' });
+    await assert.rejects(async () => {
+      for await (const chunk of attachment.output) assert.ok(chunk);
+    }, { message: 'no such command: nope' });
+  });
+
+  it('passes signals, sizes and waits on, and refuses them for a box that does not run', async () => {
+    const { id } = await client.create(spec);
+    await assert.rejects(client.signal({ box: id }, 'TERM'), { code: 'CONFLICT' });
+    await client.start(id);
+    const vm = await hypervisor.vm();
+    await client.signal({ box: id }, 'TERM');
+    assert.equal(vm.signals[0]?.signal, 15);
+    const waiting = client.wait(id);
+    await vm.workloadExits({ code: 143, signal: 15 });
+    assert.deepEqual({ ...(await waiting), time: undefined }, { ...(await client.inspect(id)).exit, time: undefined });
+    await client.remove(id);
+  });
+
+  it('does not stop while it has boxes', async () => {
+    const { id } = await client.create(spec);
+    await assert.rejects(client.stopSupervisor(), { code: 'CONFLICT' });
+    await client.remove(id);
+    await client.stopSupervisor();
+    assert.ok(stopped);
+  });
+
+  it('answers bad requests with what is wrong with them', async () => {
+    await assert.rejects(client.create({ ...spec, name: '-' }), { code: 'INVALID_ARGUMENT' });
+    await assert.rejects(client.create({ ...spec, image: 'other' }), { code: 'IMAGE_NOT_FOUND' });
+    await assert.rejects(client.attach('nobody'), { code: 'NOT_FOUND' });
+    await assert.rejects(client.exec('nobody', { command: ['true'] }), { code: 'NOT_FOUND' });
+  });
+});

@@ -1,0 +1,44 @@
+/**
+ * `run --rm` of a no-op against a bare QEMU with the same machine options, kernel, memory and vCPUs and an initramfs that
+ * only powers off. Bar: at most 1.5 times.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { initramfs } from '../../core/dist/vm/assets/initramfs.js';
+import { BoxCli } from '../e2e/support/box-cli.ts';
+import { vmmCommandLine } from './support/vmm-command.ts';
+import { BIN } from './support/paths.ts';
+import { runProgram } from './support/process.ts';
+import { compare } from './support/samples.ts';
+
+const POWER_OFF = '#include <sys/reboot.h>\nint main(void) { return reboot(RB_AUTOBOOT); }\n';
+
+export async function run() {
+  await using cli = await BoxCli.create();
+  const directory = mkdtempSync(join(tmpdir(), 'bare'));
+  try {
+    const bare = await bareCommand(cli, directory);
+    const env = { ...process.env, A3S_BOX_HOME: cli.home };
+    const result = await compare(
+      10,
+      () => runProgram(BIN, ['run', '--rm', 'a3s/starter', 'true'], env),
+      () => runProgram(bare.program, bare.args),
+    );
+    return { bar: 'ratioOfMedians <= 1.5', bare, ...result };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** The machine options of a real box of the same size, with the bare initramfs and without devices. */
+async function bareCommand(cli: BoxCli, directory: string): Promise<{ program: string; args: string[] }> {
+  const source = join(directory, 'init.c');
+  const init = join(directory, 'init');
+  writeFileSync(source, POWER_OFF);
+  execFileSync('cc', ['-O2', '-static', '-o', init, source]);
+  const archive = join(directory, 'initramfs.cpio');
+  writeFileSync(archive, initramfs(readFileSync(init)));
+  return vmmCommandLine(cli, archive);
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { FRESH_BOOT_SESSION_KEY } from '../../core/dist/guest/session-opening.js';
+import { cpuSecondsOf } from '../bench/support/process.ts';
+import { BareVm } from './support/bare-vm.ts';
+import { BoxCli } from './support/box-cli.ts';
+import type { ChannelTask } from './support/channel-client.ts';
+
+const CLIENT = join(import.meta.dirname, 'support/channel-client.ts');
+const SESSIONS = 200;
+const COUNT = 'i=0; while :; do echo $i; i=$((i+1)); done';
+
+/** Checks that what arrives is 0, 1, 2 and so on, one a line, without a gap or a repetition. */
+class Counter {
+  offset = 0n;
+  #rest = '';
+  #next = 0;
+
+  take(data: Buffer): void {
+    this.offset += BigInt(data.length);
+    const lines = (this.#rest + data.toString('latin1')).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) assert.equal(line, String(this.#next++));
+  }
+}
+
+describe('agent channel', () => {
+  let cli: BoxCli;
+  let vm: BareVm;
+  before(async () => {
+    cli = await BoxCli.create();
+    vm = await BareVm.boot({ home: cli.home });
+    await vm.startContainer(['sh', '-c', COUNT]);
+    // The sessions of this test come from other processes.
+    vm.running.session[Symbol.dispose]();
+    await vm.running.session.ended;
+  });
+  after(async () => {
+    await vm?.[Symbol.asyncDispose]();
+    await cli?.[Symbol.asyncDispose]();
+  });
+
+  it(`gives ${SESSIONS} hosts that are killed at any moment their own bytes, each once`, async function () {
+    this.timeout(240_000);
+    const counter = new Counter();
+    let keys = [vm.running.nextKey.toString('hex')];
+    let hellos = 0;
+    for (let session = 0; session < SESSIONS; session++) {
+      const nextKey = randomBytes(32).toString('hex');
+      const task: ChannelTask = {
+        socket: vm.running.vm.agent.socket,
+        keys,
+        nextKey,
+        from: counter.offset.toString(),
+      };
+      const answered = await runClient(task, counter, randomInt(60, 260));
+      hellos += Number(answered);
+      keys = answered ? [nextKey] : [...keys, nextKey];
+      await delay(randomInt(0, 101));
+    }
+    assert.ok(hellos > SESSIONS / 2, `only ${hellos} sessions got as far as hello`);
+    assert.ok(counter.offset > 1_000_000n, `only ${counter.offset} bytes arrived`);
+  });
+
+  it('does not answer a host without the key', async () => {
+    const task = { socket: vm.running.vm.agent.socket, nextKey: '00'.repeat(32), from: '0' };
+    const counter = new Counter();
+    assert.equal(await runClient({ ...task, keys: [FRESH_BOOT_SESSION_KEY.toString('hex')] }, counter, 1000), false);
+    assert.equal(counter.offset, 0n);
+  });
+
+  it('costs next to nothing while no host is connected', async () => {
+    const { pid } = vm.running.vm.vmm;
+    const before = cpuSecondsOf(pid);
+    await delay(5000);
+    const share = (cpuSecondsOf(pid) - before) / 5;
+    // The workload waits for its window; what is left is the guest's idling.
+    assert.ok(share < 0.1, `${share} of a core`);
+  });
+});
+
+/** @returns whether the client's hello was answered before it was killed */
+function runClient(task: ChannelTask, counter: Counter, lifeMs: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [CLIENT, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+    let answered = false;
+    let stderr = '';
+    child.stdio[3]?.on('data', () => (answered = true));
+    child.stderr?.on('data', (text: Buffer) => (stderr += text.toString()));
+    child.stdout?.on('data', (data: Buffer) => {
+      try {
+        counter.take(data);
+      } catch (error) {
+        reject(error);
+      }
+    });
+    const timer = setTimeout(() => child.kill('SIGKILL'), lifeMs);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      if (code === null) resolve(answered);
+      else reject(new Error(`the client ended by itself with ${code}: ${stderr}`));
+    });
+  });
+}

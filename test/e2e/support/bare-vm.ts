@@ -1,0 +1,116 @@
+/**
+ * A VM of the real backend in the test's own process, below the supervisor: for what the agent channel and the guest
+ * must do whoever is at the host's end.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger, RootDisk } from '@a3s-box/core';
+import { compileOciConfig } from '../../../core/dist/box/oci-config.js';
+import type { BoxSpec } from '../../../core/dist/box/box-spec.js';
+import { containerFiles } from '../../../core/dist/box/container-files.js';
+import { layoutOf, prepareHome } from '../../../core/dist/client/home.js';
+import {
+  AgentService,
+  ConfigureRequest,
+  ContainerService,
+  CreateContainerRequest,
+  StartContainerRequest,
+} from '../../../core/dist/gen/a3s/box/agent/v1/agent.js';
+import { findDistribution } from '../../../core/dist/kernel/distribution.js';
+import { PluginHost } from '../../../core/dist/kernel/plugin-host.js';
+import { composeServices } from '../../../core/dist/supervisor/service-graph.js';
+import type { RunningVm } from '../../../core/dist/vm/running-vm.js';
+import { Tracer } from '../../../core/dist/vm/tracer.js';
+
+const cli = join(import.meta.dirname, '../../../cli');
+const never = new AbortController().signal;
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+export interface BareVmOptions {
+  /** A home with the starter image. */
+  readonly home: string;
+  readonly memoryBytes?: number;
+  readonly vcpus?: number;
+}
+
+export class BareVm implements AsyncDisposable {
+  readonly running: RunningVm;
+  readonly #stack: AsyncDisposableStack;
+  readonly #root: RootDisk;
+
+  private constructor(running: RunningVm, root: RootDisk, stack: AsyncDisposableStack) {
+    this.running = running;
+    this.#root = root;
+    this.#stack = stack;
+  }
+
+  /** Boots a VM from the starter image; nothing runs in it yet. */
+  static async boot({ home, memoryBytes = 256 * 2 ** 20, vcpus = 1 }: BareVmOptions): Promise<BareVm> {
+    const layout = layoutOf(home);
+    prepareHome(layout);
+    await mkdir(layout.run, { recursive: true, mode: 0o700 });
+    await using stack = new AsyncDisposableStack();
+    const plugins = await PluginHost.start({
+      distribution: await findDistribution({ builtIn: join(cli, 'distribution.json') }),
+      resolveFrom: [cli],
+      stateDirectory: layout.plugins,
+      logger: silent,
+      signal: never,
+    });
+    stack.use(plugins);
+    const { images, backends, vms } = composeServices({ layout, logger: silent, registry: plugins.registry });
+    const operation = { signal: never };
+    const image = await images.inspect('a3s/starter', operation);
+    const root = await images.rootDisk(image.id, operation);
+    stack.defer(() => root.release());
+    const boxId = randomBytes(32).toString('hex');
+    const running = await vms.start(
+      {
+        boxId,
+        backend: await backends.choose(undefined, operation),
+        root: root.disk,
+        sizing: { vcpus, memoryBytes },
+        tracer: new Tracer(),
+      },
+      operation,
+    );
+    stack.defer(async () => {
+      await running.kill();
+      await vms.removeFiles(boxId);
+    });
+    return new BareVm(running, root, stack.move());
+  }
+
+  /** Starts a container `box` that runs a command, by the config compiler of boxes. */
+  async startContainer(command: readonly string[], change: Partial<BoxSpec> = {}): Promise<void> {
+    const spec = {
+      image: this.#root.imageId,
+      command,
+      environment: [],
+      terminal: false,
+      stdinOpen: false,
+      autoRemove: true,
+      labels: {},
+      ...change,
+    };
+    const { session } = this.running;
+    const image = { env: [], exposedPorts: [], volumes: [], labels: {} };
+    await session.call(AgentService.configure, ConfigureRequest.create({ hostname: 'test' }));
+    await session.call(
+      ContainerService.create,
+      CreateContainerRequest.create({
+        containerId: 'box',
+        config: Buffer.from(JSON.stringify(compileOciConfig(spec, image, 'test'))),
+        rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: 'box' },
+        files: containerFiles('test'),
+      }),
+    );
+    const start = StartContainerRequest.create({ containerId: 'box', stdin: spec.stdinOpen });
+    await session.call(ContainerService.start, start);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
