@@ -7,6 +7,8 @@ interface LockedPackage {
   readonly integrity?: string;
   readonly link?: boolean;
   readonly optional?: boolean;
+  /** Of a link: the workspace's directory. */
+  readonly resolved?: string;
 }
 
 type Lock = Readonly<Record<string, LockedPackage>>;
@@ -37,9 +39,19 @@ export function dependencyDifference(root: string): string | undefined {
     } else if (!existsSync(join(root, path))) {
       return `${path} is gone`;
     }
+    const missing = entry.link === true ? missingCommand(root, entry.resolved ?? path) : undefined;
+    if (missing !== undefined) return `the command ${missing} of ${entry.resolved} is not linked`;
   }
   const extra = Object.entries(installed).find(([path, entry]) => !(path in locked) && entry.optional !== true);
   return extra === undefined ? undefined : `${extra[0]} is not in package-lock.json`;
+}
+
+/** The first command of a workspace that has no link in node_modules/.bin. */
+function missingCommand(root: string, directory: string): string | undefined {
+  const manifest = JSON.parse(readFileSync(join(root, directory, 'package.json'), 'utf8')) as {
+    readonly bin?: Readonly<Record<string, string>>;
+  };
+  return Object.keys(manifest.bin ?? {}).find((name) => !existsSync(join(root, 'node_modules/.bin', name)));
 }
 
 function readLock(file: string): Lock {

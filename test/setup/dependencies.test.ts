@@ -40,6 +40,17 @@ describe('installed dependencies', () => {
     assert.equal(matches({}, { 'node_modules/yes': yes }), false);
   });
 
+  it('differ when a command of a workspace is not linked', () => {
+    const link = { resolved: 'cli', link: true };
+    mkdirSync(join(root, 'cli'));
+    mkdirSync(join(root, 'node_modules/.bin'));
+    mkdirSync(join(root, 'node_modules/tool'));
+    writeFileSync(join(root, 'cli/package.json'), '{"bin": {"tool": "bin/tool"}}');
+    assert.equal(matches({ 'node_modules/tool': link }, { 'node_modules/tool': link }), false);
+    writeFileSync(join(root, 'node_modules/.bin/tool'), '');
+    assert.equal(matches({ 'node_modules/tool': link }, { 'node_modules/tool': link }), true);
+  });
+
   it('differ when nothing was installed', () => {
     assert.equal(dependencyDifference(root) === undefined, false);
   });
