@@ -15,7 +15,7 @@ export interface BoxSpec {
   readonly command?: readonly string[];
   /** Replaces the image's entrypoint; an empty list takes it away. */
   readonly entrypoint?: readonly string[];
-  /** `NAME=value`. */
+  /** `NAME=value`, or `NAME` alone, which takes the image's away. */
   readonly environment: readonly string[];
   readonly workingDirectory?: string;
   /** `user[:group]`, names or numbers. */
@@ -42,7 +42,7 @@ export const DEFAULT_VCPUS = 1;
 const MIB = 1024 * 1024;
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/;
 const HOSTNAME = /^(?=.{1,64}$)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$/;
-const VARIABLE = /^[^=\0]+=[^\0]*$/;
+const VARIABLE = /^[^=\0]+(=[^\0]*)?$/;
 
 /** The part of a VM's shape that a spec decides. */
 export interface Sizing {
@@ -71,7 +71,7 @@ export function checkBoxSpec(spec: BoxSpec): void {
     fail(`working directory "${workingDirectory}" is not an absolute path`, 'give a path that starts with "/"');
   }
   for (const variable of spec.environment) {
-    if (!VARIABLE.test(variable)) fail(`environment variable "${variable}" is not valid`, 'give NAME=value');
+    if (!VARIABLE.test(variable)) fail(`environment variable "${variable}" is not valid`, 'give NAME=value, or NAME to take one away');
   }
   for (const argument of [...(spec.command ?? []), ...(spec.entrypoint ?? [])]) {
     if (argument.includes('\0')) fail('the command holds a zero byte', 'take it out');

@@ -138,10 +138,13 @@ function compileResources(spec: BoxSpec): Record<string, unknown> {
   return { cpu: { quota: Math.round((spec.nanoCpus / 1e9) * CPU_PERIOD_US), period: CPU_PERIOD_US } };
 }
 
-/** Later lists win; a name keeps the place where it first stood. */
+/** Later lists win; a name keeps the place where it first stood, and a bare one goes. */
 function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
   const values = new Map<string, string>();
-  for (const variable of lists.flat()) values.set(nameOf(variable), variable);
+  for (const variable of lists.flat()) {
+    if (variable.includes('=')) values.set(nameOf(variable), variable);
+    else values.delete(variable);
+  }
   return [...values.values()];
 }
 

@@ -17,7 +17,7 @@ describe('checkBoxSpec', () => {
       { name: 'a_b.c-9' },
       { hostname: 'web-1.example' },
       { workingDirectory: '/a b' },
-      { environment: ['A=', 'B=c=d', 'x.y=1'] },
+      { environment: ['A=', 'B=c=d', 'x.y=1', 'TAKEN_AWAY'] },
     ]) {
       checkBoxSpec(spec(change));
     }
@@ -32,7 +32,7 @@ describe('checkBoxSpec', () => {
       [{ hostname: 'a'.repeat(65) }, /host name/],
       [{ workingDirectory: 'relative' }, /working directory "relative"/],
       [{ environment: ['=x'] }, /environment variable "=x"/],
-      [{ environment: ['NOVALUE'] }, /environment variable "NOVALUE"/],
+      [{ environment: [''] }, /environment variable ""/],
       [{ command: ['a\0b'] }, /zero byte/],
       [{ terminalSize: { columns: -1, rows: 24 } }, /terminal size/],
     ];

@@ -34,6 +34,12 @@ describe('compileOciConfig', () => {
     assert.throws(() => compileOciConfig(spec(), image(), 'host'), { code: 'INVALID_ARGUMENT', message: /no command/ });
   });
 
+  it('takes away a variable of the image that is named without a value', () => {
+    const { env } = processOf(spec({ environment: ['A'] }), image({ cmd: ['x'], env: ['A=image', 'B=image'] }));
+    assert.ok(env.includes('B=image'));
+    assert.ok(!env.some((variable) => variable.startsWith('A')));
+  });
+
   it('lets the user’s environment win over the image’s, and that over the defaults', () => {
     const { env } = processOf(spec({ environment: ['A=user'] }), image({ cmd: ['x'], env: ['A=image', 'PATH=/image'] }));
     assert.deepEqual(env, ['PATH=/image', 'HOSTNAME=host', 'A=user']);
