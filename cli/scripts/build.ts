@@ -21,9 +21,6 @@ await build({
   format: 'esm',
   target: 'node24',
   minifySyntax: true,
-  minifyWhitespace: true,
-  // Stacks stay readable.
-  keepNames: false,
   legalComments: 'linked',
   define: { A3S_BOX_VERSION: JSON.stringify(version) },
   // oclif asks for it only in its own development mode.
