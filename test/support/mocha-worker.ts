@@ -42,7 +42,7 @@ function report(runner: Mocha.Runner): void {
   let reported = 0;
   let failed = 0;
   const of = (test: Mocha.Runnable) => ({
-    title: test.titlePath().join(' > '),
+    title: test.parent?.root === true && test.type === 'hook' ? 'nothing is left behind' : test.titlePath().join(' > '),
     file: test.file === undefined ? '' : relative(process.cwd(), test.file),
   });
   runner.on('start', () => emit({ type: 'begin', total: runner.total }));

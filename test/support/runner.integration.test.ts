@@ -57,7 +57,8 @@ describe('the test runner', () => {
 
   it('fails a file that leaves a process, a socket and a directory, and removes them', async () => {
     const results = await runSample('leaking');
-    const { detail = '' } = only(results, 'failed');
+    const { title, detail = '' } = only(results, 'failed');
+    assert.equal(title, 'nothing is left behind');
     assert.match(detail, /process: \d+ sleep 300/);
     assert.match(detail, /socket: .*forgotten\.sock/);
     assert.match(detail, /file: .*forgotten$/m);
