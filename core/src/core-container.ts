@@ -1,21 +1,48 @@
-import { Container, defineToken } from './kernel/container.js';
+import { BoxRunner } from './box/box-runner.js';
+import { BoxService } from './box/box-service.js';
+import { Container } from './kernel/container.js';
 import type { PluginHost } from './kernel/plugin-host.js';
-import { PluginRegistry } from './kernel/plugin-registry.js';
+import { HypervisorPort } from './ports/hypervisor.js';
+import { ImageStorePort } from './ports/image-store.js';
 import type { Logger } from './ports/logger.js';
-
-/** The process's logger. */
-export const LoggerToken = defineToken<Logger>('Logger');
+import { BootAssetSourceToken, HypervisorsToken, ImageStoreToken, LoggerToken, SupervisorSelfToken } from './service-tokens.js';
+import { HomeLayout } from './store/home-layout.js';
+import { Activity } from './supervisor/activity.js';
+import { EmulationNotice } from './supervisor/emulation-notice.js';
+import type { SupervisorSelf } from './supervisor/supervisor-self.js';
+import { SupervisorServer } from './supervisor/supervisor-server.js';
+import { BackendChooser } from './vm/backend-chooser.js';
+import type { BootAssetSource } from './vm/boot-asset-source.js';
+import { VmManager } from './vm/vm-manager.js';
 
 /** What exists before the container: made by the host, and disposed of by it after the container. */
 export interface CoreValues {
   readonly logger: Logger;
   readonly plugins: Pick<PluginHost, 'registry'>;
+  readonly layout: HomeLayout;
+  readonly assets: BootAssetSource;
+  readonly self: SupervisorSelf;
 }
 
 /**
  * The container with core's services. This is the one place where they are registered; a service is a class with
  * `@injectable()`, and gets what it needs through its constructor.
+ *
+ * @throws PLUGIN_FAILED when no plugin provides the image store
  */
-export function createCoreContainer({ logger, plugins }: CoreValues): Container {
-  return new Container().registerValue(LoggerToken, logger).registerValue(PluginRegistry, plugins.registry);
+export function createCoreContainer({ logger, plugins, layout, assets, self }: CoreValues): Container {
+  return new Container()
+    .registerValue(LoggerToken, logger)
+    .registerValue(HomeLayout, layout)
+    .registerValue(BootAssetSourceToken, assets)
+    .registerValue(SupervisorSelfToken, self)
+    .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
+    .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
+    .registerSingleton(Activity)
+    .registerSingleton(BackendChooser)
+    .registerSingleton(VmManager)
+    .registerSingleton(BoxRunner)
+    .registerSingleton(BoxService)
+    .registerSingleton(EmulationNotice)
+    .registerSingleton(SupervisorServer);
 }

@@ -1,5 +1,6 @@
 /** What hosts use: the plugin host and the container. Plugins and clients have no business here. */
-export { createCoreContainer, LoggerToken, type CoreValues } from './core-container.js';
+export { createCoreContainer, type CoreValues } from './core-container.js';
+export * from './service-tokens.js';
 export { Container, defineToken, inject, injectable, type ServiceToken, type Token } from './kernel/container.js';
 export {
   findDistribution,

@@ -10,9 +10,11 @@ import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError } from '../errors/box-error.js';
 import type { ImageStore, RootDisk } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
-import type { BackendChooser } from '../vm/backend-chooser.js';
+import { inject, injectable } from '../kernel/container.js';
+import { ImageStoreToken, LoggerToken } from '../service-tokens.js';
+import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import { describeExit, type VmManager } from '../vm/vm-manager.js';
+import { describeExit, VmManager } from '../vm/vm-manager.js';
 import type { Box, BoxExit } from './box.js';
 import { sizingOf } from './box-spec.js';
 import { addBootSpans } from './boot-spans.js';
@@ -25,12 +27,13 @@ export const CONTAINER_ID = 'box';
 const GOODBYE_LIMIT_MS = 10_000;
 
 /** Takes a box from created to ended: VM, container, streams, and the end of all of them. */
+@injectable()
 export class BoxRunner {
   constructor(
-    private readonly images: ImageStore,
+    @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly backends: BackendChooser,
     private readonly vms: VmManager,
-    private readonly logger: Logger,
+    @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
   /**

@@ -9,11 +9,14 @@ import {
 } from '../gen/a3s/box/agent/v1/agent.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Operation } from '../ports/operation.js';
-import type { BackendChooser } from '../vm/backend-chooser.js';
+import { inject, injectable } from '../kernel/container.js';
+import { ImageStoreToken } from '../service-tokens.js';
+import { Activity } from '../supervisor/activity.js';
+import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import { Box, type BoxExit, type ExecProcess } from './box.js';
 import { makeBoxName } from './box-name.js';
-import { CONTAINER_ID, type BoxRunner } from './box-runner.js';
+import { CONTAINER_ID, BoxRunner } from './box-runner.js';
 import { checkBoxSpec, type BoxSpec, type TerminalSize } from './box-spec.js';
 import { compileExecProcess, compileOciConfig } from './oci-config.js';
 import { ProcessIo } from './process-io.js';
@@ -36,13 +39,16 @@ export interface ExecSpec {
 }
 
 /** All boxes of a home, and what can be done with them. */
+@injectable()
 export class BoxService {
   readonly #boxes = new Map<string, Box>();
+  readonly #uses = new Map<string, Disposable>();
 
   constructor(
-    private readonly images: ImageStore,
+    @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly backends: BackendChooser,
     private readonly runner: BoxRunner,
+    private readonly activity: Activity,
   ) {}
 
   /** How many boxes there are. */
@@ -67,6 +73,7 @@ export class BoxService {
     const box = new Box(randomBytes(32).toString('hex'), name, spec, image);
     compileOciConfig(spec, image.config, box.hostname);
     this.#boxes.set(box.id, box);
+    this.#uses.set(box.id, this.activity.begin());
     return box;
   }
 
@@ -100,10 +107,10 @@ export class BoxService {
     } catch (error) {
       box.state = { kind: 'created' };
       box.failStart(error);
-      this.#boxes.delete(box.id);
+      this.#forget(box);
       throw error;
     }
-    if (box.spec.autoRemove) void box.ended.then(() => this.#boxes.delete(box.id));
+    if (box.spec.autoRemove) void box.ended.then(() => this.#forget(box));
   }
 
   /** Starts one more process in a running box. @throws CONFLICT, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE */
@@ -169,12 +176,18 @@ export class BoxService {
       throw new BoxError('CONFLICT', `box "${box.name}" is ${box.state.kind}`, { hint: 'stop it first, or force it' });
     }
     if (busy) await this.stop(box, 0);
-    this.#boxes.delete(box.id);
+    this.#forget(box);
   }
 
   /** Ends all boxes at once. */
   async close(): Promise<void> {
     await Promise.all(this.list().map((box) => this.remove(box, true)));
+  }
+
+  #forget(box: Box): void {
+    this.#boxes.delete(box.id);
+    this.#uses.get(box.id)?.[Symbol.dispose]();
+    this.#uses.delete(box.id);
   }
 
   /** A guest that cannot take the signal any more is about to end by itself, which the caller waits for. */

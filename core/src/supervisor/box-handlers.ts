@@ -2,24 +2,21 @@ import type { BoxService } from '../box/box-service.js';
 import type { BoxesServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { BoxError } from '../errors/box-error.js';
 import type { Logger } from '../ports/logger.js';
-import type { Operation } from '../ports/operation.js';
+import type { EmulationNotice } from './emulation-notice.js';
 import { handleAttach } from './attach-handler.js';
 import { unaryHandler } from './grpc-handlers.js';
 import { boxRecordOf, boxSpecFrom, execSpecFrom, exitStatusOf } from './messages.js';
 
-/**
- * The Boxes service of the supervisor protocol.
- * @param noticesFor what a user is to be told once about the backend of a new box
- */
+/** The Boxes service of the supervisor protocol. */
 export function boxHandlers(
   boxes: BoxService,
-  noticesFor: (backend: string | undefined, operation: Operation) => Promise<string[]>,
+  notice: EmulationNotice,
   logger: Logger,
 ): BoxesServer {
   return {
     create: unaryHandler(logger, async ({ spec }, context) => {
       const box = await boxes.create(boxSpecFrom(spec), context);
-      return { id: box.id, name: box.name, notices: await noticesFor(box.spec.backend, context) };
+      return { id: box.id, name: box.name, notices: await notice.for(box.spec.backend, context) };
     }),
     start: unaryHandler(logger, async ({ box }) => {
       await boxes.start(boxes.find(box));

@@ -1,7 +1,9 @@
 import type { Operation } from '../ports/operation.js';
-import type { BackendChooser } from '../vm/backend-chooser.js';
+import { injectable } from '../kernel/container.js';
+import { BackendChooser } from '../vm/backend-chooser.js';
 
 /** Says, the first time that a box gets a backend without hardware virtualisation, what that means. */
+@injectable()
 export class EmulationNotice {
   #said = false;
 

@@ -6,9 +6,11 @@ import { PluginHost, type PluginStatus } from '../kernel/plugin-host.js';
 import { PluginRecord } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { Logger } from '../ports/logger.js';
 import type { HomeLayout } from '../store/home-layout.js';
-import { IdleWatch } from './idle-watch.js';
+import { InstalledAssets } from '../vm/installed-assets.js';
+import { createCoreContainer } from '../core-container.js';
+import { BoxService } from '../box/box-service.js';
+import { Activity } from './activity.js';
 import { otherSupervisorListens } from './other-supervisor.js';
-import { composeServices } from './service-graph.js';
 import { SupervisorLock } from './supervisor-lock.js';
 import { SupervisorServer } from './supervisor-server.js';
 
@@ -51,25 +53,22 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   const { logger, signal } = options;
   await using stack = new AsyncDisposableStack();
   const plugins = stack.use(await startPlugins(layout, options));
-  const services = composeServices({ layout, logger, registry: plugins.registry });
-  const { boxes } = services;
   const ended = Promise.withResolvers<void>();
   const self = {
     pid: process.pid,
     home: layout.root,
     version: CLIENT_VERSION,
     plugins: plugins.plugins.map(recordOf),
-    boxes: () => boxes.size,
     stop: () => ended.resolve(),
   };
-  const server: SupervisorServer = stack.use(new SupervisorServer(services, self, () => idle.changed()));
-  const isBusy = () => boxes.size > 0 || server.activeCalls > 0;
-  const idle: IdleWatch = stack.use(new IdleWatch(IDLE_LIMIT_MS, isBusy, () => ended.resolve()));
-  stack.defer(() => boxes.close());
+  const assets = new InstalledAssets(layout);
+  const container = stack.use(createCoreContainer({ logger, plugins, layout, assets, self }));
+  const server = container.resolve(SupervisorServer);
+  stack.defer(() => container.resolve(BoxService).close());
   await server.listen(layout.supervisorSocket);
   stack.defer(() => rm(layout.supervisorSocket, { force: true }));
   options.ready();
-  idle.changed();
+  container.resolve(Activity).onIdle(IDLE_LIMIT_MS, () => ended.resolve());
   signal.addEventListener('abort', () => ended.resolve(), { once: true });
   await ended.promise;
 }

@@ -1,30 +1,22 @@
 import { SUPERVISOR_PROTOCOL_MINOR } from '../client/protocol-version.js';
 import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError } from '../errors/box-error.js';
-import { InfoResponse, type PluginRecord, type SupervisorServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { BoxService } from '../box/box-service.js';
+import { InfoResponse, type SupervisorServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
 import type { BackendChooser } from '../vm/backend-chooser.js';
 import { unaryHandler } from './grpc-handlers.js';
 import { backendOf } from './messages.js';
-
-/** What a supervisor tells of itself, and how it is ended. */
-export interface SupervisorSelf {
-  /** Process id. */
-  readonly pid: number;
-  /** Absolute path of the home. */
-  readonly home: string;
-  /** Semantic version. */
-  readonly version: string;
-  readonly plugins: readonly PluginRecord[];
-  /** Number of boxes. */
-  boxes(): number;
-  /** Ends the supervisor once the present calls are answered. */
-  stop(): void;
-}
+import type { SupervisorSelf } from './supervisor-self.js';
 
 /** The Supervisor service of the supervisor protocol. */
-export function supervisorHandlers(self: SupervisorSelf, backends: BackendChooser, logger: Logger): SupervisorServer {
+export function supervisorHandlers(
+  self: SupervisorSelf,
+  backends: BackendChooser,
+  boxes: BoxService,
+  logger: Logger,
+): SupervisorServer {
   return {
     hello: unaryHandler(logger, () => ({
       protocolMinor: SUPERVISOR_PROTOCOL_MINOR,
@@ -43,7 +35,7 @@ export function supervisorHandlers(self: SupervisorSelf, backends: BackendChoose
       }),
     ),
     stop: unaryHandler(logger, () => {
-      const count = self.boxes();
+      const count = boxes.size;
       if (count > 0) {
         throw new BoxError('CONFLICT', `the supervisor has ${count} boxes`, { hint: 'stop and remove them first' });
       }

@@ -1,6 +1,8 @@
 import { BoxError } from '../errors/box-error.js';
+import { inject, injectable } from '../kernel/container.js';
 import type { Hypervisor, HypervisorProbe } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
+import { HypervisorsToken } from '../service-tokens.js';
 
 /** A backend with the answer of its probe. */
 export interface ProbedBackend {
@@ -17,11 +19,12 @@ export interface BackendChoice extends ProbedBackend {
  * Chooses the backend of a box. The order is that of the distribution; hardware virtualisation goes before software
  * emulation. A backend that the user names is never replaced by another.
  */
+@injectable()
 export class BackendChooser {
   #probes: Promise<readonly ProbedBackend[]> | undefined;
 
   /** @param hypervisors all providers of the port, in the distribution's order */
-  constructor(private readonly hypervisors: readonly Hypervisor[]) {}
+  constructor(@inject(HypervisorsToken) private readonly hypervisors: readonly Hypervisor[]) {}
 
   /** Every backend with its probe. Probed once per process, and again while none is usable. */
   async probeAll(operation: Operation): Promise<readonly ProbedBackend[]> {

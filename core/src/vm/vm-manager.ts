@@ -7,7 +7,9 @@ import { AgentSession } from '../guest/agent-session.js';
 import { FRESH_BOOT_SESSION_KEY, SESSION_KEY_BYTES } from '../guest/session-opening.js';
 import type { DiskImage, Vm, VmExit, VmLimits } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
-import type { HomeLayout } from '../store/home-layout.js';
+import { inject, injectable } from '../kernel/container.js';
+import { BootAssetSourceToken } from '../service-tokens.js';
+import { HomeLayout } from '../store/home-layout.js';
 import type { BackendChoice } from './backend-chooser.js';
 import type { BootAssetSource } from './boot-asset-source.js';
 import { RunningVm } from './running-vm.js';
@@ -29,10 +31,11 @@ export interface VmRequest {
 }
 
 /** Turns a box into a VM: scratch disk, VMM, and a first session with its agent. */
+@injectable()
 export class VmManager {
   constructor(
     private readonly home: HomeLayout,
-    private readonly assets: BootAssetSource,
+    @inject(BootAssetSourceToken) private readonly assets: BootAssetSource,
   ) {}
 
   /**

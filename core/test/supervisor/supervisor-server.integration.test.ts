@@ -7,7 +7,6 @@ import type { Logger } from '../../dist/index.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 import { EmulationNotice } from '../../dist/supervisor/emulation-notice.js';
 import { SupervisorServer } from '../../dist/supervisor/supervisor-server.js';
-import { BackendChooser } from '../../dist/vm/backend-chooser.js';
 import { fakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
 
@@ -35,8 +34,7 @@ describe('SupervisorServer', () => {
     const layout = new HomeLayout(directory);
     await mkdir(layout.run, { mode: 0o700 });
     hypervisor = new FakeHypervisor();
-    const { boxes, images } = fakeBoxService(layout, hypervisor);
-    const backends = new BackendChooser([hypervisor]);
+    const { boxes, images, backends, activity } = fakeBoxService(layout, hypervisor);
     stack = new AsyncDisposableStack();
     stack.defer(() => rm(directory, { recursive: true }));
     stopped = false;
@@ -45,14 +43,9 @@ describe('SupervisorServer', () => {
       home: directory,
       version: '9.9.9',
       plugins: [],
-      boxes: () => boxes.size,
       stop: () => (stopped = true),
     };
-    server = new SupervisorServer(
-      { boxes, images, backends, notice: new EmulationNotice(backends), logger: silent },
-      self,
-      () => {},
-    );
+    server = new SupervisorServer(boxes, backends, new EmulationNotice(backends), activity, images, self, silent);
     stack.use(server);
     stack.defer(() => boxes.close());
     await server.listen(layout.supervisorSocket);

@@ -2,6 +2,7 @@ import { BoxRunner } from '../../dist/box/box-runner.js';
 import { BoxService } from '../../dist/box/box-service.js';
 import { BoxError, type Image, type ImageStore, type Logger } from '../../dist/index.js';
 import type { HomeLayout } from '../../dist/store/home-layout.js';
+import { Activity } from '../../dist/supervisor/activity.js';
 import { BackendChooser } from '../../dist/vm/backend-chooser.js';
 import { VmManager } from '../../dist/vm/vm-manager.js';
 import type { FakeHypervisor } from './fake-hypervisor.ts';
@@ -30,6 +31,8 @@ const strict: Logger = {
 export interface FakeBoxService {
   readonly boxes: BoxService;
   readonly images: ImageStore;
+  readonly backends: BackendChooser;
+  readonly activity: Activity;
   /** How many root disks are out. */
   readonly rootDisks: () => number;
 }
@@ -53,7 +56,8 @@ export function fakeBoxService(layout: HomeLayout, hypervisor: FakeHypervisor): 
     },
   } as unknown as ImageStore;
   const assets = { boot: async () => ({ kernel: '/k', initramfs: '/i' }), makeScratch: async () => {} };
+  const activity = new Activity();
   const backends = new BackendChooser([hypervisor]);
   const runner = new BoxRunner(images, backends, new VmManager(layout, assets), strict);
-  return { boxes: new BoxService(images, backends, runner), images, rootDisks: () => rootDisks };
+  return { boxes: new BoxService(images, backends, runner, activity), images, backends, activity, rootDisks: () => rootDisks };
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger, RootDisk } from '@a3s-box/core';
+import { HypervisorPort, ImageStorePort, type Logger, type RootDisk } from '@a3s-box/core';
 import { compileOciConfig } from '../../../core/dist/box/oci-config.js';
 import type { BoxSpec } from '../../../core/dist/box/box-spec.js';
 import { containerFiles } from '../../../core/dist/box/container-files.js';
@@ -19,7 +19,9 @@ import {
 } from '../../../core/dist/gen/a3s/box/agent/v1/agent.js';
 import { findDistribution } from '../../../core/dist/kernel/distribution.js';
 import { PluginHost } from '../../../core/dist/kernel/plugin-host.js';
-import { composeServices } from '../../../core/dist/supervisor/service-graph.js';
+import { BackendChooser } from '../../../core/dist/vm/backend-chooser.js';
+import { InstalledAssets } from '../../../core/dist/vm/installed-assets.js';
+import { VmManager } from '../../../core/dist/vm/vm-manager.js';
 import type { RunningVm } from '../../../core/dist/vm/running-vm.js';
 import { Tracer } from '../../../core/dist/vm/tracer.js';
 
@@ -59,7 +61,9 @@ export class BareVm implements AsyncDisposable {
       signal: never,
     });
     stack.use(plugins);
-    const { images, backends, vms } = composeServices({ layout, logger: silent, registry: plugins.registry });
+    const images = plugins.registry.get(ImageStorePort);
+    const backends = new BackendChooser([...plugins.registry.all(HypervisorPort).values()]);
+    const vms = new VmManager(layout, new InstalledAssets(layout));
     const operation = { signal: never };
     const image = await images.inspect('a3s/starter', operation);
     const root = await images.rootDisk(image.id, operation);

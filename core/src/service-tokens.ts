@@ -1,0 +1,16 @@
+import { defineToken } from './kernel/container.js';
+import type { Hypervisor } from './ports/hypervisor.js';
+import type { ImageStore } from './ports/image-store.js';
+import type { Logger } from './ports/logger.js';
+import type { BootAssetSource } from './vm/boot-asset-source.js';
+import type { SupervisorSelf } from './supervisor/supervisor-self.js';
+
+/** The process's logger. */
+export const LoggerToken = defineToken<Logger>('Logger');
+/** The distribution's image store. */
+export const ImageStoreToken = defineToken<ImageStore>('ImageStore');
+/** All backends, in the distribution's order. */
+export const HypervisorsToken = defineToken<readonly Hypervisor[]>('Hypervisors');
+export const BootAssetSourceToken = defineToken<BootAssetSource>('BootAssetSource');
+/** What a supervisor tells of itself. */
+export const SupervisorSelfToken = defineToken<SupervisorSelf>('SupervisorSelf');
