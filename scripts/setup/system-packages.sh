@@ -15,7 +15,8 @@ has_rust() {
 
 has_package() {
   case $1 in
-  command:*) command -v "${1#command:}" >/dev/null 2>&1 ;;
+  # Not everybody has the administrator's directories in PATH.
+  command:*) (PATH="$PATH:/usr/sbin:/sbin" && command -v "${1#command:}" >/dev/null 2>&1) ;;
   file:*) [ -s "${1#file:}" ] ;;
   package:*) [ "$(dpkg-query -W -f '${db:Status-Status}' "${1#package:}" 2>/dev/null)" = installed ] ;;
   rust:*) has_rust "${1#rust:}" ;;

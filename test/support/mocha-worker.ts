@@ -41,7 +41,7 @@ function describeError(error: unknown): string {
 function report(runner: Mocha.Runner): void {
   let reported = 0;
   let failed = 0;
-  const of = (test: Mocha.Runnable) => ({
+  const of = (test: Mocha.Runnable & { readonly type?: string }) => ({
     title: test.parent?.root === true && test.type === 'hook' ? 'nothing is left behind' : test.titlePath().join(' > '),
     file: test.file === undefined ? '' : relative(process.cwd(), test.file),
   });
