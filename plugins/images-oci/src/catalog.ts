@@ -16,6 +16,7 @@ CREATE TABLE images (
   manifest_digest TEXT NOT NULL,
   manifest_type TEXT NOT NULL,
   manifest_bytes INTEGER NOT NULL,
+  disk_key TEXT NOT NULL,
   os TEXT NOT NULL,
   architecture TEXT NOT NULL,
   variant TEXT,
@@ -38,9 +39,10 @@ CREATE TABLE digests (
   image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
   PRIMARY KEY (repository, digest)
 ) STRICT;
+CREATE INDEX images_by_disk ON images (disk_key);
 CREATE TABLE disks (
   key TEXT PRIMARY KEY,
-  blocks INTEGER NOT NULL
+  bytes INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE disk_layers (
   key TEXT NOT NULL REFERENCES disks(key) ON DELETE CASCADE,

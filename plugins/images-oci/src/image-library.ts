@@ -7,7 +7,8 @@ import { parseConfig } from './image-config.js';
 import { syncIndex } from './layout-index.js';
 import { parseReference, repositoryOf } from './reference.js';
 import type { StorePaths } from './store-paths.js';
-import { writeDurably, type Work } from './work.js';
+import { writeDurably } from './durable-files.js';
+import type { Work } from './work.js';
 
 /** A document of an image as it is kept: the exact bytes. */
 export interface Blob {
@@ -42,12 +43,13 @@ export class ImageLibrary {
       for (const blob of [image.config, image.manifest]) this.keepBlob(blob, work);
       const { platform, created } = parsed;
       const added = this.catalog.run(
-        `INSERT OR IGNORE INTO images (id, manifest_digest, manifest_type, manifest_bytes, os, architecture, variant, created)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT OR IGNORE INTO images (id, manifest_digest, manifest_type, manifest_bytes, disk_key, os, architecture, variant, created)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         id,
         image.manifest.digest,
         image.manifest.mediaType,
         image.manifest.bytes.length,
+        diskKey(parsed.diffIds),
         platform.os,
         platform.architecture,
         platform.variant ?? null,
@@ -102,6 +104,15 @@ export class ImageLibrary {
       });
     }
     return matches[0] ?? raise(notFound(reference));
+  }
+
+  /** The full name that a reference is, when it is the name of an image and no id or digest. */
+  nameMeant(reference: string): string | undefined {
+    if (/^(?:sha256:)?[0-9a-f]{64}$/.test(reference) || /^sha256:/.test(reference)) return undefined;
+    const { tag, digest, ...repository } = parseReference(reference);
+    if (digest !== undefined) return undefined;
+    const name = `${repositoryOf(repository)}:${tag as string}`;
+    return this.catalog.get('SELECT 1 FROM names WHERE name = ?', name) === undefined ? undefined : name;
   }
 
   names(id: string): string[] {
@@ -176,6 +187,11 @@ export class ImageLibrary {
       sizeBytes: Number(size?.['bytes'] ?? 0),
     };
   }
+}
+
+/** Names the disk that layers make: images with equal layers share it. */
+function diskKey(diffIds: readonly string[]): string {
+  return digestOf(diffIds.join('\n'));
 }
 
 export function notFound(reference: string): BoxError {

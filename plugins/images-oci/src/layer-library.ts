@@ -5,7 +5,8 @@ import { checkDigest } from './digest.js';
 import type { LayerLimits, LayerResult } from './layer-job.js';
 import type { LayerWorkers } from './layer-workers.js';
 import type { StorePaths } from './store-paths.js';
-import { moveInto, type Work } from './work.js';
+import { moveInto } from './durable-files.js';
+import type { Work } from './work.js';
 
 /** A layer of the store. */
 export interface Layer {
@@ -19,13 +20,24 @@ export interface Layer {
 }
 
 export interface NewLayer {
+  /** The archive, as it is or compressed with gzip or zstd. */
   readonly source: AsyncIterable<Uint8Array>;
-  /** Digest of the source as it comes, where it is known. */
-  readonly blobDigest?: string;
-  /** Digest of the archive, where it is known. */
-  readonly diffId?: string;
   readonly signal: AbortSignal;
-  readonly onBytes?: (bytes: number) => void;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** What is known about a layer beforehand. */
+export interface ExpectedDigests {
+  /** Of the source as it comes. */
+  readonly blobDigest?: string;
+  /** Of the archive, uncompressed. */
+  readonly diffId?: string;
+}
+
+/** A layer that is made and not yet visible. */
+export interface MadeLayer {
+  readonly directory: string;
+  readonly result: LayerResult;
 }
 
 /** The layers of a store. Each is kept once, under its diff id, and only after its digests were found right. */
@@ -51,30 +63,38 @@ export class LayerLibrary {
    * Adds a layer, held for the work. Where an equal one came first, that one stays.
    * @throws IMAGE_CORRUPT, LIMIT_EXCEEDED, DISK_FULL, UNSUPPORTED, CANCELLED
    */
-  async add(layer: NewLayer, work: Work): Promise<{ layer: Layer; result: LayerResult }> {
-    const directory = await work.room();
-    const job = {
-      directory,
-      limits: this.limits,
-      requireEndMark: layer.blobDigest === undefined && layer.diffId === undefined,
-    };
-    const result = await this.workers.layer(layer.source, job, layer.signal, layer.onBytes);
-    if (layer.blobDigest !== undefined) checkDigest('layer', layer.blobDigest, result.blobDigest);
-    if (layer.diffId !== undefined) checkDigest('unpacked layer', layer.diffId, result.diffId);
-    for (const warning of result.warnings) this.logger.warn({ layer: result.diffId, warning }, 'layer was not kept in full');
-    return { layer: this.adopt(directory, result, work), result };
+  async add(layer: NewLayer, expected: ExpectedDigests, work: Work): Promise<Layer> {
+    const protectedByDigest = expected.blobDigest !== undefined || expected.diffId !== undefined;
+    return this.adopt(await this.make({ ...layer, requireEndMark: !protectedByDigest }, work), expected, work);
   }
 
-  private adopt(directory: string, result: LayerResult, work: Work): Layer {
+  /**
+   * Makes a layer's files in the work's directory, where nobody sees them.
+   * @throws IMAGE_CORRUPT, LIMIT_EXCEEDED, DISK_FULL, UNSUPPORTED, CANCELLED
+   */
+  async make(layer: NewLayer & { readonly requireEndMark: boolean }, work: Work): Promise<MadeLayer> {
+    const directory = await work.room();
+    const { source, signal, requireEndMark, onBytes } = layer;
+    const result = await this.workers.layer(source, { directory, limits: this.limits, requireEndMark }, signal, onBytes);
+    return { directory, result };
+  }
+
+  /** Makes a layer visible, if it is what was expected. @throws IMAGE_CORRUPT */
+  adopt(made: MadeLayer, expected: ExpectedDigests, work: Work): Layer {
+    const { result } = made;
+    if (expected.blobDigest !== undefined) checkDigest('layer', expected.blobDigest, result.blobDigest);
+    if (expected.diffId !== undefined) checkDigest('unpacked layer', expected.diffId, result.diffId);
+    for (const warning of result.warnings) this.logger.warn({ layer: result.diffId, warning }, 'layer was not kept in full');
     const { diffId, bytes, tarBytes, dependent } = result;
     return this.catalog.transaction(() => {
       const present = this.find(diffId);
       if (present === undefined) {
-        // Without a row this can only be what a crash between moving and committing left.
+        // What is there without being known, or is known without being there, a crash left.
         rmSync(this.paths.layer(diffId), { recursive: true, force: true });
-        moveInto(directory, this.paths.layer(diffId));
+        moveInto(made.directory, this.paths.layer(diffId));
         this.catalog.run(
-          'INSERT INTO layers (diff_id, bytes, tar_bytes, dependent) VALUES (?, ?, ?, ?)',
+          `INSERT INTO layers (diff_id, bytes, tar_bytes, dependent) VALUES (?, ?, ?, ?)
+           ON CONFLICT (diff_id) DO NOTHING`,
           diffId,
           bytes,
           tarBytes,
@@ -86,14 +106,10 @@ export class LayerLibrary {
     });
   }
 
-  /** Call in a transaction. A row whose files a crash took is dropped when nothing refers to it. */
+  /** A layer that is known and whose file is there. */
   private find(diffId: string): Layer | undefined {
     const row = this.catalog.get('SELECT bytes, tar_bytes, dependent FROM layers WHERE diff_id = ?', diffId);
-    if (row === undefined) return undefined;
-    if (!existsSync(this.paths.layerFile(diffId))) {
-      this.catalog.run('DELETE FROM layers WHERE diff_id = ?', diffId);
-      return undefined;
-    }
+    if (row === undefined || !existsSync(this.paths.layerFile(diffId))) return undefined;
     return {
       diffId,
       bytes: Number(row['bytes']),

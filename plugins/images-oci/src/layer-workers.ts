@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { BoxError } from '@a3s-box/core';
 import type { LayerJob, LayerResult } from './layer-job.js';
-import type { MergeJob, MergeResult } from './merge-job.js';
+import type { MergedLayers } from '@a3s-box/erofs';
+import type { MergeJob } from './merge-job.js';
 import { unpackError } from './worker-error.js';
 import type { FromWorker, ToWorker } from './worker-stream.js';
 
@@ -11,7 +12,7 @@ const WINDOW = 4 * 1024 * 1024;
 const MESSAGE = 256 * 1024;
 
 /**
- * Runs the heavy work of a store in worker threads, as many at once as there are processors. Idle threads are kept for
+ * Runs the heavy work of a store in worker threads, a few at once. Idle threads are kept for
  * the next job and do not keep the process alive.
  */
 export class LayerWorkers implements AsyncDisposable {
@@ -20,7 +21,7 @@ export class LayerWorkers implements AsyncDisposable {
   private readonly queue: ((worker: Worker) => void)[] = [];
   private closed = false;
 
-  constructor(private readonly most = Math.max(1, availableParallelism())) {}
+  constructor(private readonly most = Math.min(8, Math.max(3, availableParallelism()))) {}
 
   /**
    * Makes a layer's files from a stream, see `runLayerJob`.
@@ -41,9 +42,9 @@ export class LayerWorkers implements AsyncDisposable {
   }
 
   /** Makes a merged file system, see `mergeJob`. */
-  async merge(job: MergeJob, signal: AbortSignal): Promise<MergeResult> {
+  async merge(job: MergeJob, signal: AbortSignal): Promise<MergedLayers> {
     return this.withWorker(signal, async (worker) => {
-      const run = new Run<MergeResult>(worker, signal);
+      const run = new Run<MergedLayers>(worker, signal);
       worker.postMessage({ kind: 'merge', job } satisfies ToWorker);
       return run.result;
     });

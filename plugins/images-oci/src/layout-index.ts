@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Catalog } from './catalog.js';
 import type { StorePaths } from './store-paths.js';
-import { writeDurably } from './work.js';
+import { writeDurably } from './durable-files.js';
 
 const LAYOUT = `${JSON.stringify({ imageLayoutVersion: '1.0.0' })}\n`;
 

@@ -1,4 +1,7 @@
-/** Makes the merged metadata of an image from its layers. Plain data, so that it crosses to a worker. */
+import { open } from 'node:fs/promises';
+import { mergeLayers, type MergedLayers } from '@a3s-box/erofs';
+
+/** What makes the merged metadata of an image from its layers. Plain data, so that it crosses to a worker. */
 export interface MergeJob {
   /** EROFS files of the layers, lowest first. */
   readonly layers: readonly string[];
@@ -6,13 +9,13 @@ export interface MergeJob {
   readonly target: string;
 }
 
-export interface MergeResult {
-  /** Bytes of the merged file; a multiple of 4096. */
-  readonly bytes: number;
-  /** Indexes of the layers that it refers to, in the order of its devices, with their sizes in bytes. */
-  readonly devices: readonly { readonly layer: number; readonly bytes: number }[];
-}
-
-export async function mergeJob(_job: MergeJob): Promise<MergeResult> {
-  return { bytes: 0, devices: [] };
+/**
+ * Writes a merged file, durable when this returns; after an error it is the caller's to remove.
+ * @throws IMAGE_CORRUPT, LIMIT_EXCEEDED, DISK_FULL
+ */
+export async function mergeJob(job: MergeJob): Promise<MergedLayers> {
+  await using file = await open(job.target, 'wx', 0o600);
+  const merged = await mergeLayers(job.layers, file);
+  await file.sync();
+  return merged;
 }

@@ -16,15 +16,20 @@ import {
   type RootDisk,
 } from '@a3s-box/core';
 import { Catalog } from './catalog.js';
-import { parseConfig } from './image-config.js';
+import { EMPTY_CONFIG, parseConfig } from './image-config.js';
 import { ImageLibrary } from './image-library.js';
 import { diskFailure, type LayerLimits } from './layer-job.js';
 import { LayerLibrary, type Layer } from './layer-library.js';
 import { cancelled, LayerWorkers } from './layer-workers.js';
+import { loadArchive } from './load-archive.js';
+import { loadDirectory } from './load-directory.js';
 import { newConfig, plainManifest } from './manifest.js';
 import { guestPlatform } from './platform.js';
+import { pullImage } from './pull-image.js';
 import { fullName } from './reference.js';
+import { removeImage } from './remove-image.js';
 import { RootDisks } from './root-disks.js';
+import { saveArchive } from './save-archive.js';
 import { prepareDirectories } from './store-directory.js';
 import { StorePaths } from './store-paths.js';
 import { sweep } from './sweep.js';
@@ -46,15 +51,15 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
   private readonly rootDisks: RootDisks;
 
   private constructor(
-    private readonly catalog: Catalog,
-    private readonly paths: StorePaths,
+      private readonly catalog: Catalog,
+      private readonly paths: StorePaths,
     private readonly workers: LayerWorkers,
     limits: LayerLimits,
     logger: Logger,
   ) {
     this.layers = new LayerLibrary(catalog, paths, workers, limits, logger);
     this.images = new ImageLibrary(catalog, paths);
-    this.rootDisks = new RootDisks(catalog, paths);
+    this.rootDisks = new RootDisks(catalog, paths, workers);
   }
 
   /** Opens a store, makes it when there is none, and clears away what crashed processes left. */
@@ -69,7 +74,7 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
       { ...DEFAULT_LIMITS, ...options.limits },
       options.logger,
     );
-    await sweep(catalog, paths);
+    sweep(catalog, paths);
     return store;
   }
 
@@ -92,7 +97,7 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
       await using work = await Work.begin(this.catalog, this.paths);
       const layers: Layer[] = (base?.diffIds ?? []).map((diffId) => this.held(diffId, work));
       if (change.layer !== undefined) {
-        const { layer } = await this.layers.add({ source: change.layer, signal }, work);
+        const layer = await this.layers.add({ source: change.layer, signal }, {}, work);
         layers.push(layer);
         onProgress?.({ item: layer.diffId.slice(7, 19), phase: 'done', done: layer.tarBytes, total: layer.tarBytes });
       }
@@ -114,20 +119,58 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
     return guarded(signal, () => this.rootDisks.take(imageId, signal));
   }
 
-  pull(reference: string, _options: PullOptions): Promise<Image> {
-    return Promise.reject(notYet(`pull ${reference}`));
+  pull(reference: string, options: PullOptions): Promise<Image> {
+    return guarded(options.signal, async () => {
+      await using work = await Work.begin(this.catalog, this.paths);
+      return await pullImage(reference, { layers: this.layers, images: this.images, work }, options);
+    });
   }
-  load(_source: ImageSource, _options: LoadOptions): Promise<readonly Image[]> {
-    return Promise.reject(notYet('load'));
+
+  load(source: ImageSource, options: LoadOptions): Promise<readonly Image[]> {
+    return guarded(options.signal, async () => {
+      await using work = await Work.begin(this.catalog, this.paths);
+      const context = { layers: this.layers, images: this.images, work };
+      return await (source.kind === 'archive'
+        ? loadArchive(source.stream, context, options)
+        : loadDirectory(source.path, context, options));
+    });
   }
-  import(_tar: AsyncIterable<Uint8Array>, _options: ImportOptions): Promise<Image> {
-    return Promise.reject(notYet('import'));
+
+  import(tar: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image> {
+    return guarded(options.signal, async () => {
+      const names = options.name === undefined ? [] : [fullName(options.name)];
+      await using work = await Work.begin(this.catalog, this.paths);
+      const layer = await this.layers.add({ source: tar, signal: options.signal }, {}, work);
+      const config = newConfig({
+        platform: options.platform ?? guestPlatform(),
+        config: { ...EMPTY_CONFIG, ...options.config },
+        diffIds: [layer.diffId],
+        created: new Date().toISOString(),
+        createdBy: 'a3s-box import',
+        addsLayer: true,
+      });
+      return this.images.add({ config, manifest: plainManifest(config, [layer]), names }, work);
+    });
   }
-  remove(reference: string, _options: RemoveOptions): Promise<RemovedImage> {
-    return Promise.reject(notYet(`remove ${reference}`));
+
+  remove(reference: string, { signal, force }: RemoveOptions): Promise<RemovedImage> {
+    return guarded(signal, async () => {
+      const { catalog, paths, images } = this;
+      return removeImage(reference, force ?? false, { catalog, paths, images });
+    });
   }
-  save(_references: readonly string[], _operation: Operation): AsyncIterable<Uint8Array> {
-    throw notYet('save');
+
+  async *save(references: readonly string[], { signal }: Operation): AsyncGenerator<Uint8Array> {
+    await using work = await Work.begin(this.catalog, this.paths);
+    const ids = new Set(references.map((reference) => this.images.resolve(reference)));
+    const saved = [...ids].map((id) => {
+      const image = this.images.image(id);
+      return { image, layers: image.diffIds.map((diffId) => this.held(diffId, work)) };
+    });
+    for await (const chunk of saveArchive(saved, this.paths)) {
+      if (signal.aborted) throw cancelled(signal);
+      yield chunk;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,10 +183,6 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
     if (layer === undefined) throw new BoxError('IMAGE_CORRUPT', `layer ${diffId} is missing from the store`);
     return layer;
   }
-}
-
-function notYet(what: string): BoxError {
-  return new BoxError('UNSUPPORTED', `image store cannot ${what} yet`);
 }
 
 /** Turns what a cancelled operation throws into CANCELLED, and a full disk into DISK_FULL. */

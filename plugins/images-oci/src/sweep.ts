@@ -10,20 +10,37 @@ import type { StorePaths } from './store-paths.js';
  * to, and files that the catalog does not know. Safe at any time, also while other processes work.
  * @returns digests of the layers that went
  */
-export async function sweep(catalog: Catalog, paths: StorePaths): Promise<string[]> {
-  return catalog.transaction(() => {
-    dropDeadHolders(catalog);
-    const layers = sweepLayers(catalog, paths);
-    sweepStrays(catalog, paths);
-    syncIndex(catalog, paths);
-    return layers;
-  });
+export function sweep(catalog: Catalog, paths: StorePaths): string[] {
+  return catalog.transaction(() => sweepNow(catalog, paths));
 }
 
-function dropDeadHolders(catalog: Catalog): void {
+/** {@link sweep} within a transaction of the caller. */
+export function sweepNow(catalog: Catalog, paths: StorePaths): string[] {
+  dropDeadHolders(catalog);
+  sweepDisks(catalog, paths);
+  const layers = sweepLayers(catalog, paths);
+  sweepStrays(catalog, paths);
+  syncIndex(catalog, paths);
+  return layers;
+}
+
+/** Ends the holds of processes that are gone. Call in a transaction. */
+export function dropDeadHolders(catalog: Catalog): void {
   for (const row of catalog.all('SELECT token, pid, born FROM holders')) {
     const owner = { pid: Number(row['pid']), born: String(row['born']) };
     if (!isRunning(owner)) catalog.run('DELETE FROM holders WHERE token = ?', row['token'] as string);
+  }
+}
+
+function sweepDisks(catalog: Catalog, paths: StorePaths): void {
+  const gone = catalog.all(
+    `SELECT key FROM disks WHERE key NOT IN (SELECT disk_key FROM images)
+     AND key NOT IN (SELECT key FROM held_disks WHERE key IS NOT NULL)`,
+  );
+  for (const row of gone) {
+    const key = String(row['key']);
+    rmSync(paths.disk(key), { recursive: true, force: true });
+    catalog.run('DELETE FROM disks WHERE key = ?', key);
   }
 }
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Catalog } from './catalog.js';
 import { thisProcess } from './process-owner.js';
 import type { StorePaths } from './store-paths.js';
+import { sweepNow } from './sweep.js';
 
 /**
  * One operation's hold on the store: a directory for what it makes, and the layers that it needs before an image does.
@@ -13,14 +13,15 @@ import type { StorePaths } from './store-paths.js';
 export class Work implements AsyncDisposable {
   private constructor(
     private readonly catalog: Catalog,
+    private readonly paths: StorePaths,
     readonly token: string,
     readonly directory: string,
   ) {}
 
   static async begin(catalog: Catalog, paths: StorePaths): Promise<Work> {
     const token = randomBytes(16).toString('hex');
-    registerHolder(catalog, token, 'work');
-    const work = new Work(catalog, token, join(paths.work, token));
+    catalog.transaction(() => registerHolder(catalog, token, 'work'));
+    const work = new Work(catalog, paths, token, join(paths.work, token));
     await mkdir(work.directory, { mode: 0o700 });
     return work;
   }
@@ -37,51 +38,22 @@ export class Work implements AsyncDisposable {
     this.catalog.run('INSERT OR IGNORE INTO held_layers (token, diff_id) VALUES (?, ?)', this.token, diffId);
   }
 
-  /** Ends the hold and removes the directory with all in it. */
+  /** Ends the hold, and removes the directory and those of the layers that came to be part of no image. */
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
-    releaseHolder(this.catalog, this.token);
+    this.catalog.transaction(() => {
+      this.catalog.run('DELETE FROM holders WHERE token = ?', this.token);
+      sweepNow(this.catalog, this.paths);
+    });
   }
 }
 
-/** Writes down that this process holds something. */
+/** Writes down that this process holds something. Call in a transaction. */
 export function registerHolder(catalog: Catalog, token: string, kind: 'work' | 'disk'): void {
-  const owner = thisProcess();
-  catalog.transaction(() => {
-    catalog.run('INSERT INTO holders (token, kind, pid, born) VALUES (?, ?, ?, ?)', token, kind, owner.pid, owner.born);
-  });
+  const { pid, born } = thisProcess();
+  catalog.run('INSERT INTO holders (token, kind, pid, born) VALUES (?, ?, ?, ?)', token, kind, pid, born);
 }
 
 export function releaseHolder(catalog: Catalog, token: string): void {
   catalog.transaction(() => catalog.run('DELETE FROM holders WHERE token = ?', token));
-}
-
-/** Writes a small file so that it is there in full or not at all, also after a crash. Other files: see {@link moveInto}. */
-export function writeDurably(path: string, temporary: string, bytes: Uint8Array | string): void {
-  const file = openSync(temporary, 'wx', 0o600);
-  try {
-    const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-    for (let at = 0; at < buffer.length; ) at += writeSync(file, buffer, at);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  moveInto(temporary, path);
-}
-
-/** Renames something complete and durable to its place, durably. */
-export function moveInto(from: string, to: string): void {
-  renameSync(from, to);
-  syncDirectory(dirname(to));
-}
-
-/** Makes the names in a directory durable, on systems that have the notion. */
-export function syncDirectory(path: string): void {
-  if (process.platform === 'win32') return;
-  const directory = openSync(path, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }
