@@ -28,6 +28,8 @@ command -v apt-get >/dev/null 2>&1 || {
 say 'system packages: installing what is missing'
 printf '%s\n' "$missing" | awk -F '\t' '{ printf "         %-18s %s\n", $1, $2 }'
 mkdir -p "$logs"
+# The rest of the set-up belongs to the checkout's owner.
+chown --reference="$root" "$root/.cache" "$logs"
 export DEBIAN_FRONTEND=noninteractive
 logged apt-update 'Check /etc/apt/sources.list and the network, then start again.' \
   apt-get -q -o DPkg::Lock::Timeout=600 update

@@ -13,8 +13,7 @@ groups=run
 [ "${1:-}" != --tests ] || groups='run test'
 
 # One set-up at a time; the others wait and find the work done. The lock goes with this process and setup.ts.
-mkdir -p "$logs" 2>/dev/null && : >>"$logs/lock" 2>/dev/null || [ -r "$logs/lock" ] ||
-  fail "cannot write to $root/.cache" "It belongs to somebody else; run: sudo chown -R \"\$(id -un)\" '$root'"
+mkdir -p "$logs" 2>/dev/null && : >>"$logs/lock" 2>/dev/null || [ -r "$logs/lock" ] || fail_not_writable
 exec 9<"$logs/lock"
 flock -n 9 || {
   say 'another set-up of this checkout is running; waiting for it'

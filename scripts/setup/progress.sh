@@ -13,9 +13,14 @@ fail() {
   exit 1
 }
 
+fail_not_writable() {
+  fail "cannot write to $root/.cache" "It belongs to somebody else; run: sudo chown -R \"\$(id -un)\" '$root'"
+}
+
 # logged NAME ADVICE COMMAND...: runs a command with its output in a log. While it runs a line tells every ten seconds
 # that it does; when it fails, the end of the log and what to do are printed and the set-up ends.
 logged() {
+  [ -w "$logs" ] || fail_not_writable
   log="$logs/$1.log"
   name=$1
   advice=$2

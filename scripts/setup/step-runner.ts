@@ -1,7 +1,7 @@
 /** Runs the steps of the set-up that are not done yet, with progress and a log for each. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { digestInputs, StampStore } from './stamp.ts';
 
 export interface Step {
@@ -69,10 +69,8 @@ export class StepRunner {
   }
 
   async #runCommands(step: Step): Promise<void> {
-    const directory = join(this.#options.root, '.cache/setup');
-    mkdirSync(directory, { recursive: true });
-    const log = join(directory, `${step.name}.log`);
-    const fd = openSync(log, 'w');
+    const log = join(this.#options.root, '.cache/setup', `${step.name}.log`);
+    const fd = this.#openLog(step, log);
     const heartbeat = setInterval(() => {
       const last = logTail(log, 1).join('').trim().slice(0, 90);
       this.say(`${step.name}: at work; ${last}`);
@@ -87,6 +85,18 @@ export class StepRunner {
     } finally {
       clearInterval(heartbeat);
       closeSync(fd);
+    }
+  }
+
+  #openLog(step: Step, log: string): number {
+    try {
+      mkdirSync(dirname(log), { recursive: true });
+      return openSync(log, 'w');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      this.say(`${step.name}: cannot write ${log}`);
+      this.#options.print(`       It belongs to somebody else; run: sudo chown -R "$(id -un)" '${this.#options.root}'`);
+      throw new StepFailed(`${step.name}: ${(error as Error).message}`);
     }
   }
 
