@@ -20,7 +20,7 @@ describe('the a3s-box command', () => {
   }
 
   it('is found by npx in the root of the checkout', () => {
-    assert.match(run('npx', ['--no', 'a3s-box', '--version'], root), new RegExp(`\\b${version}\\b`));
+    assert.match(run('npx', ['a3s-box', '--version'], root), new RegExp(`\\b${version}\\b`));
   });
 
   it('works after a global install of the checkout, from anywhere', () => {
