@@ -26,7 +26,10 @@ export class PinoLogger implements Logger {
     const dest = 'file' in destination ? destination.file : destination.descriptor;
     const stream = pino.destination({ dest, sync: true, append: true, mode: 0o600 });
     const logger = new PinoLogger(
-      pino({ level, timestamp: pino.stdTimeFunctions.isoTime, base: { pid: process.pid } }, stream),
+      pino(
+        { level, timestamp: pino.stdTimeFunctions.isoTime, base: { pid: process.pid }, serializers: { err: asIs } },
+        stream,
+      ),
     );
     return Object.assign(logger, {
       [Symbol.dispose]: () => ('file' in destination ? stream.end() : stream.flushSync()),
@@ -52,4 +55,9 @@ export class PinoLogger implements Logger {
   child(fields: LogFields): Logger {
     return new PinoLogger(this.#pino.child(redact(fields)));
   }
+}
+
+/** Errors are plain by then; pino's own serializer would take them apart again. */
+function asIs(value: unknown): unknown {
+  return value;
 }
