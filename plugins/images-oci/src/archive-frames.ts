@@ -1,31 +1,33 @@
-import type { FileHandle } from 'node:fs/promises';
-import { constants, createZstdCompress, createZstdDecompress, type ZstdCompress } from 'node:zlib';
-import { finished } from 'node:stream/promises';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { BoxError } from '@a3s-box/core';
 import type { ArchiveRecorder } from '@a3s-box/erofs';
 
+const BLOCK = 1024 * 1024;
+const BLOCK_HEADER = 8;
+
 /**
  * Keeps what a layer's archive holds besides file data (headers, padding, names), and where its file data lies in the
- * layer's EROFS file, so that the archive can be written again byte for byte without being kept. The file is a zstd
- * stream of records: two unsigned LEB128 numbers, literal bytes that follow and stored bytes to copy; then the
- * position of the stored bytes, if there are any; then the literal bytes. Literal bytes come first.
+ * layer's EROFS file, so that the archive can be written again byte for byte without being kept.
+ *
+ * The content is a sequence of records: two unsigned LEB128 numbers, the count of literal bytes and of stored bytes;
+ * the position of the stored bytes, if there are any; the literal bytes, which come before the stored ones in the
+ * archive. It is cut in blocks of 1 MiB, and each is kept as its length compressed and its own length, both 32 bits
+ * little endian, and a zstd frame. Works synchronously, for worker threads.
  */
 export class FrameWriter implements ArchiveRecorder {
-  private readonly compressor: ZstdCompress;
-  private readonly done: Promise<void>;
+  private readonly file: number;
+  private readonly block = Buffer.allocUnsafeSlow(BLOCK);
+  private filled = 0;
   private literals: Buffer[] = [];
   private literalBytes = 0;
   private storedAt = 0;
   private storedBytes = 0;
+  private closed = false;
 
   constructor(path: string) {
-    this.compressor = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-    const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
-    this.compressor.on('error', (error) => file.destroy(error));
-    this.done = finished(this.compressor.pipe(file));
-    // Reported by close; until then nobody waits for it.
-    this.done.catch(() => undefined);
+    this.file = openSync(path, 'wx', 0o600);
   }
 
   frame(bytes: Buffer): void {
@@ -45,16 +47,18 @@ export class FrameWriter implements ArchiveRecorder {
     this.storedBytes = length;
   }
 
-  /** Completes the file and makes it durable. @throws what writing it threw */
-  async close(): Promise<void> {
+  /** Completes the file and makes it durable. */
+  finish(): void {
     this.emit();
-    this.compressor.end();
-    await this.done;
+    this.flush();
+    fsyncSync(this.file);
   }
 
-  /** Gives up. */
-  destroy(): void {
-    this.compressor.destroy(new Error('cancelled'));
+  /** Idempotent. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    closeSync(this.file);
   }
 
   private emit(): void {
@@ -63,10 +67,33 @@ export class FrameWriter implements ArchiveRecorder {
     pushNumber(head, this.literalBytes);
     pushNumber(head, this.storedBytes);
     if (this.storedBytes > 0) pushNumber(head, this.storedAt);
-    this.compressor.write(Buffer.concat([Buffer.from(head), ...this.literals]));
+    this.append(Buffer.from(head));
+    for (const literal of this.literals) this.append(literal);
     this.literals = [];
     this.literalBytes = 0;
     this.storedBytes = 0;
+  }
+
+  private append(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) {
+      const count = bytes.copy(this.block, this.filled, at);
+      this.filled += count;
+      at += count;
+      if (this.filled === BLOCK) this.flush();
+    }
+  }
+
+  private flush(): void {
+    if (this.filled === 0) return;
+    const frame = zstdCompressSync(this.block.subarray(0, this.filled), {
+      params: { [constants.ZSTD_c_compressionLevel]: 1 },
+    });
+    const header = Buffer.alloc(BLOCK_HEADER);
+    header.writeUInt32LE(frame.length, 0);
+    header.writeUInt32LE(this.filled, 4);
+    const bytes = Buffer.concat([header, frame]);
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    this.filled = 0;
   }
 }
 
@@ -87,7 +114,8 @@ const COPY = 1024 * 1024;
  * @throws IMAGE_CORRUPT when the record does not fit; the caller compares the digest
  */
 export async function* replayArchive(framesPath: string, layer: FileHandle): AsyncGenerator<Buffer> {
-  const reader = new FrameReader(createReadStream(framesPath).pipe(createZstdDecompress()));
+  await using frames = await open(framesPath);
+  const reader = new FrameReader(blocks(frames));
   for (;;) {
     const literal = await reader.number();
     if (literal === undefined) return;
@@ -102,6 +130,30 @@ export async function* replayArchive(framesPath: string, layer: FileHandle): Asy
       position += bytesRead;
       left -= bytesRead;
     }
+  }
+}
+
+async function* blocks(file: FileHandle): AsyncGenerator<Buffer> {
+  const header = Buffer.alloc(BLOCK_HEADER);
+  for (let position = 0; ; ) {
+    const { bytesRead } = await file.read(header, 0, BLOCK_HEADER, position);
+    if (bytesRead === 0) return;
+    const length = header.readUInt32LE(0);
+    if (bytesRead < BLOCK_HEADER || length > 2 * BLOCK) throw brokenFrames();
+    const frame = Buffer.alloc(length);
+    if ((await file.read(frame, 0, length, position + BLOCK_HEADER)).bytesRead < length) throw brokenFrames();
+    const block = decompressed(frame);
+    if (block.length !== header.readUInt32LE(4)) throw brokenFrames();
+    yield block;
+    position += BLOCK_HEADER + length;
+  }
+}
+
+function decompressed(frame: Buffer): Buffer {
+  try {
+    return zstdDecompressSync(frame, { maxOutputLength: BLOCK });
+  } catch (cause) {
+    throw brokenFrames(cause);
   }
 }
 
@@ -154,6 +206,9 @@ class FrameReader {
   }
 }
 
-function brokenFrames(): BoxError {
-  return new BoxError('IMAGE_CORRUPT', "a layer's archive record is damaged", { hint: 'remove the image and fetch it again' });
+function brokenFrames(cause?: unknown): BoxError {
+  return new BoxError('IMAGE_CORRUPT', "a layer's archive record is damaged", {
+    hint: 'remove the image and fetch it again',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -12,11 +12,15 @@ const REFUSED: readonly (readonly [name: string, magic: readonly number[]])[] = 
   ['lz4', [0x04, 0x22, 0x4d, 0x18]],
 ];
 
+/** Told what the source is compressed with, before its first bytes are handed on. */
+export type OnCompression = (compression: 'gzip' | 'zstd' | 'none') => void;
+
 /**
- * Decompresses gzip and zstd, told by their first bytes, and passes anything else on as it is.
+ * Decompresses gzip and zstd, told by their first bytes, and passes anything else on as it is. A chunk of the source is
+ * not touched any more once the next one is asked for.
  * @throws IMAGE_CORRUPT when the data is damaged or cut off, UNSUPPORTED for other compressions
  */
-export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+export async function* decompress(source: AsyncIterable<Buffer>, onCompression?: OnCompression): AsyncGenerator<Buffer> {
   const iterator = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < LONGEST_MAGIC) {
@@ -32,9 +36,12 @@ export async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator
       hint: 'compress it with gzip or zstd, or not at all',
     });
   }
+  const gzip = starts([0x1f, 0x8b]);
+  const zstd = starts([0x28, 0xb5, 0x2f, 0xfd]) || isSkippable(head);
+  onCompression?.(gzip ? 'gzip' : zstd ? 'zstd' : 'none');
   try {
-    if (starts([0x1f, 0x8b])) yield* through(createGunzip({ chunkSize: OUTPUT }), whole);
-    else if (starts([0x28, 0xb5, 0x2f, 0xfd]) || isSkippable(head)) yield* unzstd(whole);
+    if (gzip) yield* through(createGunzip({ chunkSize: OUTPUT }), whole);
+    else if (zstd) yield* unzstd(whole);
     else yield* whole;
   } catch (error) {
     throw decodingFailure(error);
@@ -104,7 +111,7 @@ async function feed(transform: Transform, source: AsyncIterable<Buffer>): Promis
   try {
     for await (const chunk of source) {
       if (transform.destroyed) return;
-      if (!transform.write(chunk)) await writable(transform);
+      await written(transform, chunk);
     }
     transform.end();
   } catch (error) {
@@ -113,14 +120,15 @@ async function feed(transform: Transform, source: AsyncIterable<Buffer>): Promis
   }
 }
 
-/** Resolves when more can be written, or never will be. */
-function writable(transform: Transform): Promise<void> {
+/** Resolves when the transform has worked on the chunk, or never will: what fails is reported where its output is read. */
+function written(transform: Transform, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      transform.off('drain', done).off('close', done);
+      transform.off('close', done);
       resolve();
     };
-    transform.on('drain', done).on('close', done);
+    transform.on('close', done);
+    transform.write(chunk, done);
   });
 }
 

@@ -44,19 +44,27 @@ export interface LayerResult {
 export async function runLayerJob(source: AsyncIterable<Buffer>, job: LayerJob): Promise<LayerResult> {
   const blob = new Meter(Infinity);
   const tar = new Meter(job.limits.maxBytes);
+  let compressed = false;
+  const archive = decompress(blob.measure(source), (compression) => {
+    compressed = compression !== 'none';
+    // What comes in is what goes on: one digest does for both.
+    if (!compressed) tar.hashing = false;
+  });
   const recorder = new FrameWriter(join(job.directory, FRAMES_FILE));
   try {
     await using file = await open(join(job.directory, LAYER_FILE), 'wx', 0o600);
-    const layer = await writeLayer(tar.measure(decompress(blob.measure(source))), file, {
+    const layer = await writeLayer(tar.measure(archive), file, {
       maxBytes: job.limits.maxBytes,
       maxEntries: job.limits.maxEntries,
       requireEndMark: job.requireEndMark,
       recorder,
     });
-    await Promise.all([file.sync(), recorder.close()]);
+    recorder.finish();
+    await file.sync();
+    const blobDigest = blob.digest();
     return {
-      diffId: tar.digest(),
-      blobDigest: blob.digest(),
+      diffId: compressed ? tar.digest() : blobDigest,
+      blobDigest,
       blobBytes: blob.bytes,
       tarBytes: tar.bytes,
       bytes: layer.bytes,
@@ -64,13 +72,15 @@ export async function runLayerJob(source: AsyncIterable<Buffer>, job: LayerJob):
       warnings: layer.warnings,
     };
   } catch (error) {
-    recorder.destroy();
     throw diskFailure(error);
+  } finally {
+    recorder.close();
   }
 }
 
 class Meter {
   bytes = 0;
+  hashing = true;
   private readonly hash: Hash = createHash('sha256');
 
   constructor(private readonly maxBytes: number) {}
@@ -83,7 +93,7 @@ class Meter {
           hint: 'raise the setting maxLayerBytes if you trust the source of this image',
         });
       }
-      this.hash.update(chunk);
+      if (this.hashing) this.hash.update(chunk);
       yield chunk;
     }
   }

@@ -11,7 +11,7 @@ let source: PortSource | undefined;
 port?.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'layer': {
-      const current = new PortSource((bytes) => port.postMessage({ kind: 'consumed', bytes }));
+      const current = new PortSource((buffer, length) => port.postMessage({ kind: 'consumed', buffer, length }, [buffer]));
       source = current;
       runLayerJob(current, message.job).then(
         (result) => port.postMessage({ kind: 'done', result }),
@@ -26,7 +26,7 @@ port?.on('message', (message: ToWorker) => {
       );
       return;
     case 'chunk':
-      source?.push(Buffer.from(message.bytes));
+      source?.push(message.buffer, message.length);
       return;
     case 'end':
       source?.end();

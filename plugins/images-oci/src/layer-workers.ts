@@ -7,9 +7,9 @@ import type { MergeJob } from './merge-job.js';
 import { unpackError } from './worker-error.js';
 import type { FromWorker, ToWorker } from './worker-stream.js';
 
-/** Bytes on the way to a worker at most. */
-const WINDOW = 4 * 1024 * 1024;
+/** Bytes of one message to a worker, and messages on the way to one at most. */
 const MESSAGE = 256 * 1024;
+const WINDOW = 12;
 
 /**
  * Runs the heavy work of a store in worker threads, a few at once. Idle threads are kept for
@@ -100,6 +100,7 @@ export class LayerWorkers implements AsyncDisposable {
 class Run<T> {
   readonly result: Promise<T>;
   private inFlight = 0;
+  private readonly spare: ArrayBuffer[] = [];
   private consumed = 0;
   private settled = false;
   private wake: (() => void) | undefined;
@@ -112,8 +113,9 @@ class Run<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const onMessage = (message: FromWorker<T>): void => {
       if (message.kind === 'consumed') {
-        this.inFlight -= message.bytes;
-        this.consumed += message.bytes;
+        this.inFlight--;
+        this.consumed += message.length;
+        this.spare.push(message.buffer);
         this.onBytes?.(this.consumed);
         this.wake?.();
       } else if (message.kind === 'done') resolve(message.result);
@@ -136,37 +138,37 @@ class Run<T> {
 
   /** Sends the source over. A job that fails early ends the reading. */
   async feed(source: AsyncIterable<Uint8Array>): Promise<T> {
-    for await (const piece of pieces(source)) {
-      while (this.inFlight >= WINDOW && !this.settled) {
-        await new Promise<void>((resolve) => (this.wake = resolve));
+    let piece = await this.nextPiece();
+    let filled = 0;
+    for await (const chunk of source) {
+      for (let at = 0; at < chunk.length; ) {
+        const count = Math.min(chunk.length - at, MESSAGE - filled);
+        piece.set(chunk.subarray(at, at + count), filled);
+        filled += count;
+        at += count;
+        if (filled < MESSAGE) continue;
+        this.send(piece, filled);
+        piece = await this.nextPiece();
+        filled = 0;
       }
       if (this.settled) return this.result;
-      this.inFlight += piece.byteLength;
-      this.worker.postMessage({ kind: 'chunk', bytes: piece } satisfies ToWorker, [piece]);
     }
+    if (filled > 0) this.send(piece, filled);
     this.signal.throwIfAborted();
     this.worker.postMessage({ kind: 'end' } satisfies ToWorker);
     return this.result;
   }
-}
 
-/** Copies a source into buffers that can be given away, of a size that is worth a message. */
-async function* pieces(source: AsyncIterable<Uint8Array>): AsyncGenerator<ArrayBuffer> {
-  let piece = new Uint8Array(MESSAGE);
-  let filled = 0;
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; ) {
-      const count = Math.min(chunk.length - at, MESSAGE - filled);
-      piece.set(chunk.subarray(at, at + count), filled);
-      filled += count;
-      at += count;
-      if (filled < MESSAGE) continue;
-      yield piece.buffer;
-      piece = new Uint8Array(MESSAGE);
-      filled = 0;
-    }
+  private send({ buffer }: Uint8Array<ArrayBuffer>, length: number): void {
+    this.inFlight++;
+    this.worker.postMessage({ kind: 'chunk', buffer, length } satisfies ToWorker, [buffer]);
   }
-  if (filled > 0) yield piece.buffer.slice(0, filled);
+
+  /** A buffer to fill: one that came back, as long as there are enough under way. */
+  private async nextPiece(): Promise<Uint8Array<ArrayBuffer>> {
+    while (this.inFlight >= WINDOW && !this.settled) await new Promise<void>((resolve) => (this.wake = resolve));
+    return new Uint8Array(this.spare.pop() ?? new ArrayBuffer(MESSAGE));
+  }
 }
 
 export function cancelled(signal: AbortSignal): BoxError {

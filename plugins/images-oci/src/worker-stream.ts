@@ -5,12 +5,13 @@ import type { MergeJob } from './merge-job.js';
 export type ToWorker =
   | { readonly kind: 'layer'; readonly job: LayerJob }
   | { readonly kind: 'merge'; readonly job: MergeJob }
-  | { readonly kind: 'chunk'; readonly bytes: ArrayBuffer }
+  /** The buffer is given away, and comes back with `consumed`. */
+  | { readonly kind: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly kind: 'end' };
 
 /** Messages from a worker. */
 export type FromWorker<T> =
-  | { readonly kind: 'consumed'; readonly bytes: number }
+  | { readonly kind: 'consumed'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly kind: 'done'; readonly result: T }
   | { readonly kind: 'failed'; readonly error: PackedError };
 
@@ -23,16 +24,16 @@ export interface PackedError {
   readonly stack?: string;
 }
 
-/** The chunks that arrive at a worker, as a source. Reports what was taken, so that the sender can wait. */
+/** The chunks that arrive at a worker, as a source. Gives each back when the next is asked for. */
 export class PortSource implements AsyncIterable<Buffer> {
-  private readonly waiting: Buffer[] = [];
+  private readonly waiting: { buffer: ArrayBuffer; length: number }[] = [];
   private ended = false;
   private wake: (() => void) | undefined;
 
-  constructor(private readonly consumed: (bytes: number) => void) {}
+  constructor(private readonly consumed: (buffer: ArrayBuffer, length: number) => void) {}
 
-  push(chunk: Buffer): void {
-    this.waiting.push(chunk);
+  push(buffer: ArrayBuffer, length: number): void {
+    this.waiting.push({ buffer, length });
     this.wake?.();
   }
 
@@ -45,8 +46,8 @@ export class PortSource implements AsyncIterable<Buffer> {
     for (;;) {
       const chunk = this.waiting.shift();
       if (chunk !== undefined) {
-        yield chunk;
-        this.consumed(chunk.length);
+        yield Buffer.from(chunk.buffer, 0, chunk.length);
+        this.consumed(chunk.buffer, chunk.length);
       } else if (this.ended) {
         return;
       } else {
