@@ -63,6 +63,22 @@ export class StepRunner {
     return true;
   }
 
+  /**
+   * Runs chains of steps side by side, the steps of a chain one after another; a failed step ends its chain.
+   * @returns whether any step ran. @throws StepFailed for the first failed step, when all chains have ended.
+   */
+  async runChains(...chains: readonly (readonly Step[])[]): Promise<boolean> {
+    const runChain = async (steps: readonly Step[]): Promise<boolean> => {
+      let ran = false;
+      for (const step of steps) ran = (await this.run(step)) || ran;
+      return ran;
+    };
+    const results = await Promise.allSettled(chains.map(runChain));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return results.some((result) => result.status === 'fulfilled' && result.value);
+  }
+
   say(line: string): void {
     const seconds = Math.floor((Date.now() - this.#options.started) / 1000);
     this.#options.print(`[${String(seconds).padStart(3)}s] ${line}`);

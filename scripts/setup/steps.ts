@@ -17,6 +17,8 @@ interface Workspace {
   readonly hasBuild: boolean;
 }
 
+const NATIVE = 'build-native';
+const GUEST = 'guest-init';
 const NPM_FLAGS = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier'];
 
 /**
@@ -37,7 +39,7 @@ export function dependencyStep(root: string): Step {
   };
 }
 
-/** Everything that is compiled: TypeScript, the native addon, guest-init, then the packages' own build scripts. */
+/** TypeScript, then the packages' own build scripts, the native addon first. */
 export function buildSteps(root: string): Step[] {
   const all = workspaces(root);
   const sources = ['tsconfig.json', 'tsconfig.base.json', 'package-lock.json'];
@@ -52,13 +54,8 @@ export function buildSteps(root: string): Step[] {
     commands: [{ argv: [join(root, 'node_modules/.bin/tsc'), '-b'] }],
     advice: 'Mend what the compiler reports, then start again.',
   };
-  const own = all.filter((w) => w.hasBuild).map((w) => packageStep(w, w.directory === 'native' ? [] : sources));
-  return [
-    typescript,
-    ...own.filter((s) => s.name === 'build-native'),
-    ...guestStep(root),
-    ...own.filter((s) => s.name !== 'build-native'),
-  ];
+  const own = all.filter((w) => w.hasBuild && w.directory !== GUEST).map((w) => packageStep(w, w.directory === 'native' ? [] : sources));
+  return [typescript, ...own.filter((s) => s.name === NATIVE), ...own.filter((s) => s.name !== NATIVE)];
 }
 
 function packageStep({ directory, name }: Workspace, sources: readonly string[]): Step {
@@ -71,7 +68,8 @@ function packageStep({ directory, name }: Workspace, sources: readonly string[])
   };
 }
 
-function guestStep(root: string): Step[] {
+/** guest-init, which needs nothing of the other steps: cargo, or the prebuilt executable. */
+export function guestSteps(root: string): Step[] {
   if (!existsSync(join(root, 'guest-init/package.json'))) return [];
   return [
     {

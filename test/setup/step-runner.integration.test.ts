@@ -61,6 +61,15 @@ describe('a set-up step', () => {
     assert.throws(() => readFileSync(join(root, 'made')), { code: 'ENOENT' });
   });
 
+  it('that fails ends its chain and no other', async () => {
+    const named = (name: string, script: string): Step => step(script, { name, outputs: [] });
+    const first = [named('a', 'exit 1'), named('b', 'echo x >b')];
+    const second = [named('c', 'sleep 0.1; echo x >c'), named('d', 'echo x >d')];
+    await assert.rejects(runner().runChains(first, second), /a: .* ended with status 1/);
+    assert.throws(() => readFileSync(join(root, 'b')), { code: 'ENOENT' });
+    assert.equal(readFileSync(join(root, 'd'), 'utf8'), 'x\n');
+  });
+
   it('tells that it is still at work', async () => {
     await runner(20).run(step('echo compiling; sleep 0.2'));
     assert.ok(
