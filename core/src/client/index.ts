@@ -13,7 +13,8 @@ export {
   type ProcessReference,
 } from './box-client.js';
 export type { CallOptions } from './call-options.js';
-export type { ImageClient } from './image-client.js';
+export type { ImageConfig } from '../ports/image-store.js';
+export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from './image-client.js';
 export type {
   BackendInfo,
   BoxRecord,
@@ -21,6 +22,7 @@ export type {
   CreatedBox,
   ExitStatus,
   HostInfo,
+  ImageDetails,
   ImageRecord,
   KnownExit,
   PluginInfo,

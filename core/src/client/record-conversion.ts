@@ -2,12 +2,22 @@
 import type { BoxSpec } from '../box/box-spec.js';
 import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
-import type { BackendInfo, BoxRecord, BoxState, ExitStatus, HostInfo, ImageRecord, PluginInfo } from './records.js';
+import type { Progress } from '../ports/operation.js';
+import type {
+  BackendInfo,
+  BoxRecord,
+  BoxState,
+  ExitStatus,
+  HostInfo,
+  ImageDetails,
+  ImageRecord,
+  PluginInfo,
+} from './records.js';
 
 const NS_PER_MS = 1_000_000n;
 const STATES: readonly BoxState[] = ['created', 'starting', 'running', 'stopping', 'exited', 'dead'];
 const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emulation', 'none'];
-const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulty'];
+const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulted'];
 
 export function specTo(spec: BoxSpec): proto.BoxSpec {
   const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, command, entrypoint, environment, ...same } = spec;
@@ -91,6 +101,31 @@ export function infoFrom({ chosenBackend, ...info }: proto.InfoResponse): HostIn
 export function imageFrom({ created, sizeBytes, ...image }: proto.ImageRecord): ImageRecord {
   const date = new Date(created);
   return { ...image, sizeBytes: Number(sizeBytes), ...(!Number.isNaN(date.getTime()) && { created: date }) };
+}
+
+export function imageDetailsFrom({ image, config, diffIds }: proto.InspectImageResponse): ImageDetails {
+  if (!image || !config) throw new BoxError('INTERNAL', 'the supervisor described no image');
+  const { environment, command, workingDirectory, user, entrypoint, stopSignal, ...rest } = config;
+  return {
+    ...imageFrom(image),
+    diffIds,
+    config: {
+      ...rest,
+      env: environment,
+      ...(user && { user }),
+      ...(entrypoint.length > 0 && { entrypoint }),
+      ...(command.length > 0 && { cmd: command }),
+      ...(workingDirectory && { workingDir: workingDirectory }),
+      ...(stopSignal && { stopSignal }),
+    },
+  };
+}
+
+const PHASES = ['waiting', 'downloading', 'reading', 'writing', 'done', 'exists'] as const;
+
+export function progressFrom({ item, phase, doneBytes, totalBytes }: proto.ProgressStep): Progress {
+  const total = Number(totalBytes);
+  return { item, phase: oneOf(PHASES, phase, 'phase'), done: Number(doneBytes), ...(total > 0 && { total }) };
 }
 
 function dateOf(ns: bigint): Date {

@@ -1,5 +1,6 @@
 /** What the client returns: plain values, free of the protocol's own types. Sizes are bytes. */
 import type { BoxSpec } from '../box/box-spec.js';
+import type { ImageConfig } from '../ports/image-store.js';
 
 /** How a process or box ended. Where it is not known, there is no code to mistake for success. */
 export type ExitStatus = KnownExit | UnknownExit;
@@ -64,7 +65,7 @@ export interface BackendInfo {
 export interface PluginInfo {
   readonly name: string;
   readonly version: string;
-  readonly state: 'active' | 'skipped' | 'faulty';
+  readonly state: 'active' | 'skipped' | 'faulted';
   /** Why it is not active; empty when it is. */
   readonly reason: string;
 }
@@ -118,4 +119,11 @@ export interface ImageRecord {
   /** As the image says; absent when it does not. */
   readonly created?: Date;
   readonly sizeBytes: number;
+}
+
+/** An image with what shapes a box of it. */
+export interface ImageDetails extends ImageRecord {
+  readonly config: ImageConfig;
+  /** Digests of the uncompressed layers, lowest first. */
+  readonly diffIds: readonly string[];
 }

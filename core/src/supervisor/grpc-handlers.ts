@@ -4,6 +4,7 @@ import {
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerUnaryCall,
+  type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { toServiceError } from '../errors/grpc.js';
 import type { Logger } from '../ports/logger.js';
@@ -33,14 +34,18 @@ export function unaryHandler<Request, Response>(
   };
 }
 
+type ResponseStream<Request, Response> =
+  | ServerDuplexStream<Request, Response>
+  | ServerWritableStream<Request, Response>;
+
 /** Ends a stream with the status that an error stands for. */
-export function failStream<Request, Response>(call: ServerDuplexStream<Request, Response>, error: unknown): void {
+export function failStream<Request, Response>(call: ResponseStream<Request, Response>, error: unknown): void {
   call.emit('error', toServiceError(error, new Metadata()));
 }
 
 /** Writes one message and waits for room for the next. Returns when the client is gone, too. */
 export async function writeMessage<Request, Response>(
-  call: ServerDuplexStream<Request, Response>,
+  call: ResponseStream<Request, Response>,
   message: Response,
 ): Promise<void> {
   if (call.cancelled || call.destroyed || call.write(message)) return;

@@ -1,8 +1,16 @@
-import type { ImagesServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
-import type { ImageStore } from '../ports/image-store.js';
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { BoxError } from '../errors/box-error.js';
+import type {
+  ImageProgress,
+  ImagesServer,
+  ImportImageRequest,
+  LoadImagesRequest,
+} from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { Image, ImageSource, ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
-import { unaryHandler } from './grpc-handlers.js';
-import { imageRecordOf } from './messages.js';
+import type { Operation } from '../ports/operation.js';
+import { failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
+import { imageConfigFrom, imageConfigOf, imageRecordOf, platformFrom, ProgressWriter } from './image-messages.js';
 
 /** The Images service of the supervisor protocol. */
 export function imageHandlers(images: ImageStore, logger: Logger): ImagesServer {
@@ -10,6 +18,94 @@ export function imageHandlers(images: ImageStore, logger: Logger): ImagesServer 
     list: unaryHandler(logger, async (_request, context) => ({
       images: (await images.list(context)).map(imageRecordOf),
     })),
-    inspect: unaryHandler(logger, async ({ image }, context) => imageRecordOf(await images.inspect(image, context))),
+    inspect: unaryHandler(logger, async ({ image }, context) => {
+      const found = await images.inspect(image, context);
+      return { image: imageRecordOf(found), config: imageConfigOf(found.config), diffIds: [...found.diffIds] };
+    }),
+    pull: (call) =>
+      void answer(call, async (operation, onProgress) => {
+        const { reference, platform, plainHttp } = call.request;
+        const wanted = platform === '' ? {} : { platform: platformFrom(platform) };
+        return [await images.pull(reference, { ...operation, ...wanted, plainHttp, onProgress })];
+      }),
+    load: (call) =>
+      void answer(call, async (operation, onProgress) =>
+        images.load(await imageSource(call), { ...operation, onProgress }),
+      ),
+    import: (call) =>
+      void answer(call, async (operation, onProgress) => {
+        const requests = requestsOf(call);
+        const first = (await next(requests))?.request;
+        if (first?.$case !== 'options') throw new BoxError('INVALID_ARGUMENT', 'import: no options came first');
+        const { name, config } = first.value;
+        const options = { ...(name && { name }), ...(config && { config: imageConfigFrom(config) }) };
+        return [await images.import(dataOf(requests), { ...operation, ...options, onProgress })];
+      }),
+    save: (call) => {
+      const operation = operationOf(call);
+      const send = async () => {
+        for await (const data of images.save(call.request.references, operation)) {
+          await writeMessage(call, { data: Buffer.from(data) });
+        }
+      };
+      send().then(() => call.end(), (error: unknown) => failStream(call, error));
+    },
+    tag: unaryHandler(logger, async ({ image, name }, context) => {
+      await images.tag(image, name, context);
+      return {};
+    }),
+    remove: unaryHandler(logger, async ({ image, force }, context) => {
+      const { untagged, deleted } = await images.remove(image, { ...context, force });
+      return { untagged: [...untagged], deleted: [...deleted] };
+    }),
   };
+}
+
+type ProgressCall = ServerWritableStream<unknown, ImageProgress> | ServerDuplexStream<unknown, ImageProgress>;
+
+/** Sends progress while the work goes on and its images at its end. */
+async function answer(
+  call: ProgressCall,
+  work: (operation: Operation, onProgress: ProgressWriter['report']) => Promise<readonly Image[]>,
+): Promise<void> {
+  const progress = new ProgressWriter(call);
+  try {
+    const images = await work(operationOf(call), progress.report);
+    await progress.flush();
+    for (const image of images) {
+      await writeMessage(call, { progress: { $case: 'image', value: imageRecordOf(image) } });
+    }
+    call.end();
+  } catch (error) {
+    failStream(call, error);
+  }
+}
+
+function operationOf(call: { on(event: 'cancelled', listener: () => void): unknown }): Operation {
+  const cancelled = new AbortController();
+  call.on('cancelled', () => cancelled.abort());
+  return { signal: cancelled.signal };
+}
+
+function requestsOf<T>(call: ServerDuplexStream<T, unknown>): AsyncIterator<T> {
+  return call[Symbol.asyncIterator]() as AsyncIterator<T>;
+}
+
+async function next<T>(requests: AsyncIterator<T>): Promise<T | undefined> {
+  const result = await requests.next();
+  return result.done ? undefined : result.value;
+}
+
+async function imageSource(call: ServerDuplexStream<LoadImagesRequest, ImageProgress>): Promise<ImageSource> {
+  const requests = requestsOf(call);
+  const first = (await next(requests))?.request;
+  if (first?.$case !== 'directory') throw new BoxError('INVALID_ARGUMENT', 'load: no source came first');
+  if (first.value !== '') return { kind: 'directory', path: first.value };
+  return { kind: 'archive', stream: dataOf(requests) };
+}
+
+async function* dataOf(requests: AsyncIterator<LoadImagesRequest | ImportImageRequest>): AsyncGenerator<Uint8Array> {
+  for (let message = await next(requests); message; message = await next(requests)) {
+    if (message.request?.$case === 'data') yield message.request.value;
+  }
 }

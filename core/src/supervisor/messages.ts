@@ -6,11 +6,9 @@ import {
   Backend,
   BoxRecord,
   BoxSpec as BoxSpecMessage,
-  ImageRecord,
   type ExecRequest,
   type ExitStatus,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
-import type { ImageSummary } from '../ports/image-store.js';
 import type { ProbedBackend } from '../vm/backend-chooser.js';
 
 /** Leaves out what the message leaves empty. */
@@ -114,17 +112,5 @@ export function backendOf({ hypervisor, probe }: ProbedBackend): Backend {
     maxVcpus: probe.limits.maxVcpus,
     minMemoryBytes: BigInt(probe.limits.minMemoryBytes),
     maxMemoryBytes: BigInt(probe.limits.maxMemoryBytes),
-  });
-}
-
-export function imageRecordOf(image: ImageSummary): ImageRecord {
-  const { os, architecture, variant } = image.platform;
-  return ImageRecord.create({
-    id: image.id,
-    digest: image.digest,
-    names: [...image.names],
-    platform: [os, architecture, variant].filter(Boolean).join('/'),
-    created: image.created ?? '',
-    sizeBytes: BigInt(image.sizeBytes),
   });
 }

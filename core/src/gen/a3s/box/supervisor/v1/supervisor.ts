@@ -12,8 +12,10 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -321,6 +323,105 @@ export interface ListImagesResponse {
 
 export interface InspectImageRequest {
   image: string;
+}
+
+export interface InspectImageResponse {
+  image: ImageRecord | undefined;
+  config:
+    | ImageConfig
+    | undefined;
+  /** Digests of the uncompressed layers, lowest first. */
+  diffIds: string[];
+}
+
+/** The part of an OCI image config that shapes a container. */
+export interface ImageConfig {
+  user: string;
+  environment: string[];
+  entrypoint: string[];
+  command: string[];
+  workingDirectory: string;
+  exposedPorts: string[];
+  volumes: string[];
+  labels: { [key: string]: string };
+  stopSignal: string;
+}
+
+export interface ImageConfig_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+export interface ImageProgress {
+  progress: { $case: "step"; value: ProgressStep } | //
+  /** One for each image, at the end. */
+  { $case: "image"; value: ImageRecord } | undefined;
+}
+
+export interface ProgressStep {
+  /** What is worked on, for example a layer's short digest. */
+  item: string;
+  /** "waiting", "downloading", "reading", "writing", "done" or "exists". */
+  phase: string;
+  doneBytes: bigint;
+  /** 0 where it is not known. */
+  totalBytes: bigint;
+}
+
+export interface PullImageRequest {
+  reference: string;
+  /** os/architecture[/variant]; empty: linux on the host's architecture. */
+  platform: string;
+  plainHttp: boolean;
+}
+
+export interface LoadImagesRequest {
+  request:
+    | //
+    /** First message: absolute path of a directory with an OCI layout, or empty for an archive that follows. */
+    { $case: "directory"; value: string }
+    | { $case: "data"; value: Buffer }
+    | undefined;
+}
+
+export interface ImportImageRequest {
+  request:
+    | //
+    /** First message. */
+    { $case: "options"; value: ImportOptions }
+    | { $case: "data"; value: Buffer }
+    | undefined;
+}
+
+export interface ImportOptions {
+  name: string;
+  config: ImageConfig | undefined;
+}
+
+export interface SaveImagesRequest {
+  references: string[];
+}
+
+export interface ImageData {
+  data: Buffer;
+}
+
+export interface TagImageRequest {
+  image: string;
+  name: string;
+}
+
+export interface TagImageResponse {
+}
+
+export interface RemoveImageRequest {
+  image: string;
+  force: boolean;
+}
+
+export interface RemoveImageResponse {
+  untagged: string[];
+  deleted: string[];
 }
 
 export interface ImageRecord {
@@ -3780,6 +3881,1172 @@ export const InspectImageRequest: MessageFns<InspectImageRequest> = {
   },
 };
 
+function createBaseInspectImageResponse(): InspectImageResponse {
+  return { image: undefined, config: undefined, diffIds: [] };
+}
+
+export const InspectImageResponse: MessageFns<InspectImageResponse> = {
+  encode(message: InspectImageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== undefined) {
+      ImageRecord.encode(message.image, writer.uint32(10).fork()).join();
+    }
+    if (message.config !== undefined) {
+      ImageConfig.encode(message.config, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.diffIds) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InspectImageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInspectImageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = ImageRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.config = ImageConfig.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.diffIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InspectImageResponse>): InspectImageResponse {
+    return InspectImageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InspectImageResponse>): InspectImageResponse {
+    const message = createBaseInspectImageResponse();
+    message.image = (object.image !== undefined && object.image !== null)
+      ? ImageRecord.fromPartial(object.image)
+      : undefined;
+    message.config = (object.config !== undefined && object.config !== null)
+      ? ImageConfig.fromPartial(object.config)
+      : undefined;
+    message.diffIds = object.diffIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseImageConfig(): ImageConfig {
+  return {
+    user: "",
+    environment: [],
+    entrypoint: [],
+    command: [],
+    workingDirectory: "",
+    exposedPorts: [],
+    volumes: [],
+    labels: {},
+    stopSignal: "",
+  };
+}
+
+export const ImageConfig: MessageFns<ImageConfig> = {
+  encode(message: ImageConfig, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    for (const v of message.environment) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.entrypoint) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.command) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.workingDirectory !== "") {
+      writer.uint32(42).string(message.workingDirectory);
+    }
+    for (const v of message.exposedPorts) {
+      writer.uint32(50).string(v!);
+    }
+    for (const v of message.volumes) {
+      writer.uint32(58).string(v!);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ImageConfig_LabelsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
+    });
+    if (message.stopSignal !== "") {
+      writer.uint32(74).string(message.stopSignal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageConfig {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageConfig();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environment.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.entrypoint.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.command.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.workingDirectory = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.exposedPorts.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.volumes.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            const entry8 = ImageConfig_LabelsEntry.decode(reader, reader.uint32());
+            if (entry8.value !== undefined) {
+              message.labels[entry8.key] = entry8.value;
+            }
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.stopSignal = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageConfig>): ImageConfig {
+    return ImageConfig.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageConfig>): ImageConfig {
+    const message = createBaseImageConfig();
+    message.user = object.user ?? "";
+    message.environment = object.environment?.map((e) => e) || [];
+    message.entrypoint = object.entrypoint?.map((e) => e) || [];
+    message.command = object.command?.map((e) => e) || [];
+    message.workingDirectory = object.workingDirectory ?? "";
+    message.exposedPorts = object.exposedPorts?.map((e) => e) || [];
+    message.volumes = object.volumes?.map((e) => e) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.stopSignal = object.stopSignal ?? "";
+    return message;
+  },
+};
+
+function createBaseImageConfig_LabelsEntry(): ImageConfig_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ImageConfig_LabelsEntry: MessageFns<ImageConfig_LabelsEntry> = {
+  encode(message: ImageConfig_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageConfig_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageConfig_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageConfig_LabelsEntry>): ImageConfig_LabelsEntry {
+    return ImageConfig_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageConfig_LabelsEntry>): ImageConfig_LabelsEntry {
+    const message = createBaseImageConfig_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseImageProgress(): ImageProgress {
+  return { progress: undefined };
+}
+
+export const ImageProgress: MessageFns<ImageProgress> = {
+  encode(message: ImageProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.progress?.$case) {
+      case "step":
+        ProgressStep.encode(message.progress.value, writer.uint32(10).fork()).join();
+        break;
+      case "image":
+        ImageRecord.encode(message.progress.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.progress = { $case: "step", value: ProgressStep.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.progress = { $case: "image", value: ImageRecord.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageProgress>): ImageProgress {
+    return ImageProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageProgress>): ImageProgress {
+    const message = createBaseImageProgress();
+    switch (object.progress?.$case) {
+      case "step": {
+        if (object.progress?.value !== undefined && object.progress?.value !== null) {
+          message.progress = { $case: "step", value: ProgressStep.fromPartial(object.progress.value) };
+        }
+        break;
+      }
+      case "image": {
+        if (object.progress?.value !== undefined && object.progress?.value !== null) {
+          message.progress = { $case: "image", value: ImageRecord.fromPartial(object.progress.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseProgressStep(): ProgressStep {
+  return { item: "", phase: "", doneBytes: 0n, totalBytes: 0n };
+}
+
+export const ProgressStep: MessageFns<ProgressStep> = {
+  encode(message: ProgressStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.item !== "") {
+      writer.uint32(10).string(message.item);
+    }
+    if (message.phase !== "") {
+      writer.uint32(18).string(message.phase);
+    }
+    if (message.doneBytes !== 0n) {
+      if (BigInt.asUintN(64, message.doneBytes) !== message.doneBytes) {
+        throw new globalThis.Error("value provided for field message.doneBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.doneBytes);
+    }
+    if (message.totalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.totalBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProgressStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProgressStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.item = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.doneBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.totalBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProgressStep>): ProgressStep {
+    return ProgressStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProgressStep>): ProgressStep {
+    const message = createBaseProgressStep();
+    message.item = object.item ?? "";
+    message.phase = object.phase ?? "";
+    message.doneBytes = (object.doneBytes !== undefined && object.doneBytes !== null) ? BigInt(object.doneBytes) : 0n;
+    message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
+      ? BigInt(object.totalBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBasePullImageRequest(): PullImageRequest {
+  return { reference: "", platform: "", plainHttp: false };
+}
+
+export const PullImageRequest: MessageFns<PullImageRequest> = {
+  encode(message: PullImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reference !== "") {
+      writer.uint32(10).string(message.reference);
+    }
+    if (message.platform !== "") {
+      writer.uint32(18).string(message.platform);
+    }
+    if (message.plainHttp !== false) {
+      writer.uint32(24).bool(message.plainHttp);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PullImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePullImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.platform = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.plainHttp = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PullImageRequest>): PullImageRequest {
+    return PullImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PullImageRequest>): PullImageRequest {
+    const message = createBasePullImageRequest();
+    message.reference = object.reference ?? "";
+    message.platform = object.platform ?? "";
+    message.plainHttp = object.plainHttp ?? false;
+    return message;
+  },
+};
+
+function createBaseLoadImagesRequest(): LoadImagesRequest {
+  return { request: undefined };
+}
+
+export const LoadImagesRequest: MessageFns<LoadImagesRequest> = {
+  encode(message: LoadImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "directory":
+        writer.uint32(10).string(message.request.value);
+        break;
+      case "data":
+        writer.uint32(18).bytes(message.request.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "directory", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "data", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoadImagesRequest>): LoadImagesRequest {
+    return LoadImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadImagesRequest>): LoadImagesRequest {
+    const message = createBaseLoadImagesRequest();
+    switch (object.request?.$case) {
+      case "directory": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "directory", value: object.request.value };
+        }
+        break;
+      }
+      case "data": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "data", value: object.request.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseImportImageRequest(): ImportImageRequest {
+  return { request: undefined };
+}
+
+export const ImportImageRequest: MessageFns<ImportImageRequest> = {
+  encode(message: ImportImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "options":
+        ImportOptions.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "data":
+        writer.uint32(18).bytes(message.request.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "options", value: ImportOptions.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "data", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImportImageRequest>): ImportImageRequest {
+    return ImportImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportImageRequest>): ImportImageRequest {
+    const message = createBaseImportImageRequest();
+    switch (object.request?.$case) {
+      case "options": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "options", value: ImportOptions.fromPartial(object.request.value) };
+        }
+        break;
+      }
+      case "data": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "data", value: object.request.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseImportOptions(): ImportOptions {
+  return { name: "", config: undefined };
+}
+
+export const ImportOptions: MessageFns<ImportOptions> = {
+  encode(message: ImportOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.config !== undefined) {
+      ImageConfig.encode(message.config, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.config = ImageConfig.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImportOptions>): ImportOptions {
+    return ImportOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImportOptions>): ImportOptions {
+    const message = createBaseImportOptions();
+    message.name = object.name ?? "";
+    message.config = (object.config !== undefined && object.config !== null)
+      ? ImageConfig.fromPartial(object.config)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSaveImagesRequest(): SaveImagesRequest {
+  return { references: [] };
+}
+
+export const SaveImagesRequest: MessageFns<SaveImagesRequest> = {
+  encode(message: SaveImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.references) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.references.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveImagesRequest>): SaveImagesRequest {
+    return SaveImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveImagesRequest>): SaveImagesRequest {
+    const message = createBaseSaveImagesRequest();
+    message.references = object.references?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseImageData(): ImageData {
+  return { data: Buffer.alloc(0) };
+}
+
+export const ImageData: MessageFns<ImageData> = {
+  encode(message: ImageData, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageData {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageData();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageData>): ImageData {
+    return ImageData.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageData>): ImageData {
+    const message = createBaseImageData();
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseTagImageRequest(): TagImageRequest {
+  return { image: "", name: "" };
+}
+
+export const TagImageRequest: MessageFns<TagImageRequest> = {
+  encode(message: TagImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TagImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTagImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TagImageRequest>): TagImageRequest {
+    return TagImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TagImageRequest>): TagImageRequest {
+    const message = createBaseTagImageRequest();
+    message.image = object.image ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseTagImageResponse(): TagImageResponse {
+  return {};
+}
+
+export const TagImageResponse: MessageFns<TagImageResponse> = {
+  encode(_: TagImageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TagImageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTagImageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TagImageResponse>): TagImageResponse {
+    return TagImageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<TagImageResponse>): TagImageResponse {
+    const message = createBaseTagImageResponse();
+    return message;
+  },
+};
+
+function createBaseRemoveImageRequest(): RemoveImageRequest {
+  return { image: "", force: false };
+}
+
+export const RemoveImageRequest: MessageFns<RemoveImageRequest> = {
+  encode(message: RemoveImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.image !== "") {
+      writer.uint32(10).string(message.image);
+    }
+    if (message.force !== false) {
+      writer.uint32(16).bool(message.force);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.image = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.force = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveImageRequest>): RemoveImageRequest {
+    return RemoveImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveImageRequest>): RemoveImageRequest {
+    const message = createBaseRemoveImageRequest();
+    message.image = object.image ?? "";
+    message.force = object.force ?? false;
+    return message;
+  },
+};
+
+function createBaseRemoveImageResponse(): RemoveImageResponse {
+  return { untagged: [], deleted: [] };
+}
+
+export const RemoveImageResponse: MessageFns<RemoveImageResponse> = {
+  encode(message: RemoveImageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.untagged) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.deleted) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveImageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveImageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.untagged.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deleted.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveImageResponse>): RemoveImageResponse {
+    return RemoveImageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveImageResponse>): RemoveImageResponse {
+    const message = createBaseRemoveImageResponse();
+    message.untagged = object.untagged?.map((e) => e) || [];
+    message.deleted = object.deleted?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseImageRecord(): ImageRecord {
   return { id: "", digest: "", names: [], platform: "", created: "", sizeBytes: 0n };
 }
@@ -4343,14 +5610,83 @@ export const ImagesService = {
     responseStream: false as const,
     requestSerialize: (value: InspectImageRequest): Buffer => Buffer.from(InspectImageRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): InspectImageRequest => InspectImageRequest.decode(value),
-    responseSerialize: (value: ImageRecord): Buffer => Buffer.from(ImageRecord.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ImageRecord => ImageRecord.decode(value),
+    responseSerialize: (value: InspectImageResponse): Buffer =>
+      Buffer.from(InspectImageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InspectImageResponse => InspectImageResponse.decode(value),
+  },
+  /** Fetches an image from its registry. Progress while it goes on; the last message is the image. */
+  pull: {
+    path: "/a3s.box.supervisor.v1.Images/Pull" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: PullImageRequest): Buffer => Buffer.from(PullImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PullImageRequest => PullImageRequest.decode(value),
+    responseSerialize: (value: ImageProgress): Buffer => Buffer.from(ImageProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageProgress => ImageProgress.decode(value),
+  },
+  /** Takes over the images of an archive that is sent in pieces, or of a directory of the supervisor's host. */
+  load: {
+    path: "/a3s.box.supervisor.v1.Images/Load" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: LoadImagesRequest): Buffer => Buffer.from(LoadImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LoadImagesRequest => LoadImagesRequest.decode(value),
+    responseSerialize: (value: ImageProgress): Buffer => Buffer.from(ImageProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageProgress => ImageProgress.decode(value),
+  },
+  /** Makes an image of a root file system's tar that is sent in pieces. */
+  import: {
+    path: "/a3s.box.supervisor.v1.Images/Import" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: ImportImageRequest): Buffer => Buffer.from(ImportImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportImageRequest => ImportImageRequest.decode(value),
+    responseSerialize: (value: ImageProgress): Buffer => Buffer.from(ImageProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageProgress => ImageProgress.decode(value),
+  },
+  /** Sends images as an oci-archive. */
+  save: {
+    path: "/a3s.box.supervisor.v1.Images/Save" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: SaveImagesRequest): Buffer => Buffer.from(SaveImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SaveImagesRequest => SaveImagesRequest.decode(value),
+    responseSerialize: (value: ImageData): Buffer => Buffer.from(ImageData.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageData => ImageData.decode(value),
+  },
+  tag: {
+    path: "/a3s.box.supervisor.v1.Images/Tag" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TagImageRequest): Buffer => Buffer.from(TagImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TagImageRequest => TagImageRequest.decode(value),
+    responseSerialize: (value: TagImageResponse): Buffer => Buffer.from(TagImageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TagImageResponse => TagImageResponse.decode(value),
+  },
+  remove: {
+    path: "/a3s.box.supervisor.v1.Images/Remove" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveImageRequest): Buffer => Buffer.from(RemoveImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveImageRequest => RemoveImageRequest.decode(value),
+    responseSerialize: (value: RemoveImageResponse): Buffer => Buffer.from(RemoveImageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveImageResponse => RemoveImageResponse.decode(value),
   },
 } as const;
 
 export interface ImagesServer extends UntypedServiceImplementation {
   list: handleUnaryCall<ListImagesRequest, ListImagesResponse>;
-  inspect: handleUnaryCall<InspectImageRequest, ImageRecord>;
+  inspect: handleUnaryCall<InspectImageRequest, InspectImageResponse>;
+  /** Fetches an image from its registry. Progress while it goes on; the last message is the image. */
+  pull: handleServerStreamingCall<PullImageRequest, ImageProgress>;
+  /** Takes over the images of an archive that is sent in pieces, or of a directory of the supervisor's host. */
+  load: handleBidiStreamingCall<LoadImagesRequest, ImageProgress>;
+  /** Makes an image of a root file system's tar that is sent in pieces. */
+  import: handleBidiStreamingCall<ImportImageRequest, ImageProgress>;
+  /** Sends images as an oci-archive. */
+  save: handleServerStreamingCall<SaveImagesRequest, ImageData>;
+  tag: handleUnaryCall<TagImageRequest, TagImageResponse>;
+  remove: handleUnaryCall<RemoveImageRequest, RemoveImageResponse>;
 }
 
 export interface ImagesClient extends Client {
@@ -4371,18 +5707,70 @@ export interface ImagesClient extends Client {
   ): ClientUnaryCall;
   inspect(
     request: InspectImageRequest,
-    callback: (error: ServiceError | null, response: ImageRecord) => void,
+    callback: (error: ServiceError | null, response: InspectImageResponse) => void,
   ): ClientUnaryCall;
   inspect(
     request: InspectImageRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: ImageRecord) => void,
+    callback: (error: ServiceError | null, response: InspectImageResponse) => void,
   ): ClientUnaryCall;
   inspect(
     request: InspectImageRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ImageRecord) => void,
+    callback: (error: ServiceError | null, response: InspectImageResponse) => void,
+  ): ClientUnaryCall;
+  /** Fetches an image from its registry. Progress while it goes on; the last message is the image. */
+  pull(request: PullImageRequest, options?: Partial<CallOptions>): ClientReadableStream<ImageProgress>;
+  pull(
+    request: PullImageRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ImageProgress>;
+  /** Takes over the images of an archive that is sent in pieces, or of a directory of the supervisor's host. */
+  load(): ClientDuplexStream<LoadImagesRequest, ImageProgress>;
+  load(options: Partial<CallOptions>): ClientDuplexStream<LoadImagesRequest, ImageProgress>;
+  load(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<LoadImagesRequest, ImageProgress>;
+  /** Makes an image of a root file system's tar that is sent in pieces. */
+  import(): ClientDuplexStream<ImportImageRequest, ImageProgress>;
+  import(options: Partial<CallOptions>): ClientDuplexStream<ImportImageRequest, ImageProgress>;
+  import(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<ImportImageRequest, ImageProgress>;
+  /** Sends images as an oci-archive. */
+  save(request: SaveImagesRequest, options?: Partial<CallOptions>): ClientReadableStream<ImageData>;
+  save(
+    request: SaveImagesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ImageData>;
+  tag(
+    request: TagImageRequest,
+    callback: (error: ServiceError | null, response: TagImageResponse) => void,
+  ): ClientUnaryCall;
+  tag(
+    request: TagImageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TagImageResponse) => void,
+  ): ClientUnaryCall;
+  tag(
+    request: TagImageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TagImageResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveImageRequest,
+    callback: (error: ServiceError | null, response: RemoveImageResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveImageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveImageResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveImageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveImageResponse) => void,
   ): ClientUnaryCall;
 }
 
