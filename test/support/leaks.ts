@@ -66,7 +66,7 @@ function leakedProcesses(scope: LeakScope): Leak[] {
     const argv = readOr(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1'), '');
     // An empty command line is a kernel thread or a process that has ended and waits to be reaped.
     if (argv !== '' && belongsTo(pid, argv, scope)) {
-      leaks.push({ kind: 'process', what: `${pid} ${argv.replaceAll('\0', ' ').trim().slice(0, 200)}`, pid });
+      leaks.push({ kind: 'process', what: commandOf(pid), pid });
     }
   }
   return leaks;
@@ -95,9 +95,26 @@ function loopDevicesOf(directory: string): string[] {
 }
 
 function socketsBelow(directory: string): string[] {
-  const sockets = readOr(() => readFileSync('/proc/net/unix', 'utf8'), '').split('\n');
-  const paths = sockets.map((line) => line.split(/\s+/)[7] ?? '');
-  return [...new Set(paths.filter((path) => path.startsWith(`${directory}/`)))];
+  const lines = readOr(() => readFileSync('/proc/net/unix', 'utf8'), '').split('\n');
+  const sockets = lines.map((line) => line.split(/\s+/)).filter((cells) => cells[7]?.startsWith(`${directory}/`));
+  const found = sockets.map(([, , , , , , inode = '', path = '']) => `${path}${holderOf(`socket:[${inode}]`)}`);
+  return [...new Set(found)];
+}
+
+/** Which process has something open, for messages. */
+function holderOf(link: string): string {
+  for (const pid of readOr(() => readdirSync('/proc'), []).filter((name) => /^\d+$/.test(name))) {
+    const descriptors = readOr(() => readdirSync(`/proc/${pid}/fd`), []);
+    if (!descriptors.some((fd) => readOr(() => readlinkSync(`/proc/${pid}/fd/${fd}`), '') === link)) continue;
+    if (pid === String(process.pid)) return ', open in the test process itself';
+    return `, open in ${commandOf(Number(pid))}`;
+  }
+  return '';
+}
+
+function commandOf(pid: number): string {
+  const argv = readOr(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1'), '');
+  return `${pid} ${argv.replaceAll('\0', ' ').trim().slice(0, 200)}`;
 }
 
 /** The value, or `other` where the thing that is looked at is gone or not ours to look at. */
