@@ -29,7 +29,9 @@ async function main(): Promise<void> {
   const options = { json: false, debug: Boolean(process.env['A3S_BOX_DEBUG']) };
   const fail = (error: unknown): never => process.exit(printError(error, options));
   process.on('uncaughtException', fail);
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? process.exit(141) : fail(error)));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    error.code === 'EPIPE' ? process.exit(141) : fail(error),
+  );
   process.stderr.on('error', () => process.exit(141));
   const supervisorEntry = new URL('../supervisor.js', import.meta.url);
   const status = await runCli(argv, { version, supervisorEntry, environment: process.env });

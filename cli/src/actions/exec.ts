@@ -25,7 +25,7 @@ export async function execInBox(
     detached: flags.detach,
   };
   using foreground = new Foreground(flags);
-  return foreground.guard(async () => {
+  return await foreground.guard(async () => {
     const { timeline } = invocation;
     const { signal } = foreground;
     using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));

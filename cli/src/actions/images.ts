@@ -15,14 +15,22 @@ export async function listImages({ flags }: Input<typeof jsonFlag>, invocation: 
 }
 
 export function imageTable(images: readonly ImageRecord[], now: Date): string {
-  const rows = images.flatMap((image) => (image.names.length > 0 ? image.names : ['']).map((name) => row(name, image, now)));
+  const rows = images.flatMap((image) =>
+    (image.names.length > 0 ? image.names : ['']).map((name) => row(name, image, now)),
+  );
   return table([['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'], ...rows]);
 }
 
 function row(name: string, { id, created, sizeBytes }: ImageRecord, now: Date): string[] {
   const [repository, tag] = splitTag(familiar(name));
   const shortId = id.replace(/^sha256:/, '').slice(0, SHORT_ID);
-  return [repository || '<none>', tag || '<none>', shortId, created ? `${ageOf(created, now)} ago` : 'N/A', sizeOf(sizeBytes)];
+  return [
+    repository || '<none>',
+    tag || '<none>',
+    shortId,
+    created ? `${ageOf(created, now)} ago` : 'N/A',
+    sizeOf(sizeBytes),
+  ];
 }
 
 /** Without the registry that is meant when none is said. */

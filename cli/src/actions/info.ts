@@ -8,7 +8,9 @@ import { table } from './table.js';
 export async function showInfo({ flags }: Input<typeof jsonFlag>, invocation: Invocation): Promise<number> {
   using client = await BoxClient.connect(invocation);
   const info = await client.info();
-  process.stdout.write(flags.json ? `${JSON.stringify({ ...info, clientVersion: invocation.version }, null, 2)}\n` : describe(info));
+  process.stdout.write(
+    flags.json ? `${JSON.stringify({ ...info, clientVersion: invocation.version }, null, 2)}\n` : describe(info),
+  );
   return 0;
 }
 

@@ -52,7 +52,7 @@ async function runWith(foreground: Foreground, spec: BoxSpec, { flags, invocatio
     join: () => joined(client, id, flags, signal),
     start: async () => {
       await client.start(id, { signal });
-      await record();
+      await record().catch(ignoreRemoved);
     },
   });
   // Once more, now that its end is known too; where the box was removed with it, what is there has to do.
@@ -76,7 +76,18 @@ function ignoreRemoved(error: unknown): void {
 
 function specOf({ flags, args }: Input<typeof runFlags>, { environment }: Invocation): BoxSpec {
   const [image = '', ...command] = args;
-  const { name, workdir, user, hostname, cpus, memory, timeout, backend, entrypoint, 'stop-signal': stopSignal } = flags;
+  const {
+    name,
+    workdir,
+    user,
+    hostname,
+    cpus,
+    memory,
+    timeout,
+    backend,
+    entrypoint,
+    'stop-signal': stopSignal,
+  } = flags;
   const size = flags.tty ? terminalSize() : undefined;
   return {
     image,

@@ -15,7 +15,10 @@ interface Row extends Phase {
  * @param file descriptor, stays the caller's
  */
 export function writeTrace(file: number, phases: readonly Phase[], spans: readonly Span[]): void {
-  writeSync(file, `${JSON.stringify(traceOf([...phases.map((phase) => ({ ...phase, process: 'cli' })), ...spans]), null, 1)}\n`);
+  writeSync(
+    file,
+    `${JSON.stringify(traceOf([...phases.map((phase) => ({ ...phase, process: 'cli' })), ...spans]), null, 1)}\n`,
+  );
 }
 
 /** The document. A span that lasts yet ends with the last other. */

@@ -11,7 +11,9 @@ export async function showVersion({ flags }: Input<typeof jsonFlag>, { version, 
     process.stdout.write(`${JSON.stringify({ client, supervisor: supervisor ?? null }, null, 2)}\n`);
   } else {
     process.stdout.write(`Client:      ${version} (Node.js ${client.node}, ${client.platform})\n`);
-    process.stdout.write(`Supervisor:  ${supervisor ? `${supervisor.version} (pid ${supervisor.pid})` : 'not running'}\n`);
+    process.stdout.write(
+      `Supervisor:  ${supervisor ? `${supervisor.version} (pid ${supervisor.pid})` : 'not running'}\n`,
+    );
   }
   return 0;
 }

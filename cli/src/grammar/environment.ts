@@ -8,7 +8,8 @@ const WHITE_SPACE = /[ \t]/;
 
 /** Value of `-e`. @throws INVALID_ARGUMENT for one without a name */
 export function parseVariable(value: string): string {
-  if (value === '' || value.startsWith('=')) throw new BoxError('INVALID_ARGUMENT', `invalid environment variable: ${value}`);
+  if (value === '' || value.startsWith('='))
+    throw new BoxError('INVALID_ARGUMENT', `invalid environment variable: ${value}`);
   return value;
 }
 
@@ -49,7 +50,8 @@ export function parseEnvFile(bytes: Uint8Array, path: string, caller: Variables)
     if (content === '' || content.startsWith('#')) return;
     const [name = ''] = content.split('=', 1);
     if (name === '') throw new BoxError('INVALID_ARGUMENT', `env file ${where}: no variable name on line '${content}'`);
-    if (WHITE_SPACE.test(name)) throw new BoxError('INVALID_ARGUMENT', `env file ${where}: variable '${name}' contains whitespaces`);
+    if (WHITE_SPACE.test(name))
+      throw new BoxError('INVALID_ARGUMENT', `env file ${where}: variable '${name}' contains whitespaces`);
     const variable = fromCaller(content, caller);
     if (variable !== undefined) variables.push(variable);
   });
@@ -65,7 +67,7 @@ function fromCaller(variable: string, caller: Variables): string | undefined {
 
 function linesOf(bytes: Uint8Array): Uint8Array[] {
   const lines: Uint8Array[] = [];
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(0x0a, start);
     const end = newline < 0 ? bytes.length : newline;
     lines.push(bytes.subarray(start, bytes[end - 1] === 0x0d && end > start ? end - 1 : end));

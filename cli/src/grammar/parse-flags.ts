@@ -88,7 +88,7 @@ class Reader {
   }
 
   #readShorts(word: string): void {
-    for (let group = word.slice(1); group !== ''; ) {
+    for (let group = word.slice(1); group !== '';) {
       const [char = ''] = group;
       const [name, flag] = Object.entries(this.#grammar.flags).find(([, { char: own }]) => own === char) ?? [];
       const rest = group.slice(char.length);

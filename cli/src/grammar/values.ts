@@ -1,7 +1,15 @@
 /** Values of flags, read as Docker reads them. Each throws INVALID_ARGUMENT with what is wrong, without the flag. */
 import { BoxError } from '@a3s-box/core';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, p: 2 ** 50 };
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+  p: 2 ** 50,
+};
 const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?b?|b)?$/i;
 
 /** A size such as `512m`, `1.5g`, `64kib`; without a unit, bytes. The units are powers of 1024. @returns bytes */

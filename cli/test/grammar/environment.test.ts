@@ -41,7 +41,9 @@ describe('env files', () => {
   });
 
   it('refuse what is not UTF-8', () => {
-    assert.throws(() => parseEnvFile(Buffer.from([0x41, 0x3d, 0xff, 0x0a]), 'file', {}), { message: /line 1: invalid utf8/ });
+    assert.throws(() => parseEnvFile(Buffer.from([0x41, 0x3d, 0xff, 0x0a]), 'file', {}), {
+      message: /line 1: invalid utf8/,
+    });
   });
 
   it('end in a result or a BoxError, whatever is in them', () => {

@@ -84,7 +84,15 @@ describe('grammar of run', () => {
     [['-w/tmp', '-u1000:100'], { workdir: '/tmp', user: '1000:100' }],
     [['--cpus', '1.5'], { cpus: 1_500_000_000 }],
     [['--timeout', '1m30s'], { timeout: 90_000 }],
-    [['-l', 'a=b', '--label=c'], { label: [['a', 'b'], ['c', '']] }],
+    [
+      ['-l', 'a=b', '--label=c'],
+      {
+        label: [
+          ['a', 'b'],
+          ['c', ''],
+        ],
+      },
+    ],
     [['--stop-signal=INT', '--backend', 'qemu', '--trace', 'f'], { 'stop-signal': 'INT', backend: 'qemu', trace: 'f' }],
     [['--env-file', 'a', '--env-file=b'], { 'env-file': ['a', 'b'] }],
   ];
@@ -181,7 +189,22 @@ describe('grammar of other commands', () => {
 
 describe('grammar, for any command line', () => {
   const word = fc.oneof(
-    fc.constantFrom('-i', '-t', '-it', '--rm', '-e', '--env', '-m1g', '--', '--name', '-', '--help', '-u', 'IMG', '-ite'),
+    fc.constantFrom(
+      '-i',
+      '-t',
+      '-it',
+      '--rm',
+      '-e',
+      '--env',
+      '-m1g',
+      '--',
+      '--name',
+      '-',
+      '--help',
+      '-u',
+      'IMG',
+      '-ite',
+    ),
     fc.string(),
   );
 

@@ -23,7 +23,23 @@ describe('sizes', () => {
   ];
   for (const [value, bytes] of sizes) it(`${value} is ${bytes} bytes`, () => assert.equal(parseSize(value), bytes));
 
-  for (const value of ['', 'm', '-1m', '+1', '1x', '1 k b', '1mm', '1.m', '.5g', '1,5g', '0x10', '1e3', ' 1', '1\n', '9999p']) {
+  for (const value of [
+    '',
+    'm',
+    '-1m',
+    '+1',
+    '1x',
+    '1 k b',
+    '1mm',
+    '1.m',
+    '.5g',
+    '1,5g',
+    '0x10',
+    '1e3',
+    ' 1',
+    '1\n',
+    '9999p',
+  ]) {
     it(`${JSON.stringify(value)} is none`, () => {
       assert.throws(() => parseSize(value), { code: 'INVALID_ARGUMENT', message: `invalid size: '${value}'` });
     });
@@ -79,7 +95,8 @@ describe('times', () => {
   for (const [value, ms] of times) it(`${value} is ${ms} ms`, () => assert.equal(parseDuration(value), ms));
 
   for (const value of ['', '0', '0s', '-1', '1x', '1m30', 's', '1 m', '1us', '0.0001']) {
-    it(`${JSON.stringify(value)} is none`, () => assert.throws(() => parseDuration(value), { code: 'INVALID_ARGUMENT' }));
+    it(`${JSON.stringify(value)} is none`, () =>
+      assert.throws(() => parseDuration(value), { code: 'INVALID_ARGUMENT' }));
   }
 });
 

@@ -63,9 +63,9 @@ describe('BoxClient', () => {
     client = await BoxClient.connect({ home });
   });
 
-  afterEach(() => {
+  afterEach(async () => {
     client.close();
-    fake.close();
+    await fake.close();
     rmSync(home, { recursive: true });
   });
 
@@ -256,9 +256,9 @@ describe('BoxClient', () => {
   it('tells the supervisor when the owner of a box goes away', async () => {
     const controller = new AbortController();
     const attachment = await run(spec(['sleep', '60']), controller.signal);
-    const reading = read(attachment);
+    const failed = assert.rejects(read(attachment), { code: 'CANCELLED' });
     controller.abort();
-    await assert.rejects(reading, { code: 'CANCELLED' });
+    await failed;
     await assert.rejects(attachment.exited, { code: 'CANCELLED' });
     await client.list();
     assert.ok(fake.requests.some(({ method }) => method === 'ownerGone'));
@@ -273,9 +273,9 @@ describe('BoxClient', () => {
 
   it('names the supervisor and its log when that goes away', async () => {
     const attachment = await run(spec(['sleep', '60']));
-    const reading = read(attachment);
-    fake.close();
-    await assert.rejects(reading, { code: 'SUPERVISOR_UNREACHABLE' });
+    const failed = assert.rejects(read(attachment), { code: 'SUPERVISOR_UNREACHABLE' });
+    await fake.close();
+    await failed;
     await assert.rejects(client.list(), (error: unknown) => {
       assert.ok(isBoxError(error));
       assert.equal(error.code, 'SUPERVISOR_UNREACHABLE');
@@ -293,6 +293,9 @@ describe('BoxClient', () => {
     const [image] = await client.images.list();
     assert.equal(image?.created?.toISOString(), '2024-01-02T03:04:05.000Z');
     assert.equal(image?.sizeBytes, 2_000_000);
+    const { config, ...details } = await client.images.inspect('a3s/starter');
+    assert.deepEqual(details, { ...image, diffIds: ['sha256:01'] });
+    assert.deepEqual([config.cmd, config.env, config.labels], [['sh'], ['PATH=/bin'], { a: 'b' }]);
     assert.deepEqual(await client.trace('x'), [{ name: 'boot', process: 'kernel', startNs: 5n, endNs: 9n }]);
   });
 });
@@ -307,6 +310,6 @@ describe('BoxClient and a supervisor of another version', () => {
     const fake = new FakeSupervisor({ home, protocolMinor: 4 });
     await fake.listen();
     (await BoxClient.connect({ home })).close();
-    fake.close();
+    await fake.close();
   });
 });

@@ -1,6 +1,6 @@
 /**
  * The fake supervisor as a process of its own, started as a host starts the real one:
- *   node fake-supervisor-main.ts HOME [MODE]
+ *   [FAKE_SUPERVISOR=MODE] node fake-supervisor-main.ts --home HOME [...]
  * Like the real one it holds a lock (flock(1)), and one that finds it taken reports ready when the holder listens.
  */
 import { spawnSync } from 'node:child_process';
@@ -8,7 +8,8 @@ import { appendFileSync, closeSync, existsSync, openSync, rmSync, watch, writeSy
 import { connect } from 'node:net';
 import { FakeSupervisor } from './fake-supervisor.ts';
 
-const [home, mode = 'ready'] = process.argv.slice(2) as [string, string?];
+const home = process.argv[process.argv.indexOf('--home') + 1]!;
+const mode = process.env['FAKE_SUPERVISOR'] ?? 'ready';
 appendFileSync(`${home}/starts`, `${process.pid}\n`);
 
 function report(value: unknown): void {
@@ -53,7 +54,7 @@ async function serve(): Promise<void> {
   rmSync(fake.socket, { force: true });
   await fake.listen();
   appendFileSync(`${home}/listening`, '');
-  process.once('SIGTERM', () => process.exit(0));
+  process.once('SIGTERM', () => void fake.close().then(() => process.exit(0)));
   report({ ready: true });
 }
 

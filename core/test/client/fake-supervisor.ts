@@ -4,7 +4,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { Metadata, Server, ServerCredentials, type sendUnaryData, type ServerDuplexStream } from '@grpc/grpc-js';
@@ -44,7 +45,9 @@ export class FakeSupervisor {
   holdStdin: Promise<void> | undefined;
   readonly #options: FakeOptions;
   readonly #server = new Server();
+  #closing = false;
   readonly #boxes = new Map<string, FakeBox>();
+  readonly #running = new Set<ChildProcess>();
 
   constructor(options: FakeOptions) {
     this.#options = options;
@@ -61,7 +64,7 @@ export class FakeSupervisor {
     if (!options.withoutHello) this.#server.addService(proto.SupervisorService, supervisor);
     this.#server.addService(proto.ImagesService, {
       list: this.#unary('images.list', () => ({ images: [starter] })),
-      inspect: this.#unary('images.inspect', () => starter),
+      inspect: this.#unary('images.inspect', () => ({ image: starter, config: starterConfig, diffIds: ['sha256:01'] })),
     });
     this.#server.addService(proto.BoxesService, {
       create: this.#unary('create', (r: proto.CreateBoxRequest) => this.#create(r.spec!)),
@@ -92,9 +95,11 @@ export class FakeSupervisor {
     await promise;
   }
 
-  close(): void {
-    for (const box of this.#boxes.values()) box.started.promise.then((child) => child.kill('SIGKILL')).catch(() => {});
+  /** Ends every process and connection. */
+  async close(): Promise<void> {
+    this.#closing = true;
     this.#server.forceShutdown();
+    await Promise.all([...this.#running].map((child) => (killGroup(child), once(child, 'close'))));
   }
 
   #unary<Request, Response>(method: string, handle: (request: Request) => Response | Promise<Response>) {
@@ -110,9 +115,12 @@ export class FakeSupervisor {
 
   #note(method: string, request: unknown): void {
     this.requests.push({ method, request });
-    if (this.#options.journal === undefined) return;
+    if (this.#options.journal === undefined || this.#closing) return;
     const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
-    appendFileSync(this.#options.journal, `${JSON.stringify({ method, request }, plain)}\n`);
+    // A test that is over has taken its home away.
+    if (existsSync(this.#options.home)) {
+      appendFileSync(this.#options.journal, `${JSON.stringify({ method, request }, plain)}\n`);
+    }
   }
 
   #create(spec: proto.BoxSpec): proto.CreateBoxResponse {
@@ -126,7 +134,7 @@ export class FakeSupervisor {
 
   async #start(id: string): Promise<proto.StartBoxResponse> {
     const box = this.#box(id);
-    await launch(box, [...box.spec.entrypoint, ...box.spec.command], box.spec.environment, box.spec.stdinOpen);
+    await this.#launch(box, [...box.spec.entrypoint, ...box.spec.command], box.spec.environment, box.spec.stdinOpen);
     void box.exited.promise.then(() => box.spec.autoRemove && this.#boxes.delete(box.id));
     return {};
   }
@@ -135,7 +143,7 @@ export class FakeSupervisor {
     const execId = randomBytes(4).toString('hex');
     const process = newProcess(request.terminal);
     this.#box(request.box).execs.set(execId, process);
-    await launch(process, request.command, request.environment, request.stdinOpen);
+    await this.#launch(process, request.command, request.environment, request.stdinOpen);
     return { execId };
   }
 
@@ -144,15 +152,43 @@ export class FakeSupervisor {
     return {};
   }
 
+  /** Starts a process of the host; with a terminal, one of util-linux `script`, so that it has a real one. */
+  async #launch(target: FakeProcess, command: string[], environment: string[], stdin: boolean): Promise<void> {
+    const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+    const [program, ...args] = target.terminal ? ['script', '-qefc', quoted, '/dev/null'] : command;
+    const child = spawn(program!, args, {
+      detached: true,
+      stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...Object.fromEntries(environment.map((e) => e.split(/=(.*)/s).slice(0, 2))) },
+    });
+    this.#running.add(child);
+    child.once('close', () => this.#running.delete(child));
+    child.once('exit', (code, signal) => target.exited.resolve(statusOf(code, signal)));
+    try {
+      await once(child, 'spawn');
+      target.started.resolve(child);
+    } catch (error) {
+      this.#running.delete(child);
+      const { message, code } = error as NodeJS.ErrnoException;
+      const failure = new BoxError(code === 'ENOENT' ? 'COMMAND_NOT_FOUND' : 'COMMAND_NOT_EXECUTABLE', message);
+      target.started.reject(failure);
+      throw failure;
+    }
+  }
+
   #attach(call: Call): void {
     call.once('error', () => {});
     call.once('data', (first: proto.AttachRequest) => {
       const open = first.request!.value as proto.AttachOpen;
       this.#note('attach', open);
-      const owned = () => open.owner && this.#note('ownerGone', { box: open.box });
-      call.once('cancelled', owned);
+      if (open.owner) call.once('cancelled', () => this.#ownerGone(open.box));
       this.#join(call, open).catch((error: unknown) => call.emit('error', toServiceError(error, new Metadata())));
     });
+  }
+
+  #ownerGone(box: string): void {
+    this.#note('ownerGone', { box });
+    this.#boxes.get(box)?.started.promise.then(killGroup, () => {});
   }
 
   async #join(call: Call, { box, execId }: proto.AttachOpen): Promise<void> {
@@ -238,26 +274,12 @@ function newProcess(terminal: boolean): FakeProcess {
   return { ...process, terminal };
 }
 
-/** Starts a process of the host; with a terminal, one of util-linux `script`, so that it has a real one. */
-async function launch(target: FakeProcess, command: string[], environment: string[], stdin: boolean): Promise<void> {
-  const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  const [program, ...args] = target.terminal ? ['script', '-qefc', quoted, '/dev/null'] : command;
-  const child = spawn(program!, args, {
-    stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], ...Object.fromEntries(environment.map((e) => e.split(/=(.*)/s).slice(0, 2))) },
-  });
-  child.once('exit', (code, signal) => target.exited.resolve(statusOf(code, signal)));
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  child.once('spawn', resolve);
-  child.once('error', ({ message, ...error }: NodeJS.ErrnoException) =>
-    reject(new BoxError(error.code === 'ENOENT' ? 'COMMAND_NOT_FOUND' : 'COMMAND_NOT_EXECUTABLE', message)),
-  );
+/** Ends a process and its children. */
+function killGroup(child: ChildProcess): void {
   try {
-    await promise;
-    target.started.resolve(child);
+    process.kill(-child.pid!, 'SIGKILL');
   } catch (error) {
-    target.started.reject(error);
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
@@ -274,3 +296,5 @@ const starter: proto.ImageRecord = {
   created: '2024-01-02T03:04:05Z',
   sizeBytes: 2_000_000n,
 };
+
+const starterConfig = proto.ImageConfig.create({ command: ['sh'], environment: ['PATH=/bin'], labels: { a: 'b' } });

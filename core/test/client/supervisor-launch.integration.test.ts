@@ -14,7 +14,10 @@ describe('BoxClient.connect', () => {
   let home: string;
   const pids = new Set<number>();
 
-  const command = (mode?: string) => ({ command: [process.execPath, FAKE, home, ...(mode ? [mode] : [])] });
+  const command = (mode = 'ready') => ({
+    command: [process.execPath, FAKE, '--home', home],
+    environment: { PATH: process.env['PATH']!, FAKE_SUPERVISOR: mode },
+  });
   const starts = () => readFileSync(join(home, 'starts'), 'utf8').trim().split('\n').map(Number);
 
   async function connect(mode?: string): Promise<BoxClient> {
@@ -120,7 +123,12 @@ describe('BoxClient.connect', () => {
 
   it('is told of a supervisor that speaks another protocol', async () => {
     mkdirSync(join(home, 'run'), { recursive: true, mode: 0o700 });
-    const older = createServer((socket) => socket.on('error', () => {}).end('SSH-2.0-other\r\n'));
+    const older = createServer((socket) =>
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('SSH-2.0-other\r\n'),
+    );
     older.listen(join(home, 'run/supervisor.sock'));
     await once(older, 'listening');
     await assert.rejects(BoxClient.connect({ home }), { code: 'SUPERVISOR_UNREACHABLE' });
@@ -182,7 +190,7 @@ describe('a supervisor older than the client', () => {
     const fake = new FakeSupervisor({ home, withoutHello: true });
     await fake.listen();
     await assert.rejects(BoxClient.connect({ home }), { code: 'SUPERVISOR_INCOMPATIBLE', hint: /started anew/ });
-    fake.close();
+    await fake.close();
     rmSync(home, { recursive: true });
   });
 });
