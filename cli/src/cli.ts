@@ -22,12 +22,12 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
   const timeline = new Timeline();
   const { environment } = surroundings;
   const debug = Boolean(environment['A3S_BOX_DEBUG']);
-  const [name, ...rest] = argv;
-  const command = COMMANDS.find((known) => known.name === name);
+  const command = commandOf(argv);
+  const rest = argv.slice(command === undefined ? 1 : command.name.split(' ').length);
   try {
     if (command === undefined) return await runOclif(argv, surroundings);
     const { flags, args, help } = parseFlags(command, rest);
-    if (help) return await runOclif([command.name, '--help'], surroundings);
+    if (help) return await runOclif([...command.name.split(' '), '--help'], surroundings);
     checkCount(command, args);
     const action = await command.load();
     return await action({ flags, args }, invocationOf(surroundings, timeline));
@@ -35,6 +35,11 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     const json = command !== undefined && 'json' in command.flags && rest.includes('--json');
     return printError(error, { json, debug });
   }
+}
+
+/** The command whose name, of one word or two, an argument vector starts with. */
+function commandOf([first = '', second = '']: readonly string[]): Command | undefined {
+  return COMMANDS.find(({ name }) => name === first || name === `${first} ${second}`);
 }
 
 /** Help, commands of plugins, and commands that nobody knows. */

@@ -1,0 +1,56 @@
+import type { Writable } from 'node:stream';
+import { sizeOf } from './images.js';
+
+/** One step of a long operation; see the client's `onProgress`. */
+export interface Step {
+  readonly item: string;
+  readonly phase: string;
+  readonly done: number;
+  readonly total?: number;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  waiting: 'Waiting',
+  downloading: 'Downloading',
+  reading: 'Reading',
+  writing: 'Writing',
+  done: 'Done',
+  exists: 'Already there',
+};
+
+/**
+ * Shows progress: on a terminal a line for each item that changes in place, elsewhere a line for each phase of an item.
+ */
+export class ProgressLines {
+  readonly #phases = new Map<string, string>();
+  readonly #lines = new Map<string, string>();
+  #shown = 0;
+
+  /** @param isTerminal whether lines can be rewritten */
+  constructor(
+    private readonly out: Writable,
+    private readonly isTerminal: boolean,
+  ) {}
+
+  readonly show = (step: Step): void => {
+    if (this.isTerminal) {
+      this.#lines.set(step.item, lineOf(step));
+      this.#redraw();
+    } else if (this.#phases.get(step.item) !== step.phase) {
+      this.#phases.set(step.item, step.phase);
+      this.out.write(`${step.item}: ${WORDS[step.phase] ?? step.phase}\n`);
+    }
+  };
+
+  #redraw(): void {
+    const up = this.#shown > 0 ? `\x1b[${this.#shown}A` : '';
+    this.#shown = this.#lines.size;
+    this.out.write(up + [...this.#lines.values()].map((line) => `\r\x1b[K${line}\n`).join(''));
+  }
+}
+
+function lineOf({ item, phase, done, total }: Step): string {
+  const word = WORDS[phase] ?? phase;
+  if (phase === 'done' || phase === 'exists' || done === 0) return `${item}: ${word}`;
+  return `${item}: ${word} ${sizeOf(done)}${total === undefined ? '' : ` of ${sizeOf(total)}`}`;
+}
