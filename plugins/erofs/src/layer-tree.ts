@@ -147,13 +147,19 @@ export class LayerTree {
     const before = siblings.get(name);
     // What this layer itself brings stays; only what lies below is hidden.
     if (before === undefined) siblings.set(name, new Inode(S_IFCHR));
-    else if (before.isDirectory) this.setOpaque(before);
+    else if (before.isDirectory) this.setFresh(before);
     this.dependent = true;
   }
 
   private setOpaque(directory: Inode): void {
     this.dependent = true;
     if (!directory.isOpaque) directory.xattrs = [...(directory.xattrs ?? []), OPAQUE];
+  }
+
+  /** The directory takes the place of one below and has nothing of it, neither entries nor owner, mode and times. */
+  private setFresh(directory: Inode): void {
+    this.setOpaque(directory);
+    directory.implied = false;
   }
 
   private directory(path: readonly string[], entryName: string): Inode {
@@ -164,7 +170,7 @@ export class LayerTree {
       if (next === undefined || next.isWhiteout) {
         const hidden = next !== undefined;
         next = impliedDirectory();
-        if (hidden) this.setOpaque(next);
+        if (hidden) this.setFresh(next);
         entries.set(name, next);
       } else if (!next.isDirectory) {
         const what = next.type === S_IFLNK ? 'a symbolic link' : 'no directory';
