@@ -1,0 +1,155 @@
+//! The guest as the services see it.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::clock::Phase;
+use crate::container::{Container, Services};
+use crate::error::{AgentError, Result};
+use crate::events::EventLog;
+use crate::oom::OomWatcher;
+use crate::process::reaper::Registry;
+use crate::proto::ConfigureRequest;
+use crate::slots::Slots;
+use crate::sync::lock;
+use crate::transport::link::KeyStore;
+
+#[derive(Debug)]
+enum Slot {
+    Creating,
+    Ready(Arc<Container>),
+}
+
+/// Everything that the services share.
+#[derive(Debug)]
+pub struct Guest {
+    /// Events for the host.
+    pub events: Arc<EventLog>,
+    /// The session key in force.
+    pub keys: KeyStore,
+    /// How the guest started.
+    pub phases: Vec<Phase>,
+    /// What containers need.
+    pub services: Arc<Services>,
+    /// What Configure applied.
+    pub configured: tokio::sync::Mutex<Option<ConfigureRequest>>,
+    containers: Mutex<HashMap<String, Slot>>,
+    shutting_down: Mutex<bool>,
+}
+
+impl Guest {
+    /// A guest without containers.
+    pub fn new(events: Arc<EventLog>, registry: Registry, oom: OomWatcher, keys: KeyStore, phases: Vec<Phase>) -> io::Result<Arc<Self>> {
+        let own_pid_namespace = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let services = Services { registry, oom, slots: Slots::default(), events: events.clone(), own_pid_namespace };
+        Ok(Arc::new(Self {
+            events,
+            keys,
+            phases,
+            services: Arc::new(services),
+            configured: tokio::sync::Mutex::default(),
+            containers: Mutex::default(),
+            shutting_down: Mutex::default(),
+        }))
+    }
+
+    /// A container by its id.
+    pub fn container(&self, id: &str) -> Result<Arc<Container>> {
+        match lock(&self.containers).get(id) {
+            Some(Slot::Ready(container)) => Ok(container.clone()),
+            Some(Slot::Creating) => Err(AgentError::conflict(format!("container {id:?} is being created"))),
+            None => Err(AgentError::not_found(format!("there is no container {id:?}"))),
+        }
+    }
+
+    /// All containers.
+    pub fn containers(&self) -> Vec<Arc<Container>> {
+        let containers = lock(&self.containers);
+        let ready = containers.values().filter_map(|slot| match slot {
+            Slot::Ready(container) => Some(container.clone()),
+            Slot::Creating => None,
+        });
+        ready.collect()
+    }
+
+    /// Creates a container, or finds the one that an equal request has created.
+    pub async fn create(&self, id: String, fingerprint: [u8; 32], create: impl Future<Output = Result<Arc<Container>>>) -> Result<()> {
+        check_id(&id)?;
+        {
+            let mut containers = lock(&self.containers);
+            if *lock(&self.shutting_down) {
+                return Err(AgentError::conflict("the guest is shutting down"));
+            }
+            match containers.get(&id) {
+                None => {}
+                Some(Slot::Ready(container)) if container.is_from(&fingerprint) => return Ok(()),
+                Some(Slot::Ready(_)) => return Err(AgentError::already_exists(format!("container {id:?} was created by another request"))),
+                Some(Slot::Creating) => return Err(AgentError::conflict(format!("container {id:?} is being created"))),
+            }
+            containers.insert(id.clone(), Slot::Creating);
+        }
+        let created = create.await;
+        let mut containers = lock(&self.containers);
+        match created {
+            Ok(container) => {
+                containers.insert(id, Slot::Ready(container));
+                Ok(())
+            }
+            Err(error) => {
+                containers.remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes a container if it is there.
+    pub async fn delete(&self, id: &str) -> Result<()> {
+        let container = match self.container(id) {
+            Err(error) if error.code() == "NOT_FOUND" => return Ok(()),
+            found => found?,
+        };
+        container.delete().await?;
+        lock(&self.containers).remove(id);
+        Ok(())
+    }
+
+    /// No container is created from now on. Says whether this was the first call.
+    pub fn begin_shutdown(&self) -> bool {
+        !std::mem::replace(&mut *lock(&self.shutting_down), true)
+    }
+
+    /// Turns out-of-memory kills into events, for ever.
+    pub async fn watch_oom(self: Arc<Self>) -> io::Result<Infallible> {
+        loop {
+            for id in self.services.oom.changed().await? {
+                if let Ok(container) = self.container(&id) {
+                    container.check_out_of_memory();
+                }
+            }
+        }
+    }
+}
+
+fn check_id(id: &str) -> Result<()> {
+    let plain = (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+        && id.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if plain { Ok(()) } else { Err(AgentError::invalid(format!("container id {id:?} is not 1 to 128 letters, digits, dots, dashes and underscores"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_ids_are_plain_names() {
+        assert!(check_id("box_1.a-b").is_ok());
+        for wrong in ["", ".", "..", "a/b", "-a", &"x".repeat(129)] {
+            assert!(check_id(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

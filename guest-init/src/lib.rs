@@ -1,0 +1,28 @@
+//! PID 1 and agent of an A3S Box guest: it boots the user land, runs OCI runtime-spec containers with a spawn path of its
+//! own, and serves the agent protocol (`proto/README.md`) to the host.
+//!
+//! The modules can be used and tested without being PID 1; only [`run_as_pid1`] takes over the machine.
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod boot;
+pub mod cgroup;
+pub mod clock;
+pub mod container;
+pub mod error;
+pub mod events;
+pub mod guest;
+pub mod network;
+pub mod oci;
+pub mod oom;
+pub mod pid1;
+pub mod process;
+pub mod proto;
+pub mod service;
+pub mod slots;
+pub mod stats;
+pub mod sync;
+pub mod sys;
+pub mod transport;
+
+pub use pid1::run_as_pid1;

@@ -1,0 +1,169 @@
+//! The guest's network: loopback, and the cards, addresses and routes that the host asks for.
+
+mod netlink;
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::error::{AgentError, Result};
+use crate::proto::{Interface, Route};
+use netlink::{Message, Netlink};
+
+const LOOPBACK_INDEX: i32 = 1;
+const CARDS: &str = "/sys/class/net";
+
+/// Brings up the loopback interface of the calling thread's network namespace.
+pub fn loopback_up() -> io::Result<()> {
+    Netlink::open()?.request(&Message::link(LOOPBACK_INDEX).up())
+}
+
+/// Names, addresses and starts the cards, then adds the routes.
+pub fn configure(interfaces: &[Interface], routes: &[Route]) -> Result<()> {
+    let interfaces: Vec<CheckedInterface> = interfaces.iter().map(CheckedInterface::new).collect::<Result<_>>()?;
+    let routes: Vec<CheckedRoute> = routes.iter().map(CheckedRoute::new).collect::<Result<_>>()?;
+    if interfaces.is_empty() && routes.is_empty() {
+        return Ok(());
+    }
+    let mut netlink = Netlink::open().map_err(|error| AgentError::system("open a netlink socket", error))?;
+    for interface in &interfaces {
+        interface.apply(&mut netlink)?;
+    }
+    for route in &routes {
+        let index = index_of(&route.interface)?;
+        let failed = |error| AgentError::system(format_args!("add the route to {}", route.destination_text), error);
+        netlink.request(&Message::route(route.destination, route.gateway, index)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// An address with its prefix length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Prefix {
+    address: IpAddr,
+    length: u8,
+}
+
+impl Prefix {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, length) = text.split_once('/')?;
+        let address: IpAddr = address.parse().ok()?;
+        let length: u8 = length.parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        (length <= longest).then_some(Self { address, length })
+    }
+}
+
+struct CheckedInterface<'request> {
+    request: &'request Interface,
+    addresses: Vec<Prefix>,
+}
+
+impl<'request> CheckedInterface<'request> {
+    fn new(request: &'request Interface) -> Result<Self> {
+        let name = &request.name;
+        check_name(name)?;
+        let mac: Vec<&str> = request.mac.split(':').collect();
+        let octet = |part: &&str| part.len() == 2 && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if mac.len() != 6 || !mac.iter().all(octet) {
+            return Err(AgentError::invalid(format!("interface {name}: {:?} is not a MAC address in lower case", request.mac)));
+        }
+        let address = |text: &String| {
+            Prefix::parse(text).ok_or_else(|| AgentError::invalid(format!("interface {name}: {text:?} is not an address with a prefix length")))
+        };
+        Ok(Self { request, addresses: request.addresses.iter().map(address).collect::<Result<_>>()? })
+    }
+
+    fn apply(&self, netlink: &mut Netlink) -> Result<()> {
+        let Interface { name, mac, mtu, .. } = self.request;
+        let index = index_by_mac(Path::new(CARDS), mac)
+            .map_err(|error| AgentError::system("look for network cards", error))?
+            .ok_or_else(|| AgentError::not_found(format!("interface {name}: no network card has the address {mac}")))?;
+        let failed = |error| AgentError::system(format_args!("configure interface {name}"), error);
+        netlink.request(&Message::link(index).name(name).mtu(*mtu)).map_err(failed)?;
+        for prefix in &self.addresses {
+            netlink.request(&Message::address(index, *prefix)).map_err(failed)?;
+        }
+        netlink.request(&Message::link(index).up()).map_err(failed)
+    }
+}
+
+struct CheckedRoute {
+    destination_text: String,
+    destination: Option<Prefix>,
+    gateway: Option<IpAddr>,
+    interface: String,
+}
+
+impl CheckedRoute {
+    fn new(route: &Route) -> Result<Self> {
+        let text = &route.destination;
+        let destination = match text.as_str() {
+            "default" => None,
+            prefix => Some(Prefix::parse(prefix).ok_or_else(|| AgentError::invalid(format!("route {prefix:?} is neither default nor a prefix")))?),
+        };
+        let gateway = match route.gateway.as_str() {
+            "" => None,
+            gateway => Some(gateway.parse().map_err(|_| AgentError::invalid(format!("route {text}: {gateway:?} is not an address")))?),
+        };
+        check_name(&route.interface)?;
+        Ok(Self { destination_text: text.clone(), destination, gateway, interface: route.interface.clone() })
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let valid = (1..=15).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':');
+    if valid { Ok(()) } else { Err(AgentError::invalid(format!("{name:?} is not an interface name"))) }
+}
+
+fn index_of(name: &str) -> Result<i32> {
+    let text = fs::read_to_string(Path::new(CARDS).join(name).join("ifindex"));
+    let index = text.ok().and_then(|text| text.trim().parse().ok());
+    index.ok_or_else(|| AgentError::not_found(format!("interface {name} does not exist")))
+}
+
+fn index_by_mac(cards: &Path, mac: &str) -> io::Result<Option<i32>> {
+    for entry in fs::read_dir(cards)? {
+        let card = entry?.path();
+        if fs::read_to_string(card.join("address")).is_ok_and(|address| address.trim() == mac) {
+            return Ok(fs::read_to_string(card.join("ifindex"))?.trim().parse().ok());
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_checked() {
+        assert_eq!(Prefix::parse("10.0.2.15/24").map(|prefix| prefix.length), Some(24));
+        assert_eq!(Prefix::parse("fd00::2/64").map(|prefix| prefix.length), Some(64));
+        for wrong in ["10.0.2.15", "10.0.2.15/33", "fd00::2/129", "x/8", "/8"] {
+            assert_eq!(Prefix::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_request_is_refused_before_anything_is_changed() {
+        let interface = |name: &str, mac: &str, address: &str| Interface {
+            name: name.into(),
+            mac: mac.into(),
+            addresses: vec![address.into()],
+            mtu: 0,
+        };
+        assert!(CheckedInterface::new(&interface("eth0", "52:54:00:12:34:56", "10.0.2.15/24")).is_ok());
+        for (name, mac, address) in [
+            ("../x", "52:54:00:12:34:56", "10.0.2.15/24"),
+            ("eth0", "52:54:00:12:34", "10.0.2.15/24"),
+            ("eth0", "52:54:00:12:34:5G", "10.0.2.15/24"),
+            ("eth0", "52:54:00:12:34:56", "10.0.2.15"),
+        ] {
+            assert!(CheckedInterface::new(&interface(name, mac, address)).is_err(), "{name} {mac} {address}");
+        }
+    }
+}

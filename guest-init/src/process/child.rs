@@ -1,0 +1,422 @@
+//! What the child does between clone3 and execve. Nothing here allocates, locks or calls into the C library beyond plain
+//! system calls: the parent may have had other threads, whose locks nobody would release here.
+
+use std::mem::zeroed;
+use std::os::fd::{AsRawFd, RawFd};
+use std::ptr::null_mut;
+
+use super::plan::ProcessPlan;
+use super::spawn::{Entry, Place};
+use crate::container::late::{self, LateSetup};
+
+/// Where a child failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stage {
+    /// The signal mask.
+    Signals,
+    /// A session of its own.
+    Session,
+    /// stdin, stdout, stderr and closing the rest.
+    Descriptors,
+    /// /proc/self/oom_score_adj.
+    OomScore,
+    /// Entering namespaces.
+    Namespaces,
+    /// A mount of `LateSetup`.
+    LateMount,
+    /// A masked path of `LateSetup`.
+    Mask,
+    /// A read-only path of `LateSetup`.
+    ReadOnly,
+    /// The controlling terminal.
+    Terminal,
+    /// A resource limit.
+    Rlimit,
+    /// The working directory.
+    Directory,
+    /// The system call filter.
+    Seccomp,
+    /// Capabilities.
+    Capabilities,
+    /// User and groups.
+    User,
+    /// No new privileges.
+    NoNewPrivileges,
+    /// The program.
+    Execute,
+}
+
+const STAGES: [Stage; 16] = [
+    Stage::Signals,
+    Stage::Session,
+    Stage::Descriptors,
+    Stage::OomScore,
+    Stage::Namespaces,
+    Stage::LateMount,
+    Stage::Mask,
+    Stage::ReadOnly,
+    Stage::Terminal,
+    Stage::Rlimit,
+    Stage::Directory,
+    Stage::Seccomp,
+    Stage::Capabilities,
+    Stage::User,
+    Stage::NoNewPrivileges,
+    Stage::Execute,
+];
+
+/// Bytes of a report.
+pub(super) const REPORT_BYTES: usize = 12;
+/// In `Report::detail` of `Stage::Execute`: which candidate.
+pub(super) const CANDIDATE_MASK: u32 = 0xffff;
+/// In `Report::detail` of `Stage::Execute`: the candidate exists.
+pub(super) const FILE_EXISTS: u32 = 1 << 16;
+/// In `Report::detail` of `Stage::Execute`: the candidate is a directory.
+pub(super) const IS_DIRECTORY: u32 = 1 << 17;
+
+/// Why a child did not get to its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) stage: Stage,
+    pub(super) errno: i32,
+    pub(super) detail: u32,
+}
+
+impl Report {
+    fn encode(self) -> [u8; REPORT_BYTES] {
+        let mut bytes = [0; REPORT_BYTES];
+        bytes[..4].copy_from_slice(&(self.stage as u32).to_ne_bytes());
+        bytes[4..8].copy_from_slice(&self.errno.to_ne_bytes());
+        bytes[8..].copy_from_slice(&self.detail.to_ne_bytes());
+        bytes
+    }
+
+    pub(super) fn decode(bytes: [u8; REPORT_BYTES]) -> Self {
+        let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let stage = STAGES.get(word(0) as usize).copied().unwrap_or(Stage::Execute);
+        Self { stage, errno: word(4) as i32, detail: word(8) }
+    }
+}
+
+/// A failure on the way; `report` adds the stage.
+pub(crate) struct Failure {
+    errno: i32,
+    detail: u32,
+}
+
+impl Failure {
+    pub(crate) fn last() -> Self {
+        // SAFETY: errno is this thread's own.
+        Self { errno: unsafe { *libc::__errno_location() }, detail: 0 }
+    }
+
+    pub(crate) fn of(errno: i32) -> Self {
+        Self { errno, detail: 0 }
+    }
+
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self.errno, libc::ENOENT | libc::ENOTDIR)
+    }
+
+    pub(crate) fn at(mut self, index: usize) -> Self {
+        self.detail = index as u32;
+        self
+    }
+}
+
+type Step = Result<(), Failure>;
+
+pub(crate) fn check(result: libc::c_long) -> Result<libc::c_long, Failure> {
+    if result < 0 { Err(Failure::last()) } else { Ok(result) }
+}
+
+/// Prepared for the child by its parent.
+#[derive(Debug)]
+pub(super) struct Child<'parent> {
+    plan: &'parent ProcessPlan,
+    place: &'parent Place<'parent>,
+    report: RawFd,
+    /// Descriptors to keep, ascending; all others are closed.
+    keep: [RawFd; KEEP_LIMIT],
+    keep_len: usize,
+}
+
+const KEEP_LIMIT: usize = 16;
+
+impl<'parent> Child<'parent> {
+    pub(super) fn new(plan: &'parent ProcessPlan, place: &'parent Place<'parent>, report: RawFd) -> Self {
+        let mut keep = [0; KEEP_LIMIT];
+        let mut keep_len = 0;
+        let mut add = |fd: RawFd| {
+            if keep_len < KEEP_LIMIT {
+                keep[keep_len] = fd;
+                keep_len += 1;
+            }
+        };
+        add(report);
+        match &place.entry {
+            Entry::First { namespaces, .. } => namespaces.iter().for_each(|(fd, _)| add(fd.as_raw_fd())),
+            Entry::Join { pidfd, .. } => add(pidfd.as_raw_fd()),
+            Entry::Guest => {}
+        }
+        keep[..keep_len].sort_unstable();
+        Self { plan, place, report, keep, keep_len }
+    }
+}
+
+/// Becomes the program, or reports and exits.
+///
+/// # Safety
+/// Only in a child that was just cloned, which has no other thread.
+pub(super) unsafe fn run(child: &Child<'_>) -> ! {
+    // SAFETY: as this function's own condition.
+    let report = unsafe { steps(child) };
+    let bytes = report.encode();
+    // SAFETY: `bytes` outlives the call; _exit does not return.
+    unsafe {
+        libc::write(child.report, bytes.as_ptr().cast(), bytes.len());
+        libc::_exit(127)
+    }
+}
+
+unsafe fn steps(child: &Child<'_>) -> Report {
+    let plan = child.plan;
+    let filter_early = !plan.confinement.no_new_privileges;
+    // SAFETY: each step keeps to this module's rule.
+    unsafe {
+        let sequence: [(Stage, &dyn Fn() -> Step); 16] = [
+            (Stage::Signals, &|| reset_signals()),
+            (Stage::Session, &|| check(libc::syscall(libc::SYS_setsid)).map(drop)),
+            (Stage::Descriptors, &|| arrange_descriptors(child)),
+            (Stage::OomScore, &|| set_oom_score(plan)),
+            (Stage::Namespaces, &|| enter_namespaces(&child.place.entry)),
+            (Stage::LateMount, &|| late_setup(child, LateSetup::mount)),
+            (Stage::Mask, &|| late_setup(child, LateSetup::mask)),
+            (Stage::ReadOnly, &|| late_setup(child, LateSetup::make_read_only)),
+            (Stage::Terminal, &|| take_terminal(plan)),
+            (Stage::Rlimit, &|| set_rlimits(plan)),
+            (Stage::Directory, &|| change_directory(plan)),
+            // Without no_new_privs a filter needs a capability that is about to go.
+            (Stage::Seccomp, &|| if filter_early { install_filter(plan) } else { Ok(()) }),
+            (Stage::User, &|| become_user(plan)),
+            (Stage::Capabilities, &|| set_capabilities(plan)),
+            (Stage::NoNewPrivileges, &|| set_no_new_privileges(plan)),
+            (Stage::Seccomp, &|| if filter_early { Ok(()) } else { install_filter(plan) }),
+        ];
+        for (stage, step) in sequence {
+            if let Err(Failure { errno, detail }) = step() {
+                return Report { stage, errno, detail };
+            }
+        }
+        let Failure { errno, detail } = execute(plan);
+        Report { stage: Stage::Execute, errno, detail }
+    }
+}
+
+unsafe fn reset_signals() -> Step {
+    // SAFETY: the set outlives the call and has the size of the kernel's.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        let none = 0u64;
+        check(libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, null_mut::<u64>(), size_of::<u64>())).map(drop)
+    }
+}
+
+unsafe fn arrange_descriptors(child: &Child<'_>) -> Step {
+    // SAFETY: no pointers.
+    unsafe {
+        for (target, source) in child.place.stdio.iter().enumerate() {
+            check(libc::syscall(libc::SYS_dup3, source.as_raw_fd(), target, 0))?;
+        }
+        let mut first = 3;
+        for keep in &child.keep[..child.keep_len] {
+            if *keep > first {
+                check(libc::syscall(libc::SYS_close_range, first, *keep - 1, 0))?;
+            }
+            first = first.max(*keep + 1);
+        }
+        check(libc::syscall(libc::SYS_close_range, first, u32::MAX, 0)).map(drop)
+    }
+}
+
+unsafe fn set_oom_score(plan: &ProcessPlan) -> Step {
+    let Some(text) = &plan.oom_score_text else { return Ok(()) };
+    // SAFETY: the path is NUL-terminated and the text outlives the call.
+    unsafe {
+        let fd = check(libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC))?;
+        check(libc::syscall(libc::SYS_write, fd, text.as_ptr(), text.len()))?;
+        check(libc::syscall(libc::SYS_close, fd)).map(drop)
+    }
+}
+
+unsafe fn enter_namespaces(entry: &Entry<'_>) -> Step {
+    // SAFETY: no pointers.
+    unsafe {
+        match entry {
+            Entry::First { namespaces, cgroup_namespace, .. } => {
+                for (fd, kind) in *namespaces {
+                    check(libc::syscall(libc::SYS_setns, fd.as_raw_fd(), *kind))?;
+                }
+                if *cgroup_namespace {
+                    check(libc::syscall(libc::SYS_unshare, libc::CLONE_NEWCGROUP))?;
+                }
+            }
+            Entry::Join { pidfd, kinds, .. } => {
+                check(libc::syscall(libc::SYS_setns, pidfd.as_raw_fd(), kinds & !libc::CLONE_NEWPID))?;
+            }
+            Entry::Guest => {}
+        }
+    }
+    Ok(())
+}
+
+unsafe fn late_setup(child: &Child<'_>, part: unsafe fn(&LateSetup) -> late::Outcome) -> Step {
+    match &child.place.entry {
+        // SAFETY: the part keeps to this module's rule.
+        Entry::First { late, .. } => unsafe { part(late) },
+        _ => Ok(()),
+    }
+}
+
+unsafe fn take_terminal(plan: &ProcessPlan) -> Step {
+    if !plan.terminal {
+        return Ok(());
+    }
+    // SAFETY: the request takes a number.
+    unsafe { check(libc::syscall(libc::SYS_ioctl, 0, libc::TIOCSCTTY, 0)).map(drop) }
+}
+
+unsafe fn set_rlimits(plan: &ProcessPlan) -> Step {
+    for (index, limit) in plan.confinement.rlimits.iter().enumerate() {
+        let value = libc::rlimit64 { rlim_cur: limit.soft, rlim_max: limit.hard };
+        // SAFETY: `value` outlives the call.
+        unsafe { check(libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &raw const value, null_mut::<libc::rlimit64>())) }
+            .map_err(|failure| failure.at(index))?;
+    }
+    Ok(())
+}
+
+unsafe fn change_directory(plan: &ProcessPlan) -> Step {
+    // SAFETY: the path is NUL-terminated.
+    unsafe {
+        libc::syscall(libc::SYS_umask, plan.umask);
+        check(libc::syscall(libc::SYS_chdir, plan.directory.as_ptr())).map(drop)
+    }
+}
+
+unsafe fn install_filter(plan: &ProcessPlan) -> Step {
+    let Some(program) = &plan.confinement.seccomp else { return Ok(()) };
+    let filter = libc::sock_fprog { len: program.instructions.len() as u16, filter: program.instructions.as_ptr().cast_mut() };
+    // SAFETY: the kernel reads `len` instructions, which outlive the call, and writes none.
+    unsafe { check(libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, program.flags, &raw const filter)).map(drop) }
+}
+
+unsafe fn become_user(plan: &ProcessPlan) -> Step {
+    let identity = &plan.identity;
+    // SAFETY: the groups outlive the call. The raw calls change this thread, which is the only one.
+    unsafe {
+        drop_bounding(plan.confinement.capabilities.bounding)?;
+        check(libc::syscall(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 1, 0, 0, 0))?;
+        check(libc::syscall(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr()))?;
+        check(libc::syscall(libc::SYS_setresgid, identity.gid, identity.gid, identity.gid))?;
+        check(libc::syscall(libc::SYS_setresuid, identity.uid, identity.uid, identity.uid))?;
+        check(libc::syscall(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 0, 0, 0, 0)).map(drop)
+    }
+}
+
+unsafe fn drop_bounding(keep: u64) -> Step {
+    for capability in 0..u64::BITS {
+        if keep & (1 << capability) == 0 {
+            // SAFETY: no pointers.
+            match unsafe { check(libc::syscall(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0)) } {
+                Ok(_) => {}
+                // The kernel knows no more.
+                Err(Failure { errno: libc::EINVAL, .. }) => return Ok(()),
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+    Ok(())
+}
+
+unsafe fn set_capabilities(plan: &ProcessPlan) -> Step {
+    const VERSION_3: u32 = 0x2008_0522;
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    #[repr(C)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    let sets = &plan.confinement.capabilities;
+    let header = Header { version: VERSION_3, pid: 0 };
+    let half = |shift: u32| Data {
+        effective: (sets.effective >> shift) as u32,
+        permitted: (sets.permitted >> shift) as u32,
+        inheritable: (sets.inheritable >> shift) as u32,
+    };
+    let data = [half(0), half(32)];
+    // SAFETY: header and data outlive the call and are of the layout that this version has.
+    unsafe {
+        check(libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()))?;
+        check(libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))?;
+        for capability in 0..u64::BITS {
+            if sets.ambient & (1 << capability) != 0 {
+                check(libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+unsafe fn set_no_new_privileges(plan: &ProcessPlan) -> Step {
+    if !plan.confinement.no_new_privileges {
+        return Ok(());
+    }
+    // SAFETY: no pointers.
+    unsafe { check(libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)).map(drop) }
+}
+
+/// Tries the candidates in turn, as execvp(3) does. Returns only when none could be executed.
+unsafe fn execute(plan: &ProcessPlan) -> Failure {
+    let mut denied: Option<Failure> = None;
+    let mut missing: Option<Failure> = None;
+    for (index, candidate) in plan.candidates.iter().enumerate() {
+        let path = candidate.as_ptr();
+        // SAFETY: path and arrays are NUL-terminated and outlive the call; with the report pipe's end of file this
+        // returns only on failure.
+        let mut failure = unsafe {
+            libc::syscall(libc::SYS_execve, path, plan.arguments.as_ptr(), plan.environment.as_ptr());
+            Failure::last()
+        };
+        let errno = failure.errno;
+        // SAFETY: `path` is NUL-terminated.
+        failure.detail = (index as u32 & CANDIDATE_MASK) | unsafe { inspect(path) };
+        match errno {
+            libc::ENOENT | libc::ENOTDIR if failure.detail & FILE_EXISTS != 0 => return failure,
+            libc::ENOENT | libc::ENOTDIR => missing = Some(failure),
+            libc::EACCES => denied = denied.or(Some(failure)),
+            _ => return failure,
+        }
+    }
+    denied.or(missing).unwrap_or(Failure { errno: libc::ENOENT, detail: 0 })
+}
+
+unsafe fn inspect(path: *const libc::c_char) -> u32 {
+    // SAFETY: all-zero is a valid stat buffer, which outlives the call; `path` is NUL-terminated.
+    unsafe {
+        let mut status: libc::stat = zeroed();
+        if libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path, &raw mut status, 0) != 0 {
+            return 0;
+        }
+        let directory = status.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        FILE_EXISTS | if directory { IS_DIRECTORY } else { 0 }
+    }
+}
+
+const _: () = assert!(STAGES.len() == Stage::Execute as usize + 1);

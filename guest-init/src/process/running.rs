@@ -1,0 +1,247 @@
+//! A process that was started, from its start until it is released.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, watch};
+
+use super::input::{self, InputQueue};
+use super::output::{self, OutputLog};
+use super::plan::ProcessPlan;
+use super::terminal::{self, Terminal};
+use crate::sys;
+use crate::error::{AgentError, Result};
+use crate::proto::ExitStatus;
+
+/// Room in the kernel for output, so that a process need not wait for PID 1 at every 64 KiB.
+const PIPE_BYTES: usize = 256 << 10;
+
+/// The guest's ends of a process's streams.
+#[derive(Debug)]
+struct Streams {
+    stdin: Option<Arc<AsyncFd<OwnedFd>>>,
+    stdout: Arc<AsyncFd<OwnedFd>>,
+    stderr: Option<Arc<AsyncFd<OwnedFd>>>,
+}
+
+/// The process's ends, closed when dropped.
+#[derive(Debug)]
+pub struct ProcessEnds {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+impl ProcessEnds {
+    /// stdin, stdout and stderr.
+    pub fn stdio(&self) -> [std::os::fd::BorrowedFd<'_>; 3] {
+        [self.stdin.as_fd(), self.stdout.as_fd(), self.stderr.as_fd()]
+    }
+}
+
+/// Streams that were made for a process which is not there yet.
+#[derive(Debug)]
+pub struct Prepared {
+    streams: Streams,
+    terminal: bool,
+    stdin: bool,
+}
+
+impl Prepared {
+    /// Pipes, or the terminal, for a process that runs as `plan` says.
+    pub fn new(plan: &ProcessPlan, stdin: bool, terminal: Option<Terminal>) -> Result<(Self, ProcessEnds)> {
+        let made = match terminal {
+            Some(terminal) => Self::with_terminal(plan, stdin, terminal),
+            None => Self::with_pipes(plan, stdin),
+        };
+        made.map_err(|error| AgentError::system("make the process's streams", error))
+    }
+
+    fn with_terminal(plan: &ProcessPlan, stdin: bool, terminal: Terminal) -> io::Result<(Self, ProcessEnds)> {
+        terminal.set_owner(plan.identity.uid)?;
+        if let Some((rows, columns)) = plan.terminal_size {
+            terminal.resize(rows, columns)?;
+        }
+        let follower = || terminal.follower().try_clone_to_owned();
+        let ends = ProcessEnds { stdin: follower()?, stdout: follower()?, stderr: follower()? };
+        let leader = Arc::new(sys::watch(terminal.into_leader(), sys::READ_WRITE)?);
+        let streams = Streams { stdin: Some(leader.clone()), stdout: leader, stderr: None };
+        Ok((Self { streams, terminal: true, stdin }, ends))
+    }
+
+    fn with_pipes(plan: &ProcessPlan, stdin: bool) -> io::Result<(Self, ProcessEnds)> {
+        let (stdout, stdout_end) = output_pipe(plan)?;
+        let (stderr, stderr_end) = output_pipe(plan)?;
+        let (stdin_pipe, stdin_end) = if stdin {
+            let (end, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            give(&end, plan)?;
+            rustix::io::ioctl_fionbio(&writer, true)?;
+            (Some(Arc::new(sys::watch(writer, Interest::WRITABLE)?)), end)
+        } else {
+            (None, std::fs::File::open("/dev/null")?.into())
+        };
+        let streams = Streams { stdin: stdin_pipe, stdout, stderr: Some(stderr) };
+        Ok((Self { streams, terminal: false, stdin }, ProcessEnds { stdin: stdin_end, stdout: stdout_end, stderr: stderr_end }))
+    }
+}
+
+/// A process may open its streams anew (/dev/stdout), so they are its user's.
+fn give(pipe: &OwnedFd, plan: &ProcessPlan) -> io::Result<()> {
+    Ok(rustix::fs::fchown(pipe, Some(rustix::fs::Uid::from_raw(plan.identity.uid)), None)?)
+}
+
+fn output_pipe(plan: &ProcessPlan) -> io::Result<(Arc<AsyncFd<OwnedFd>>, OwnedFd)> {
+    let (reader, end) = pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::pipe::fcntl_setpipe_size(&end, PIPE_BYTES)?;
+    give(&end, plan)?;
+    rustix::io::ioctl_fionbio(&reader, true)?;
+    Ok((Arc::new(sys::watch(reader, Interest::READABLE)?), end))
+}
+
+/// A started process.
+#[derive(Debug)]
+pub struct Process {
+    /// In the guest's root PID namespace.
+    pub pid: u32,
+    /// Whether it runs on a terminal.
+    pub terminal: bool,
+    /// What it wrote to stdout, or to its terminal.
+    pub stdout: Arc<OutputLog>,
+    /// What it wrote to stderr; nothing with a terminal.
+    pub stderr: Option<Arc<OutputLog>>,
+    /// What it is sent, if its stdin is open.
+    pub stdin: Option<Arc<InputQueue>>,
+    /// Told of all that happens to the process and its streams.
+    pub changed: Arc<Notify>,
+    pidfd: OwnedFd,
+    leader: Option<Arc<AsyncFd<OwnedFd>>>,
+    exit: watch::Sender<Option<ExitStatus>>,
+    ended: watch::Sender<bool>,
+}
+
+impl Process {
+    /// Starts the traffic on a process's streams. Must be called within the runtime.
+    pub fn new(pid: u32, pidfd: OwnedFd, prepared: Prepared) -> Arc<Self> {
+        let changed = Arc::new(Notify::new());
+        let Prepared { streams, terminal, stdin } = prepared;
+        let process = Arc::new(Self {
+            pid,
+            terminal,
+            stdout: Arc::new(OutputLog::new(changed.clone())),
+            stderr: streams.stderr.is_some().then(|| Arc::new(OutputLog::new(changed.clone()))),
+            stdin: stdin.then(|| Arc::new(InputQueue::new(changed.clone()))),
+            changed,
+            pidfd,
+            leader: terminal.then(|| streams.stdout.clone()),
+            exit: watch::Sender::new(None),
+            ended: watch::Sender::new(false),
+        });
+        process.start_pumps(streams);
+        process
+    }
+
+    fn start_pumps(&self, streams: Streams) {
+        let pump = |source, log| {
+            let pump = output::pump(source, log, self.ended.subscribe(), self.terminal);
+            tokio::spawn(report(self.pid, pump));
+        };
+        pump(streams.stdout, self.stdout.clone());
+        if let (Some(source), Some(log)) = (streams.stderr, &self.stderr) {
+            pump(source, log.clone());
+        }
+        if let (Some(target), Some(queue)) = (streams.stdin, &self.stdin) {
+            tokio::spawn(report(self.pid, feed(queue.clone(), target, self.terminal)));
+        }
+    }
+
+    /// The process is gone: what is left in its streams is taken and they end.
+    pub fn end(&self, status: ExitStatus) {
+        if let Some(leader) = &self.leader
+            && let Err(error) = terminal::hang_up(leader.get_ref().as_fd())
+            && error.raw_os_error() != Some(libc::EIO)
+        {
+            eprintln!("guest-init: hang up the terminal of process {}: {error}", self.pid);
+        }
+        self.ended.send_replace(true);
+        if let Some(stdin) = &self.stdin {
+            stdin.close();
+        }
+        self.exit.send_replace(Some(status));
+        self.changed.notify_waiters();
+    }
+
+    /// How it ended, if it has.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        *self.exit.borrow()
+    }
+
+    /// Waits for its end.
+    pub async fn wait(&self) -> ExitStatus {
+        let mut exit = self.exit.subscribe();
+        loop {
+            if let Some(status) = *exit.borrow_and_update() {
+                return status;
+            }
+            if exit.changed().await.is_err() {
+                // The sender is part of `self`.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Sends a signal; fails when it has ended.
+    pub fn signal(&self, signal: i32) -> Result<()> {
+        if self.exit_status().is_some() {
+            return Err(AgentError::conflict("the process has ended"));
+        }
+        // SAFETY: the null siginfo asks for an ordinary signal.
+        let sent = unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, std::os::fd::AsRawFd::as_raw_fd(&self.pidfd), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+        };
+        if sent == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            // It is a zombie or gone; its status is on the way.
+            Some(libc::ESRCH) => Ok(()),
+            Some(libc::EINVAL) => Err(AgentError::invalid(format!("{signal} is not a signal"))),
+            _ => Err(AgentError::system("signal the process", error)),
+        }
+    }
+
+    /// Sets its terminal's size.
+    pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
+        let Some(leader) = &self.leader else { return Err(AgentError::conflict("the process has no terminal")) };
+        terminal::resize(leader.get_ref().as_fd(), rows, columns).map_err(|error| AgentError::system("resize the terminal", error))
+    }
+
+    /// For entering its namespaces.
+    pub fn pidfd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+async fn feed(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>, terminal: bool) -> io::Result<()> {
+    input::pump(queue, target.clone()).await?;
+    // A pipe ends when this drops it; a terminal's reader is told by a character.
+    if terminal
+        && let Some(character) = terminal::end_of_input(target.get_ref().as_fd())
+    {
+        match rustix::io::write(target.get_ref(), &[character]) {
+            Ok(_) | Err(rustix::io::Errno::IO | rustix::io::Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn report(pid: u32, pump: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = pump.await {
+        eprintln!("guest-init: stream of process {pid}: {error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Disk slots: virtio-blk devices, named by their serial, and what is mounted from them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rustix::mount::{MountFlags, UnmountFlags};
+
+use crate::error::{AgentError, Result};
+use crate::sync::lock;
+use crate::sys;
+
+const BLOCK_DEVICES: &str = "/sys/block";
+const MOUNT_ROOT: &str = "/run/a3s-box/slots";
+
+/// How a slot is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotUse {
+    /// An image: EROFS, read-only.
+    Image,
+    /// Scratch space: ext4, writable.
+    Scratch,
+}
+
+impl SlotUse {
+    fn file_system(self) -> &'static str {
+        match self {
+            Self::Image => "erofs",
+            Self::Scratch => "ext4",
+        }
+    }
+
+    fn flags(self) -> MountFlags {
+        match self {
+            Self::Image => MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOATIME,
+            Self::Scratch => MountFlags::NODEV | MountFlags::NOATIME,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Mounted {
+    usage: SlotUse,
+    users: usize,
+}
+
+/// The slots that are mounted, each once, for as long as a container uses it.
+#[derive(Debug, Default)]
+pub struct Slots {
+    mounted: Mutex<HashMap<String, Mounted>>,
+}
+
+impl Slots {
+    /// Mounts a slot, or adds a user to it, and returns where it is mounted. Every success is undone by one `release`.
+    pub fn acquire(&self, slot: &str, usage: SlotUse) -> Result<PathBuf> {
+        check_name(slot)?;
+        let target = Path::new(MOUNT_ROOT).join(slot);
+        let mut mounted = lock(&self.mounted);
+        if let Some(entry) = mounted.get_mut(slot) {
+            if entry.usage != usage {
+                return Err(AgentError::conflict(format!("disk slot {slot} is already in use as {}", entry.usage.file_system())));
+            }
+            entry.users += 1;
+            return Ok(target);
+        }
+        let device = find_device(Path::new(BLOCK_DEVICES), slot)
+            .map_err(|error| AgentError::system(format_args!("look for disk slot {slot}"), error))?
+            .ok_or_else(|| AgentError::not_found(format!("disk slot {slot}: no disk has this serial")))?;
+        mount_device(&device, &target, usage)
+            .map_err(|error| AgentError::system(format_args!("mount disk slot {slot} as {}", usage.file_system()), error))?;
+        mounted.insert(slot.to_owned(), Mounted { usage, users: 1 });
+        Ok(target)
+    }
+
+    /// Gives up one use; the last one unmounts the slot.
+    pub fn release(&self, slot: &str) -> Result<()> {
+        let mut mounted = lock(&self.mounted);
+        let Some(entry) = mounted.get_mut(slot) else { return Ok(()) };
+        entry.users -= 1;
+        if entry.users == 0 {
+            rustix::mount::unmount(Path::new(MOUNT_ROOT).join(slot), UnmountFlags::empty()).map_err(|error| {
+                entry.users = 1;
+                AgentError::system(format_args!("unmount disk slot {slot}"), error)
+            })?;
+            mounted.remove(slot);
+        }
+        Ok(())
+    }
+
+    /// Where everything is mounted, for the end of the machine.
+    pub fn targets(&self) -> Vec<PathBuf> {
+        lock(&self.mounted).keys().map(|slot| Path::new(MOUNT_ROOT).join(slot)).collect()
+    }
+}
+
+fn check_name(slot: &str) -> Result<()> {
+    // virtio-blk serials have at most 20 bytes.
+    let valid = (1..=20).contains(&slot.len()) && slot.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if valid { Ok(()) } else { Err(AgentError::invalid(format!("disk slot name {slot:?} is not 1 to 20 letters, digits and dashes"))) }
+}
+
+fn find_device(devices: &Path, slot: &str) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(devices)? {
+        let entry = entry?;
+        // Devices of other drivers have no serial.
+        if fs::read(entry.path().join("serial")).is_ok_and(|serial| serial.trim_ascii() == slot.as_bytes()) {
+            return Ok(Some(Path::new("/dev").join(entry.file_name())));
+        }
+    }
+    Ok(None)
+}
+
+fn mount_device(device: &Path, target: &Path, usage: SlotUse) -> io::Result<()> {
+    const BLKFLSBUF: libc::Ioctl = 0x1261;
+    // The disk may have been another one when the guest booted.
+    sys::ioctl_number(fs::File::open(device)?.as_fd(), BLKFLSBUF, 0)?;
+    fs::create_dir_all(target)?;
+    Ok(rustix::mount::mount(device, target, usage.file_system(), usage.flags(), c"")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_found_by_its_serial() -> io::Result<()> {
+        let block = std::env::temp_dir().join(format!("a3s-block-{}", std::process::id()));
+        for (name, serial) in [("vda", "root"), ("vdb", "scratch")] {
+            fs::create_dir_all(block.join(name))?;
+            fs::write(block.join(name).join("serial"), serial)?;
+        }
+        fs::create_dir_all(block.join("ram0"))?;
+        assert_eq!(find_device(&block, "scratch")?, Some(PathBuf::from("/dev/vdb")));
+        assert_eq!(find_device(&block, "disk0")?, None);
+        fs::remove_dir_all(&block)
+    }
+
+    #[test]
+    fn names_that_could_leave_the_mount_root_are_refused() {
+        for name in ["", "..", "a/b", "0123456789012345678901"] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        assert!(check_name("disk0").is_ok());
+    }
+}
