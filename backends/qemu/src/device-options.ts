@@ -3,7 +3,7 @@ import { BoxError, DISK_SLOTS, type DiskImage, type DiskSlot, type VmSpec } from
 import type { DescriptorTable } from './descriptor-table.js';
 import { relocateExtents } from './vmdk-descriptor.js';
 
-/** Size of a slot without an image, bytes: what a later image in it may have at most. Nothing of it is allocated. */
+/** Size of the disk that a guest sees in an empty slot, bytes. Nothing of it is allocated; it reads as zeros. */
 export const PLACEHOLDER_BYTES = 64 * 1024 ** 3;
 
 export const AGENT_PORT = 'a3s.box.agent';
@@ -46,14 +46,18 @@ export function deviceOptions(spec: VmSpec, table: DescriptorTable, descriptors:
   ];
 }
 
-/** What the slots hold after a start with this spec. */
-export function slotStates(spec: VmSpec): Readonly<Record<DiskSlot, SlotState>> {
-  const states = DISK_SLOTS.map((slot): [DiskSlot, SlotState] => {
+/** What stands in the slots after a start with this spec. Empty slots have no entry. */
+export function slotStates(spec: VmSpec): Readonly<Partial<Record<DiskSlot, SlotState>>> {
+  const given = DISK_SLOTS.flatMap((slot): [DiskSlot, SlotState][] => {
     const disk = spec.disks[slot];
-    if (disk === undefined) return [slot, { bytes: PLACEHOLDER_BYTES, readOnly: true }];
-    return [slot, { bytes: disk.format === 'raw' ? statSync(disk.path).size : PLACEHOLDER_BYTES, readOnly: disk.readOnly }];
+    return disk === undefined ? [] : [[slot, { bytes: diskBytes(disk), readOnly: disk.readOnly }]];
   });
-  return Object.fromEntries(states) as Record<DiskSlot, SlotState>;
+  return Object.fromEntries(given);
+}
+
+/** A descriptor's own size says nothing; what replaces it is bounded as a placeholder is. */
+function diskBytes(disk: DiskImage): number {
+  return disk.format === 'raw' ? statSync(disk.path).size : PLACEHOLDER_BYTES;
 }
 
 function socketChardev(id: string, descriptor: number): string[] {

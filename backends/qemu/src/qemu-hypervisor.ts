@@ -11,7 +11,6 @@ import {
 import type { AccelerationProbe } from './acceleration-probe.js';
 import { orCancelled, throwIfCancelled } from './cancellation.js';
 import { ConsoleLog } from './console-log.js';
-import type { SlotState } from './device-options.js';
 import { QemuVm, type QemuVmParts } from './qemu-vm.js';
 import { checkSpec } from './spec-check.js';
 import { agentSocket, connectQmp, RECORD_VERSION, startVm } from './vm-start.js';
@@ -59,7 +58,7 @@ export class QemuHypervisor implements Hypervisor {
       await orCancelled(qmp.open(), signal, subject);
       const console = ConsoleLog.resume(record.directory);
       undo.move();
-      const slots = record.details['slots'] as QemuVmParts['slots'] & Readonly<Record<string, SlotState>>;
+      const slots = record.details['slots'] as QemuVmParts['slots'];
       return new QemuVm({ record, agent: { socket: agentSocket(record.directory) }, vmm, qmp, console, slots, shutdown });
     } catch (error) {
       await undo.disposeAsync();

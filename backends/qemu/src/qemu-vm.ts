@@ -24,7 +24,7 @@ export interface QemuVmParts {
   readonly vmm: VmmProcess;
   readonly qmp: QmpClient;
   readonly console: ConsoleLog;
-  readonly slots: Readonly<Record<DiskSlot, SlotState>>;
+  readonly slots: Readonly<Partial<Record<DiskSlot, SlotState>>>;
   /** What QEMU said of its end so far. */
   readonly shutdown: () => ShutdownEvent | undefined;
 }
@@ -39,7 +39,6 @@ export class QemuVm implements Vm {
   readonly #parts: QemuVmParts;
   #ended = false;
   #turn: Promise<unknown> = Promise.resolve();
-  #swaps = 0;
 
   constructor(parts: QemuVmParts) {
     this.#parts = parts;
@@ -107,11 +106,10 @@ export class QemuVm implements Vm {
   }
 
   async #swap(slot: DiskSlot, image: DiskImage): Promise<void> {
-    const state = this.#parts.slots[slot];
-    checkSwap(slot, state, image);
+    checkSwap(slot, this.#parts.slots[slot], image);
     const { qmp } = this.#parts;
-    const name = `${slot}-swap-${process.pid}-${Date.now()}-${++this.#swaps}`;
-    const previous = await this.#fileBehind(slot);
+    const previous = await this.#fileNodes(slot);
+    const name = unusedName(`${slot}-file`, previous);
     const set = await this.#giveFile(image);
     try {
       await qmp.execute('blockdev-add', fileNode(name, `/dev/fdset/${set}`, image.readOnly));
@@ -127,15 +125,13 @@ export class QemuVm implements Vm {
     }
     // The set's own copy; the node keeps another for as long as it is there.
     await qmp.execute('remove-fd', { 'fdset-id': set });
-    await qmp.execute('blockdev-del', { 'node-name': previous });
+    for (const old of previous) await qmp.execute('blockdev-del', { 'node-name': old });
   }
 
-  async #fileBehind(slot: DiskSlot): Promise<string> {
+  /** The nodes that were ever put behind a slot and still are there: one, or more where a host died during a swap. */
+  async #fileNodes(slot: DiskSlot): Promise<string[]> {
     const nodes = (await this.#parts.qmp.execute('query-named-block-nodes', { flat: true })) as readonly BlockNode[];
-    const node = nodes.find((candidate) => candidate['node-name'] === slot);
-    const file = node?.children?.find((child) => child.child === 'file')?.['node-name'];
-    if (file === undefined) throw new BoxError('INTERNAL', `disk ${slot} of vm ${this.id} has no file node`);
-    return file;
+    return nodes.map((node) => node['node-name']).filter((name) => name.startsWith(`${slot}-file`));
   }
 
   async #giveFile(image: DiskImage): Promise<number> {
@@ -151,16 +147,23 @@ export class QemuVm implements Vm {
 
 interface BlockNode {
   readonly 'node-name': string;
-  readonly children?: readonly { readonly child: string; readonly 'node-name': string }[];
 }
 
-function checkSwap(slot: DiskSlot, state: SlotState, image: DiskImage): void {
+function unusedName(base: string, used: readonly string[]): string {
+  let number = 1;
+  while (used.includes(`${base}-${number}`)) number++;
+  return `${base}-${number}`;
+}
+
+function checkSwap(slot: DiskSlot, state: SlotState | undefined, image: DiskImage): void {
+  if (state === undefined) throw new BoxError('INVALID_ARGUMENT', `disk ${slot} is empty: it had no image at the start`);
   if (image.format !== 'raw') throw new BoxError('UNSUPPORTED', `disk ${slot} can be swapped for raw images only`);
   if (image.readOnly !== state.readOnly) {
     const access = state.readOnly ? 'read-only' : 'writable';
     throw new BoxError('INVALID_ARGUMENT', `disk ${slot} is ${access} and stays so`);
   }
-  const { size } = statSync(image.path);
+  const size = statSync(image.path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) throw new BoxError('INVALID_ARGUMENT', `image ${image.path} is not there`);
   if (size > state.bytes) {
     throw new BoxError('INVALID_ARGUMENT', `image of ${size} bytes does not fit disk ${slot} of ${state.bytes} bytes`);
   }

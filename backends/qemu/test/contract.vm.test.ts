@@ -1,0 +1,9 @@
+import { hypervisorSuite } from '@a3s-box/contract-hypervisor';
+import { contractBoot, qemu } from './test-hypervisor.ts';
+
+hypervisorSuite({
+  name: 'qemu',
+  create: (directory) => Promise.resolve(qemu(directory)),
+  boot: contractBoot,
+  capabilities: ['pause', 'swap-disk', 'network-card', 'share', 'vmdk-disk'],
+});

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BootAssets, DiskImage, Hypervisor, HypervisorCapability, Vm, VmSpec } from '@a3s-box/core';
+import { GuestConnection } from './guest-connection.js';
+
+const MIB = 1024 * 1024;
+const GUEST_MEMORY = 256 * MIB;
+export const DISK_BYTES = 1 * MIB;
+
+export interface HypervisorSuiteOptions {
+  /** Names the provider in titles. */
+  readonly name: string;
+  /** Makes the provider under test; called once, with a directory of its own (absolute path). */
+  create(directory: string): Promise<Hypervisor>;
+  /** A kernel, and an initramfs with {@link contractGuestInit} as `/init`. @param directory for files that it makes */
+  boot(directory: string): Promise<BootAssets>;
+  /** What the provider says that it can. */
+  readonly capabilities: readonly HypervisorCapability[];
+  /** Limit of one case, ms; a guest under emulation takes seconds to boot. Default 60000. */
+  readonly timeoutMs?: number;
+}
+
+/** What every case works with. Made anew for each; everything that it made is gone after {@link dispose}. */
+export class Fixture {
+  readonly root = mkdtempSync(join(tmpdir(), 'hv-'));
+  readonly signal: AbortSignal = new AbortController().signal;
+  readonly #vms: Vm[] = [];
+  #count = 0;
+
+  constructor(
+    readonly hypervisor: Hypervisor,
+    readonly boot: BootAssets,
+  ) {}
+
+  /** A new, empty directory for a VM. */
+  directory(): string {
+    return mkdtempSync(join(this.root, 'v'));
+  }
+
+  /** A raw image that starts with this text. */
+  disk(text: string, readOnly: boolean, bytes = DISK_BYTES): DiskImage {
+    const path = join(this.root, `disk-${++this.#count}.img`);
+    writeFileSync(path, text);
+    truncateSync(path, bytes);
+    return { path, format: 'raw', readOnly };
+  }
+
+  spec(changes: Partial<VmSpec> = {}): VmSpec {
+    return {
+      id: `contract-${process.pid}-${++this.#count}`,
+      directory: changes.directory ?? this.directory(),
+      boot: this.boot,
+      shape: { vcpus: 1, memoryBytes: GUEST_MEMORY, network: false, share: false },
+      disks: {},
+      ...changes,
+    };
+  }
+
+  /** Creates a VM that is killed at the end of the case. */
+  async start(changes: Partial<VmSpec> = {}): Promise<Vm> {
+    return this.keep(await this.hypervisor.create(this.spec(changes), { signal: this.signal }));
+  }
+
+  /** Has a VM killed at the end of the case. */
+  keep(vm: Vm): Vm {
+    this.#vms.push(vm);
+    return vm;
+  }
+
+  guest(vm: Vm): Promise<GuestConnection> {
+    return GuestConnection.open(vm.agent.socket);
+  }
+
+  async dispose(): Promise<void> {
+    // A closed handle kills no more; the newest of a VM is the one that is open.
+    for (const vm of this.#vms.reverse()) await endOf(vm);
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+async function endOf(vm: Vm): Promise<void> {
+  if (isAlive(vm)) await vm.kill();
+  await vm.close();
+}
+
+function isAlive(vm: Vm): boolean {
+  try {
+    process.kill(vm.vmm.pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
