@@ -2,7 +2,9 @@
  * The entry of a3s-box. Kept small: `--version` loads nothing else. Older Node.js must be able to read it, so that it
  * can say what is missing.
  */
+import { statSync } from 'node:fs';
 import module from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const NEEDED_MAJOR = 24;
 
@@ -22,8 +24,9 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
 }
 
 async function main(): Promise<void> {
-  // Beside the code, so that whoever may change the cache may change the code too.
-  module.enableCompileCache(new URL('cache', import.meta.url).pathname);
+  const directory = fileURLToPath(new URL('.', import.meta.url));
+  // Beside the code and by its owner only, so that nobody else's files are run, and none is left that is not theirs.
+  if (statSync(directory).uid === process.getuid?.()) module.enableCompileCache(`${directory}/cache`);
   const { runCli } = await import('./cli.js');
   const { printError } = await import('./print-error.js');
   const options = { json: false, debug: Boolean(process.env['A3S_BOX_DEBUG']) };

@@ -25,7 +25,7 @@ const CONFINEMENT = "changes of the workload's confinement are not built yet";
 const DEVICES = 'devices of the host are not passed into the VM';
 const WINDOWS = 'for Windows containers only';
 const LOGS = 'logs of boxes are not built yet';
-const IMAGES = 'pulling images is not built yet';
+const IMAGES = "run uses images that are here already; 'a3s-box pull' fetches one";
 const LIMITS = 'not built yet; the limits of the VM hold (--cpus, -m)';
 
 export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [

@@ -32,7 +32,7 @@ export function traceOf(rows: readonly Row[]): object {
     cat: process,
     ph: 'X',
     ts: microseconds(startNs - first),
-    dur: microseconds((endNs > startNs ? endNs : last) - startNs),
+    dur: microseconds((endNs === 0n ? last : endNs) - startNs),
     pid: names.indexOf(process) + 1,
     tid: 1,
   }));

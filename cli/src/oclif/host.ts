@@ -12,10 +12,12 @@ export async function runThroughOclif(argv: readonly string[], { version }: Surr
     pjson: packageOf(version),
   });
   const words = argv.filter((word) => !HELP.has(word));
-  const [first = ''] = words;
-  const known = words.length === 0 || config.findCommand(first) || config.findTopic(first);
-  if (!known) {
-    throw new BoxError('INVALID_ARGUMENT', `unknown command: a3s-box ${first}`, {
+  const [first = '', second = ''] = words;
+  const isTopic = words.length === 1 && config.findTopic(first) !== undefined;
+  const isCommand = [first, `${first}:${second}`].some((id) => config.findCommand(id) !== undefined);
+  if (words.length > 0 && !isTopic && !isCommand) {
+    const name = config.findTopic(first) ? `${first} ${second}` : first;
+    throw new BoxError('INVALID_ARGUMENT', `unknown command: a3s-box ${name}`, {
       hint: "run 'a3s-box --help' for the commands there are",
     });
   }
@@ -33,6 +35,7 @@ function packageOf(version: string): Interfaces.PJSON {
       bin: 'a3s-box',
       commands: { strategy: 'explicit', target: './command-classes.js', identifier: 'COMMAND_CLASSES' },
       topicSeparator: ' ',
+      topics: { image: { description: 'Look at one image' } },
     },
   } as unknown as Interfaces.PJSON;
 }

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { COMMANDS } from '../dist/commands.js';
+import { COMMAND_CLASSES } from '../dist/oclif/command-classes.js';
+import { UNSUPPORTED_FLAGS, unsupportedFlag } from '../dist/unsupported.js';
+import { flagSnapshot, REFERENCE_FILE, referencePage, SNAPSHOT_FILE } from '../scripts/cli-reference.ts';
+
+const UPDATE = 'npm run reference -w cli';
+
+describe('commands', () => {
+  it('have the interface of the snapshot', () => {
+    assert.equal(
+      flagSnapshot(),
+      readFileSync(SNAPSHOT_FILE, 'utf8'),
+      `the interface changed; if it is meant: ${UPDATE}`,
+    );
+  });
+
+  it('are described by docs/cli-reference.md as they are', async () => {
+    assert.equal(await referencePage(), readFileSync(REFERENCE_FILE, 'utf8'), `the page is stale: ${UPDATE}`);
+  });
+
+  for (const command of COMMANDS) {
+    it(`${command.name}: oclif's class has the same flags`, () => {
+      const flags = COMMAND_CLASSES[command.name.replace(' ', ':')]!.flags;
+      assert.deepEqual(Object.keys(flags), Object.keys(command.flags));
+      for (const [name, { char, kind }] of Object.entries(command.flags)) {
+        assert.equal(flags[name]!.char, char, name);
+        assert.equal(flags[name]!.type, kind === 'boolean' ? 'boolean' : 'option', name);
+        assert.equal('multiple' in flags[name]! && flags[name].multiple === true, kind === 'list', name);
+      }
+    });
+
+    it(`${command.name}: no letter is used twice`, () => {
+      const chars = Object.values(command.flags).flatMap(({ char }) => char ?? []);
+      assert.equal(new Set(chars).size, chars.length);
+    });
+
+    it(`${command.name}: its code can be loaded`, async () => assert.equal(typeof (await command.load()), 'function'));
+  }
+});
+
+describe('unsupported options', () => {
+  it('are none that a command has', () => {
+    for (const { spelling, commands } of UNSUPPORTED_FLAGS) {
+      for (const name of commands) {
+        const { flags } = COMMANDS.find((command) => command.name === name)!;
+        for (const spelled of spelling.split(', ')) {
+          const known = Object.entries(flags).some(([flag, { char }]) => [`--${flag}`, `-${char}`].includes(spelled));
+          assert.ok(!known, `${name} ${spelled}`);
+        }
+      }
+    }
+  });
+
+  it('are listed once, with a reason', () => {
+    const all = UNSUPPORTED_FLAGS.flatMap(({ spelling, commands }) => commands.map((name) => `${name} ${spelling}`));
+    assert.equal(new Set(all).size, all.length);
+    for (const { reason } of UNSUPPORTED_FLAGS) assert.match(reason, /\w{3}/);
+  });
+
+  // Options of `docker run` 27.5, from its help.
+  // prettier-ignore
+  const docker = ['add-host', 'annotation', 'attach', 'blkio-weight', 'blkio-weight-device', 'cap-add', 'cap-drop', 'cgroup-parent', 'cgroupns', 'cidfile',
+    'cpu-count', 'cpu-percent', 'cpu-period', 'cpu-quota', 'cpu-rt-period', 'cpu-rt-runtime', 'cpu-shares', 'cpus', 'cpuset-cpus', 'cpuset-mems', 'detach',
+    'detach-keys', 'device', 'device-cgroup-rule', 'device-read-bps', 'device-read-iops', 'device-write-bps', 'device-write-iops', 'disable-content-trust',
+    'dns', 'dns-option', 'dns-search', 'domainname', 'entrypoint', 'env', 'env-file', 'expose', 'gpus', 'group-add', 'health-cmd', 'health-interval',
+    'health-retries', 'health-start-interval', 'health-start-period', 'health-timeout', 'hostname', 'init', 'interactive', 'io-maxbandwidth', 'io-maxiops',
+    'ip', 'ip6', 'ipc', 'isolation', 'kernel-memory', 'label', 'label-file', 'link', 'link-local-ip', 'log-driver', 'log-opt', 'mac-address', 'memory',
+    'memory-reservation', 'memory-swap', 'memory-swappiness', 'mount', 'name', 'network', 'network-alias', 'no-healthcheck', 'oom-kill-disable',
+    'oom-score-adj', 'pid', 'pids-limit', 'platform', 'privileged', 'publish', 'publish-all', 'pull', 'quiet', 'read-only', 'restart', 'rm', 'runtime',
+    'security-opt', 'shm-size', 'sig-proxy', 'stop-signal', 'stop-timeout', 'storage-opt', 'sysctl', 'tmpfs', 'tty', 'ulimit', 'user', 'userns', 'uts',
+    'volume', 'volume-driver', 'volumes-from', 'workdir'];
+
+  it("are, with the supported ones, all of Docker's", () => {
+    const { flags } = COMMANDS.find(({ name }) => name === 'run')!;
+    for (const name of docker) assert.ok(name in flags || unsupportedFlag('run', `--${name}`), `--${name}`);
+  });
+});
