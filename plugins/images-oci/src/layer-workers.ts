@@ -140,7 +140,8 @@ class Run<T> {
   async feed(source: AsyncIterable<Uint8Array>): Promise<T> {
     let piece = await this.nextPiece();
     let filled = 0;
-    for await (const chunk of source) {
+    const iterator = source[Symbol.asyncIterator]();
+    for (let chunk = await this.take(iterator); chunk !== undefined; chunk = await this.take(iterator)) {
       for (let at = 0; at < chunk.length; ) {
         const count = Math.min(chunk.length - at, MESSAGE - filled);
         piece.set(chunk.subarray(at, at + count), filled);
@@ -151,12 +152,29 @@ class Run<T> {
         piece = await this.nextPiece();
         filled = 0;
       }
-      if (this.settled) return this.result;
     }
+    if (this.settled) return this.result;
     if (filled > 0) this.send(piece, filled);
     this.signal.throwIfAborted();
     this.worker.postMessage({ kind: 'end' } satisfies ToWorker);
     return this.result;
+  }
+
+  /** The source's next chunk; undefined at its end, and when the job has ended, for which a source may let us wait. */
+  private take(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.settled) return resolve(this.giveUp(iterator));
+      this.wake = () => {
+        if (this.settled) resolve(this.giveUp(iterator));
+      };
+      iterator.next().then(({ done, value }) => resolve(done === true ? undefined : value), reject);
+    });
+  }
+
+  private giveUp(iterator: AsyncIterator<Uint8Array>): undefined {
+    // Not awaited: a source that hangs would keep us as well.
+    iterator.return?.().catch(() => undefined);
+    return undefined;
   }
 
   private send({ buffer }: Uint8Array<ArrayBuffer>, length: number): void {
