@@ -54,7 +54,9 @@ export function buildSteps(root: string): Step[] {
     commands: [{ argv: [join(root, 'node_modules/.bin/tsc'), '-b'] }],
     advice: 'Mend what the compiler reports, then start again.',
   };
-  const own = all.filter((w) => w.hasBuild && w.directory !== GUEST).map((w) => packageStep(w, w.directory === 'native' ? [] : sources));
+  const own = all
+    .filter((w) => w.hasBuild && w.directory !== GUEST)
+    .map((w) => packageStep(w, w.directory === 'native' ? [] : sources));
   return [typescript, ...own.filter((s) => s.name === NATIVE), ...own.filter((s) => s.name !== NATIVE)];
 }
 
@@ -77,8 +79,7 @@ export function guestSteps(root: string): Step[] {
       inputs: ['guest-init'],
       outputs: ['guest-init/target', 'guest-init/dist', 'guest-init/build'],
       commands: [{ argv: ['npm', 'run', '--silent', 'build'], cwd: 'guest-init' }],
-      advice:
-        'Run `npm run build` in guest-init to see it alone; it needs cargo and crates.io, or the prebuilt binary.',
+      advice: 'With changed sources it needs cargo: sudo sh scripts/setup-system.sh --tests',
     },
   ];
 }
