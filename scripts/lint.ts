@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '..');
 const checks: readonly Check[] = [
   { name: 'types of tests and scripts', command: 'tsc', args: ['-p', 'tsconfig.test.json', '--pretty', 'false'] },
   { name: 'rules and layers', command: 'oxlint', args: ['--deny-warnings'] },
-  { name: 'formatting', command: 'prettier', args: ['--check', '--log-level', 'warn', '.'] },
+  { name: 'formatting', command: 'prettier', args: ['--check', '--cache', '--log-level', 'warn', '.'] },
 ];
 
 const results: Result[] = [];

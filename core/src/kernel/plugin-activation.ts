@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { isBoxError } from '../errors/box-error.js';
 import type { Logger } from '../ports/logger.js';
 import { isSkipPlugin, type Plugin, type Provision, type Requirement } from '../ports/plugin.js';
-import { LeaveOut, pluginFault, quoteList, type FaultKind } from './plugin-fault.js';
+import { LeaveOut, quoteList, type FaultKind } from './plugin-fault.js';
 import type { PluginManifest, ProvidedPort, RequiredPort } from './plugin-manifest.js';
 import type { Settings } from './plugin-settings.js';
 import { TimeLimitExceeded, withinTimeLimit } from './time-limit.js';
@@ -44,12 +44,9 @@ export async function activatePlugin(manifest: PluginManifest, options: Activati
   } catch (error) {
     if (error instanceof LeaveOut || isSkipPlugin(error) || signal.aborted) throw error;
     if (error instanceof TimeLimitExceeded) {
-      const message = `plugin "${manifest.name}": it did not activate within ${limitMs} ms`;
-      throw leaveOut('timeout', manifest, message, { cause: error });
+      throw leaveOut('timeout', manifest, { problem: `it did not activate within ${limitMs} ms`, cause: error });
     }
-    throw leaveOut('activation', manifest, `plugin "${manifest.name}": activation failed: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw leaveOut('activation', manifest, { problem: `activation failed: ${messageOf(error)}`, cause: error });
   }
 }
 
@@ -64,7 +61,7 @@ async function loadAndActivate(manifest: PluginManifest, options: ActivationOpti
   const problem = problemOf(plugin, activation);
   if (problem !== undefined) {
     await activation?.dispose?.();
-    throw leaveOut('activation', manifest, `plugin "${manifest.name}": its activation gave ${problem}`);
+    throw leaveOut('activation', manifest, { problem: `its activation gave ${problem}` });
   }
   return {
     manifest,
@@ -93,11 +90,11 @@ async function load(manifest: PluginManifest): Promise<Plugin> {
   try {
     module = (await import(pathToFileURL(manifest.module).href)) as { readonly default?: unknown };
   } catch (cause) {
-    const message = `plugin "${manifest.name}": its module cannot be loaded: ${messageOf(cause)}`;
-    throw leaveOut('load', manifest, message, { cause });
+    throw leaveOut('load', manifest, { problem: `its module cannot be loaded: ${messageOf(cause)}`, cause });
   }
   if (isPlugin(module.default)) return module.default;
-  throw leaveOut('load', manifest, `plugin "${manifest.name}": the default export of its module is no plugin`, {
+  throw leaveOut('load', manifest, {
+    problem: 'the default export of its module is no plugin',
     hint: 'export default definePlugin({ provides, requires, activate })',
   });
 }
@@ -133,14 +130,10 @@ function checkAgreement(manifest: PluginManifest, plugin: Plugin): void {
     ),
   ];
   if (problems.length === 0) return;
-  throw leaveOut(
-    'disagreement',
-    manifest,
-    `plugin "${manifest.name}": manifest and code disagree: ${problems.join('; ')}`,
-    {
-      hint: 'make the a3sBox section of its package.json and its definePlugin say the same',
-    },
-  );
+  throw leaveOut('disagreement', manifest, {
+    problem: `manifest and code disagree: ${problems.join('; ')}`,
+    hint: 'make the a3sBox section of its package.json and its definePlugin say the same',
+  });
 }
 
 function differences(what: string, manifest: readonly string[], code: readonly string[]): readonly string[] {
@@ -169,20 +162,19 @@ async function discard(outcome: PromiseSettledResult<ActivePlugin>, logger: Logg
   }
 }
 
+/** Without a hint of ours the plugin's own counts, where its error has one. */
 function leaveOut(
   kind: FaultKind,
   { name, directory }: PluginManifest,
-  message: string,
-  { hint, cause }: { readonly hint?: string; readonly cause?: unknown } = {},
+  { problem, hint, cause }: { readonly problem: string; readonly hint?: string; readonly cause?: unknown },
 ): LeaveOut {
-  const ownHint = isBoxError(cause) && !(cause instanceof TimeLimitExceeded) ? cause.hint : undefined;
-  return new LeaveOut(
-    pluginFault(kind, name, message, {
-      hint: hint ?? ownHint ?? `see the documentation of "${name}", or take it out of the distribution file`,
-      cause,
-      details: { directory },
-    }),
-  );
+  const ownHint = isBoxError(cause) ? cause.hint : undefined;
+  return new LeaveOut(kind, name, {
+    problem,
+    hint: hint ?? ownHint ?? `see the documentation of "${name}", or take it out of the distribution file`,
+    cause,
+    details: { directory },
+  });
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import { findPackageJSON } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { PluginSource } from './distribution.js';
-import { LeaveOut, pluginFault, type PluginFault } from './plugin-fault.js';
+import { LeaveOut, type PluginFault } from './plugin-fault.js';
 import { readManifest, type PluginManifest } from './plugin-manifest.js';
 
 /** One line of a distribution's list, looked up: a manifest, or why there is none. */
@@ -39,9 +39,11 @@ function packageDirectory(name: string, resolveFrom: readonly string[]): string 
     const file = packageFile(name, directory);
     if (file !== undefined) return dirname(file);
   }
-  const message = `plugin "${name}": no such package is installed`;
-  const hint = 'install it, or take it out of the distribution file';
-  throw new LeaveOut(pluginFault('not-found', name, message, { hint, details: { resolveFrom } }));
+  throw new LeaveOut('not-found', name, {
+    problem: 'no such package is installed',
+    hint: 'install it, or take it out of the distribution file',
+    details: { resolveFrom },
+  });
 }
 
 function packageFile(name: string, directory: string): string | undefined {

@@ -1,4 +1,4 @@
-import { pluginFault, quoteList, type PluginFault } from './plugin-fault.js';
+import { DISTRIBUTION, pluginFault, quoteList, type FaultDescription, type PluginFault } from './plugin-fault.js';
 import type { PluginManifest, RequiredPort } from './plugin-manifest.js';
 import { ProviderTable } from './provider-table.js';
 import { findCycle, inDependencyOrder, type Wire, type WiredPlugin } from './wired-plugin.js';
@@ -75,8 +75,8 @@ class GraphCheck {
       this.#packages.set(manifest.name, manifest);
       return false;
     }
-    const message = `plugin "${manifest.name}": it is listed twice, in ${first.directory} and ${manifest.directory}`;
-    this.#fault('duplicate', manifest, message, 'list it once; the first one is in use');
+    const problem = `it is listed twice, in ${first.directory} and ${manifest.directory}`;
+    this.#fault('duplicate', manifest, { problem, hint: 'list it once; the first one is in use' });
     return true;
   }
 
@@ -89,16 +89,16 @@ class GraphCheck {
     });
     if (taken.length === 0) return true;
     const hint = 'take one of the two out of the distribution file; the first one is in use';
-    this.#fault('duplicate', manifest, `plugin "${manifest.name}": ${taken.join('; ')}`, hint);
+    this.#fault('duplicate', manifest, { problem: taken.join('; '), hint });
     return false;
   }
 
   checkDefault(port: string, name: string): void {
     const providers = this.#providers.all(port);
     if (providers.has(name)) return;
-    const message = `distribution: the default of ${port} is "${name}", which ${this.#whyNot({ port, name })}`;
+    const problem = `the default of ${port} is "${name}", which ${this.#whyNot({ port, name })}`;
     const hint = `provided are: ${quoteList(providers.keys())}`;
-    this.faults.push(pluginFault('distribution', 'distribution', message, { hint }));
+    this.faults.push(pluginFault('distribution', DISTRIBUTION, { problem, hint }));
   }
 
   wire(manifest: PluginManifest): void {
@@ -120,7 +120,7 @@ class GraphCheck {
         found.kind === 'ambiguous'
           ? `name a default for ${port} in the distribution file: ${quoteList(found.offered)}`
           : `add a plugin that provides ${what}; provided are: ${quoteList(found.offered)}`;
-      this.#fault('missing-provider', manifest, `plugin "${manifest.name}": it needs ${what}, which ${why}`, hint);
+      this.#fault('missing-provider', manifest, { problem: `it needs ${what}, which ${why}`, hint });
     }
     if (this.faults.length === before) this.wired.set(manifest.name, { manifest, wires });
     else this.#noteAbsent(manifest);
@@ -134,12 +134,8 @@ class GraphCheck {
     for (const cycle of cycles) {
       const [first] = cycle;
       const path = [...cycle, first].map(({ manifest }) => `"${manifest.name}"`).join(' needs ');
-      this.#fault(
-        'cycle',
-        first.manifest,
-        `plugin "${first.manifest.name}": it needs itself: ${path}`,
-        'use only one of them',
-      );
+      const hint = 'use only some of them';
+      this.#fault('cycle', first.manifest, { problem: `it needs itself: ${path}`, hint });
     }
     for (const [{ manifest }] of cycles) this.wired.delete(manifest.name);
   }
@@ -162,8 +158,8 @@ class GraphCheck {
     return absent === undefined ? 'no plugin provides' : `plugin "${absent.name}" would provide, but it was left out`;
   }
 
-  #fault(kind: PluginFault['kind'], { name, directory }: PluginManifest, message: string, hint: string): void {
-    this.faults.push(pluginFault(kind, name, message, { hint, details: { directory } }));
+  #fault(kind: PluginFault['kind'], { name, directory }: PluginManifest, description: FaultDescription): void {
+    this.faults.push(pluginFault(kind, name, { ...description, details: { directory } }));
   }
 
   #noteAbsent(manifest: PluginManifest): void {
@@ -174,8 +170,8 @@ class GraphCheck {
 /** The fault of a plugin whose provider is not there. */
 export function dependencyFault(manifest: PluginManifest, wire: Wire, why: string): PluginFault {
   const needed = `${wire.port} "${wire.providerName}" of plugin "${wire.provider.name}"`;
-  const message = `plugin "${manifest.name}": it needs ${needed}, which ${why}`;
-  return pluginFault('dependency', manifest.name, message, {
+  return pluginFault('dependency', manifest.name, {
+    problem: `it needs ${needed}, which ${why}`,
     hint: `see what is said of "${wire.provider.name}"`,
     details: { directory: manifest.directory, because: wire.provider.name },
   });

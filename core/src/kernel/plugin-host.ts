@@ -3,7 +3,7 @@ import { BoxError } from '../errors/box-error.js';
 import type { Logger } from '../ports/logger.js';
 import { isSkipPlugin } from '../ports/plugin.js';
 import { activatePlugin, type ActivePlugin } from './plugin-activation.js';
-import { LeaveOut, pluginFault, type PluginFault } from './plugin-fault.js';
+import { LeaveOut, pluginFault, quoteList, type PluginFault } from './plugin-fault.js';
 import { dependencyFault } from './plugin-graph.js';
 import type { PluginManifest, ProvidedPort, RequiredPort } from './plugin-manifest.js';
 import { planPlugins, type PlanOptions, type PluginPlan } from './plugin-plan.js';
@@ -38,19 +38,14 @@ const DISPOSAL_LIMIT_MS = 5_000;
 export class PluginHost implements AsyncDisposable {
   /** The services of the active plugins. */
   readonly registry: PluginRegistry;
-  /** One entry for each plugin, in the distribution's order where a manifest was read. */
+  /** One entry for each plugin, in the distribution's order. */
   readonly plugins: readonly PluginStatus[];
   /** Everything that is wrong, with the plugins and with the distribution. */
   readonly faults: readonly PluginFault[];
   readonly #active: ActivePlugin[];
   readonly #options: PluginHostOptions;
 
-  private constructor(
-    plan: PluginPlan,
-    outcomes: readonly Outcome[],
-    active: ActivePlugin[],
-    options: PluginHostOptions,
-  ) {
+  private constructor(plan: PluginPlan, outcomes: readonly Outcome[], { active, options }: ActivationState) {
     this.#active = active;
     this.#options = options;
     this.faults = [...plan.faults, ...outcomes.flatMap((it) => (it.kind === 'faulted' ? [it.fault] : []))];
@@ -73,22 +68,19 @@ export class PluginHost implements AsyncDisposable {
   static async start(options: PluginHostOptions): Promise<PluginHost> {
     const plan = await planPlugins(options);
     for (const { error } of plan.faults) logFault(options.logger, error);
-    const active: ActivePlugin[] = [];
     const outcomes = new Map<string, Promise<Outcome>>();
-    for (const plugin of plan.order) {
-      outcomes.set(plugin.manifest.name, activateAfter(plugin, { outcomes, active, options }));
-    }
+    const state: ActivationState = { outcomes, active: [], options };
+    for (const plugin of plan.order) outcomes.set(plugin.manifest.name, activateAfter(plugin, state));
+    // An outcome rejects only when the start was called off; all of them end before anything is disposed of.
     const settled = await Promise.allSettled(outcomes.values());
     const host = new PluginHost(
       plan,
       settled.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : [])),
-      active,
-      options,
+      state,
     );
-    const broken = settled.find((it) => it.status === 'rejected');
     const failure = options.signal.aborted
       ? new BoxError('CANCELLED', 'plugins: the start was called off', { cause: options.signal.reason })
-      : (broken?.reason ?? requiredMissing(plan, host.plugins, host.faults));
+      : requiredMissing(plan, host.plugins, host.faults);
     if (failure === undefined) return host;
     await host[Symbol.asyncDispose]();
     throw failure;
@@ -103,7 +95,10 @@ export class PluginHost implements AsyncDisposable {
     for (let plugin = this.#active.pop(); plugin !== undefined; plugin = this.#active.pop()) {
       const logger = this.#options.logger.child({ plugin: plugin.manifest.name });
       try {
-        await withinTimeLimit(plugin.dispose, { limitMs, onLate: () => logger.warn({}, 'plugin disposed late') });
+        await withinTimeLimit(() => plugin.dispose(), {
+          limitMs,
+          onLate: () => logger.warn({}, 'plugin disposed late'),
+        });
       } catch (error) {
         logger.error({ err: error }, 'plugin could not be disposed of');
       }
@@ -113,11 +108,21 @@ export class PluginHost implements AsyncDisposable {
   #explain(plan: PluginPlan, { port, name }: RequiredPort): Absence | undefined {
     const gives = (it: ProvidedPort): boolean => it.port === port && (name === undefined || it.name === name);
     const manifest = plan.manifests.find(({ provides }) => provides.some(gives));
-    const status = this.plugins.find((plugin) => plugin.name === manifest?.name);
+    if (manifest === undefined) return unreadable(plan);
+    const status = this.plugins.find((plugin) => plugin.name === manifest.name);
     if (status?.state === 'skipped') return { reason: `plugin "${status.name}" was skipped: ${status.reason}` };
     const [fault] = status?.state === 'faulted' ? status.faults : [];
     return fault && { reason: fault.error.message, hint: fault.error.hint };
   }
+}
+
+/** Plugins without a usable manifest may be those that provide it. */
+function unreadable({ discovered }: PluginPlan): Absence | undefined {
+  const faults = discovered.flatMap((entry) => (entry.kind === 'faulted' ? [entry.fault] : []));
+  const [first] = faults;
+  if (first === undefined) return undefined;
+  const names = quoteList(faults.map(({ plugin }) => plugin));
+  return { reason: `no plugin provides it, and left out were ${names}`, hint: first.error.hint };
 }
 
 interface ActivationState {
@@ -174,8 +179,8 @@ async function activate(
 
 /** Whatever went wrong with one plugin takes down no other. */
 function unforeseen(plugin: string, thrown: unknown): PluginFault {
-  const { message, hint } = asBoxError(thrown);
-  return pluginFault('activation', plugin, message, { ...(hint === undefined ? {} : { hint }), cause: thrown });
+  const { message, hint = 'see the log' } = asBoxError(thrown);
+  return pluginFault('activation', plugin, { problem: message, hint, cause: thrown });
 }
 
 function keyOf({ port, name }: RequiredPort): string {

@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, isAbsolute } from 'node:path';
 import { PLUGIN_API_VERSION } from '../ports/plugin.js';
-import { LeaveOut, pluginFault, type FaultKind } from './plugin-fault.js';
+import { LeaveOut } from './plugin-fault.js';
 import { schemaProblems } from './schema-problems.js';
 import { pluginManifest } from './schema-validators.gen.js';
 
@@ -47,13 +47,17 @@ interface ManifestSection {
  */
 export async function readManifest(place: string): Promise<PluginManifest> {
   const directory = await realpath(place).catch((cause: unknown) => {
-    throw leaveOut('not-found', place, `plugin "${place}": the directory cannot be read`, 'check the path', cause);
+    const problem = 'the directory cannot be read';
+    throw new LeaveOut('not-found', place, { problem, hint: 'check the path', cause });
   });
   const { name, version, section } = await readPackage(directory);
   checkApiVersion(name, section);
   const problems = schemaProblems(pluginManifest, section, 'a3sBox');
   if (problems.length > 0) {
-    throw leaveOut('manifest', name, `plugin "${name}": its manifest is wrong: ${problems.join('; ')}`, CORRECT_IT);
+    throw new LeaveOut('manifest', name, {
+      problem: `its manifest is wrong: ${problems.join('; ')}`,
+      hint: 'correct the a3sBox section of its package.json (docs/plugin-authors.md)',
+    });
   }
   const { plugin, provides, requires = [], settings, platforms } = section as ManifestSection;
   return {
@@ -68,32 +72,24 @@ export async function readManifest(place: string): Promise<PluginManifest> {
   };
 }
 
-const CORRECT_IT = 'correct the a3sBox section of its package.json (docs/plugin-authors.md)';
-
 async function readPackage(directory: string): Promise<{ name: string; version: string; section: object }> {
   const file = join(directory, 'package.json');
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw leaveOut('not-found', directory, `plugin "${directory}": it has no readable package.json`, NO_PACKAGE, cause);
+    throw new LeaveOut('not-found', directory, { problem: 'it has no readable package.json', hint: NO_PACKAGE, cause });
   });
   const document = parseObject(text);
   const name = document?.['name'];
   const version = document?.['version'];
   if (typeof name !== 'string' || typeof version !== 'string') {
-    throw leaveOut(
-      'manifest',
-      directory,
-      `plugin "${directory}": ${file} is no package.json with name and version`,
-      NO_PACKAGE,
-    );
+    throw new LeaveOut('manifest', directory, {
+      problem: `${file} is no package.json with name and version`,
+      hint: NO_PACKAGE,
+    });
   }
   const section = document?.['a3sBox'];
   if (typeof section !== 'object' || section === null) {
-    throw leaveOut(
-      'manifest',
-      name,
-      `plugin "${name}": its package.json has no a3sBox section`,
-      'name a package that is a plugin',
-    );
+    const problem = 'its package.json has no a3sBox section';
+    throw new LeaveOut('manifest', name, { problem, hint: 'name a package that is a plugin' });
   }
   return { name, version, section };
 }
@@ -117,38 +113,23 @@ function checkApiVersion(name: string, section: object): void {
     version > PLUGIN_API_VERSION
       ? `update A3S Box, or install a release of "${name}" for apiVersion ${PLUGIN_API_VERSION}`
       : `install a release of "${name}" for apiVersion ${PLUGIN_API_VERSION}`;
-  const message = `plugin "${name}": it was written for apiVersion ${version}, and this A3S Box has ${PLUGIN_API_VERSION}`;
-  throw leaveOut('api-version', name, message, hint);
+  const problem = `it was written for apiVersion ${version}, and this A3S Box has ${PLUGIN_API_VERSION}`;
+  throw new LeaveOut('api-version', name, { problem, hint });
 }
 
 /** A link inside the package that leads out of it is refused as a path with `..` is. */
 async function fileInside(name: string, directory: string, path: string): Promise<string> {
-  const file = await realpath(join(directory, path)).catch((cause: unknown) => {
-    throw leaveOut(
-      'manifest',
-      name,
-      `plugin "${name}": its manifest names ${path}, which is not there`,
-      REINSTALL,
+  const wrong = (what: string, cause?: unknown): LeaveOut =>
+    new LeaveOut('manifest', name, {
+      problem: `its manifest names ${path}, which ${what}`,
+      hint: 'build or reinstall the package',
       cause,
-    );
+    });
+  const file = await realpath(join(directory, path)).catch((cause: unknown) => {
+    throw wrong('is not there', cause);
   });
   const inside = relative(directory, file);
-  if (inside.startsWith('..') || isAbsolute(inside)) {
-    throw leaveOut(
-      'manifest',
-      name,
-      `plugin "${name}": its manifest names ${path}, which lies outside the package`,
-      REINSTALL,
-    );
-  }
-  if (!(await stat(file)).isFile()) {
-    throw leaveOut('manifest', name, `plugin "${name}": its manifest names ${path}, which is no file`, REINSTALL);
-  }
+  if (inside.startsWith('..') || isAbsolute(inside)) throw wrong('lies outside the package');
+  if (!(await stat(file)).isFile()) throw wrong('is no file');
   return file;
-}
-
-const REINSTALL = 'build or reinstall the package';
-
-function leaveOut(kind: FaultKind, plugin: string, message: string, hint: string, cause?: unknown): LeaveOut {
-  return new LeaveOut(pluginFault(kind, plugin, message, { hint, cause }));
 }

@@ -1,5 +1,5 @@
 import type { Distribution } from './distribution.js';
-import { discoverPlugins } from './plugin-discovery.js';
+import { discoverPlugins, type Discovered } from './plugin-discovery.js';
 import { pluginFault, type PluginFault } from './plugin-fault.js';
 import { wirePlugins, type SkippedPlugin } from './plugin-graph.js';
 import type { PluginManifest } from './plugin-manifest.js';
@@ -19,15 +19,15 @@ export interface PlanOptions {
 /** Which plugins are to be activated, in which order, and what is wrong with the others. */
 export interface PluginPlan {
   readonly distribution: Distribution;
-  /** All plugins with a usable manifest, in the distribution's order. */
+  /** What the distribution lists, in its order. */
+  readonly discovered: readonly Discovered[];
+  /** Those with a usable manifest. */
   readonly manifests: readonly PluginManifest[];
   /** What is to be activated, providers before those who need them. */
   readonly order: readonly WiredPlugin[];
   readonly skipped: readonly SkippedPlugin[];
   /** Everything that is wrong. */
   readonly faults: readonly PluginFault[];
-  /** The faults among them of plugins without a usable manifest. */
-  readonly unusable: readonly PluginFault[];
   /** Plugins (as faults name them) without which nothing starts. */
   readonly required: ReadonlySet<string>;
 }
@@ -46,10 +46,10 @@ export async function planPlugins(options: PlanOptions): Promise<PluginPlan> {
   const names = new Set(named.map(({ name }) => name));
   return {
     distribution,
+    discovered,
     manifests,
     order: graph.order,
     skipped: graph.skipped,
-    unusable,
     faults: [
       ...unusable,
       ...graph.faults,
@@ -69,7 +69,7 @@ function unusedSettings(
   return Object.keys(settings)
     .filter((name) => !names.has(name))
     .map((name) => {
-      const message = `plugin "${name}": ${source} set something for it, but it is not among the plugins`;
-      return pluginFault(kind, name, message, { hint: `correct the name in ${source}, or add the plugin` });
+      const problem = `${source} set something for it, but it is not among the plugins`;
+      return pluginFault(kind, name, { problem, hint: `correct the name in ${source}, or add the plugin` });
     });
 }

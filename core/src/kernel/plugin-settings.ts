@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { LeaveOut, pluginFault } from './plugin-fault.js';
+import { LeaveOut } from './plugin-fault.js';
 import type { PluginManifest } from './plugin-manifest.js';
 import { schemaProblems, type Validator } from './schema-problems.js';
 
@@ -21,19 +21,20 @@ export interface SettingsSources {
 export async function settingsOf(manifest: PluginManifest, sources: SettingsSources): Promise<Settings> {
   const clashes = lockedClashes(sources.locked, sources.user);
   if (clashes.length > 0) {
-    const message = `plugin "${manifest.name}": the distribution holds these settings: ${clashes.join(', ')}`;
-    throw leaveOut(manifest, message, 'take them out of your settings');
+    const problem = `the distribution holds these settings: ${clashes.join(', ')}`;
+    throw new LeaveOut('settings', manifest.name, { problem, hint: 'take them out of your settings' });
   }
   const settings = structuredClone(merge(sources.user, sources.locked));
   if (manifest.settingsSchema === undefined) {
     if (Object.keys(settings).length === 0) return Object.freeze(settings);
     const names = Object.keys(settings).join(', ');
-    throw leaveOut(manifest, `plugin "${manifest.name}": it takes no settings, and was given ${names}`, 'remove them');
+    const problem = `it takes no settings, and was given ${names}`;
+    throw new LeaveOut('settings', manifest.name, { problem, hint: 'remove them' });
   }
   const problems = schemaProblems(await compile(manifest, manifest.settingsSchema), settings, 'settings');
   if (problems.length > 0) {
-    const message = `plugin "${manifest.name}": its settings are wrong: ${problems.join('; ')}`;
-    throw leaveOut(manifest, message, `see ${manifest.settingsSchema}`);
+    const problem = `its settings are wrong: ${problems.join('; ')}`;
+    throw new LeaveOut('settings', manifest.name, { problem, hint: `see ${manifest.settingsSchema}` });
   }
   return deepFreeze(settings);
 }
@@ -66,13 +67,9 @@ async function compile(manifest: PluginManifest, file: string): Promise<Validato
     return new Ajv2020({ allErrors: true, verbose: true, useDefaults: true }).compile(schema as object);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `plugin "${manifest.name}": the schema of its settings cannot be used: ${reason}`;
-    throw leaveOut(manifest, message, "tell the plugin's author", cause);
+    const problem = `the schema of its settings cannot be used: ${reason}`;
+    throw new LeaveOut('settings', manifest.name, { problem, hint: "tell the plugin's author", cause });
   }
-}
-
-function leaveOut(manifest: PluginManifest, message: string, hint: string, cause?: unknown): LeaveOut {
-  return new LeaveOut(pluginFault('settings', manifest.name, message, { hint, cause }));
 }
 
 function isObject(value: unknown): value is Settings {

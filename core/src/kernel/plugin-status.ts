@@ -17,7 +17,7 @@ export type Outcome =
   | { readonly kind: 'skipped'; readonly manifest: PluginManifest; readonly reason: string }
   | { readonly kind: 'faulted'; readonly fault: PluginFault };
 
-/** One entry for each plugin, in the order of the plan; those without a usable manifest come last. */
+/** One entry for each plugin, in the distribution's order. */
 export function statusesOf(
   plan: PluginPlan,
   outcomes: readonly Outcome[],
@@ -25,19 +25,15 @@ export function statusesOf(
 ): readonly PluginStatus[] {
   const active = new Set(outcomes.flatMap((it) => (it.kind === 'active' ? [it.plugin.manifest] : [])));
   const skipped = [...plan.skipped, ...outcomes.filter((it) => it.kind === 'skipped')];
-  const ofManifests = plan.manifests.map((manifest): PluginStatus => {
+  return plan.discovered.map((entry): PluginStatus => {
+    if (entry.kind === 'faulted') return { name: entry.fault.plugin, state: 'faulted', faults: [entry.fault] };
+    const { manifest } = entry;
     const { name } = manifest;
     if (active.has(manifest)) return { name, state: 'active', manifest };
     const skip = skipped.find((it) => it.manifest === manifest);
     if (skip !== undefined) return { name, state: 'skipped', manifest, reason: skip.reason };
     return { name, state: 'faulted', faults: faults.filter(({ plugin }) => plugin === name) };
   });
-  const ofFaults = plan.unusable.map((fault): PluginStatus => ({
-    name: fault.plugin,
-    state: 'faulted',
-    faults: [fault],
-  }));
-  return [...ofManifests, ...ofFaults];
 }
 
 /** The error of a start without a plugin that the distribution requires. */

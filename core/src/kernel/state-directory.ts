@@ -11,24 +11,17 @@ import { BoxError } from '../errors/box-error.js';
  */
 export async function makeStateDirectory(root: string, plugin: string): Promise<string> {
   const directory = join(root, plugin.replace('/', '+'));
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw unusable(plugin, directory, cause instanceof Error ? cause.message : 'it cannot be made', cause);
-  });
-  const found = await lstat(directory);
-  const foreign = process.getuid !== undefined && found.uid !== process.getuid();
-  if (foreign) throw unusable(plugin, directory, 'it belongs to another user');
-  if (!found.isDirectory()) throw unusable(plugin, directory, 'it is no directory');
-  if (process.platform !== 'win32' && (found.mode & 0o777) !== 0o700) await chmod(directory, 0o700);
-  return directory;
-}
-
-function unusable(plugin: string, directory: string, reason: string, cause?: unknown): BoxError {
-  return new BoxError(
-    'HOME_UNUSABLE',
-    `plugin "${plugin}": its state directory ${directory} cannot be used: ${reason}`,
-    {
+  const unusable = (reason: string, cause?: unknown): BoxError =>
+    new BoxError('HOME_UNUSABLE', `its state directory ${directory} cannot be used: ${reason}`, {
       hint: 'move away what is there, or use another A3S_BOX_HOME',
       cause,
-    },
-  );
+    });
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw unusable(cause instanceof Error ? cause.message : 'it cannot be made', cause);
+  });
+  const found = await lstat(directory);
+  if (process.getuid !== undefined && found.uid !== process.getuid()) throw unusable('it belongs to another user');
+  if (!found.isDirectory()) throw unusable('it is no directory');
+  if (process.platform !== 'win32' && (found.mode & 0o777) !== 0o700) await chmod(directory, 0o700);
+  return directory;
 }

@@ -1,66 +1,21 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { definePort, isBoxError } from '@a3s-box/core';
-import { PluginHost, type PluginHostOptions } from '@a3s-box/core/host';
+import { definePort } from '@a3s-box/core';
 import {
-  distributionOf,
-  linkPackage,
-  RecordingLogger,
-  temporaryDirectory,
-  writePackage,
-  writePlugin,
-  type TestPlugin,
-} from './support.ts';
-
-interface TestService {
-  readonly from: string;
-  readonly required: Readonly<Record<string, TestService>>;
-  readonly context: { readonly settings: object; readonly stateDirectory: string };
-}
-const ClockPort = definePort<TestService>('test.clock.v1');
-const GreeterPort = definePort<TestService>('test.greeter.v1');
-const sun = { port: ClockPort.id, name: 'sun' };
-const moon = { port: ClockPort.id, name: 'moon' };
-const plain = { port: GreeterPort.id, name: 'plain' };
-
-/** Starts a host with these plugins, tells of it, and stops it. */
-async function withPlugins(
-  plugins: readonly TestPlugin[],
-  check: (host: PluginHost, logger: RecordingLogger, root: string) => void | Promise<void>,
-  options: Partial<PluginHostOptions> = {},
-): Promise<RecordingLogger> {
-  using tmp = temporaryDirectory();
-  const logger = new RecordingLogger();
-  const directories = plugins.map((it) => writePlugin(tmp.path, it));
-  await using host = await PluginHost.start({
-    distribution: distributionOf(directories),
-    resolveFrom: [],
-    stateDirectory: join(tmp.path, 'state'),
-    logger,
-    signal: new AbortController().signal,
-    ...options,
-  });
-  await check(host, logger, tmp.path);
-  await host[Symbol.asyncDispose]();
-  return logger;
-}
-
-const states = (host: PluginHost) => Object.fromEntries(host.plugins.map(({ name, state }) => [name, state]));
-const kinds = (host: PluginHost) => host.faults.map(({ plugin, kind }) => `${plugin}: ${kind}`);
-
-/** An `activate` and a `dispose` that tell the test when they ran. */
-const tracing = (name: string, wait = 0) =>
-  `(globalThis.trace ??= []).push('+${name}');
-   await new Promise((resolve) => setTimeout(resolve, ${wait}));
-   return { services, async dispose() { globalThis.trace.push('-${name}'); } };`;
-
-function takeTrace(): readonly string[] {
-  const holder = globalThis as { trace?: string[] };
-  const trace = holder.trace ?? [];
-  delete holder.trace;
-  return trace;
-}
+  ClockPort,
+  GreeterPort,
+  kinds,
+  moon,
+  plain,
+  states,
+  sun,
+  takeTrace,
+  tracing,
+  withPlugins,
+  type TestService,
+} from './plugin-host-support.ts';
+import { distributionOf, linkPackage, temporaryDirectory, writePackage, writePlugin } from './support.ts';
 
 describe('the plugin host', () => {
   it('gives services by port and name, by default, and all of them', async () => {
@@ -286,81 +241,6 @@ describe('the plugin host', () => {
       );
     });
   }
-
-  it('does not start without a plugin that the distribution requires, and tells all faults', async () => {
-    takeTrace();
-    using tmp = temporaryDirectory();
-    const good = writePlugin(tmp.path, { name: 'good', activate: tracing('good') });
-    const bad = writePlugin(tmp.path, { name: 'bad', activate: 'throw new Error("no")' });
-    const plugins = [
-      { kind: 'directory', path: good, required: false },
-      { kind: 'directory', path: bad, required: true },
-      { kind: 'package', name: 'absent', required: true },
-    ] as const;
-    const start = withPlugins([], () => assert.fail('started'), { distribution: { ...distributionOf([]), plugins } });
-    await assert.rejects(start, (error) => {
-      assert.ok(isBoxError(error));
-      assert.equal(error.code, 'PLUGIN_FAILED');
-      assert.match(
-        error.message,
-        /required plugins are not active: plugin "bad": activation failed: no; plugin "absent": no such package is installed/,
-      );
-      assert.equal((error.details?.['faults'] as unknown[]).length, 2);
-      return true;
-    });
-    assert.deepEqual(takeTrace(), ['+good', '-good']);
-  });
-
-  it('does not start when a required plugin skips itself', async () => {
-    using tmp = temporaryDirectory();
-    const activate = `throw Object.assign(new Error(), { reason: 'no TPM', [Symbol.for('a3s-box.skip-plugin.v1')]: true })`;
-    const path = writePlugin(tmp.path, { name: 'a', activate });
-    const distribution = { ...distributionOf([]), plugins: [{ kind: 'directory', path, required: true } as const] };
-    await assert.rejects(
-      withPlugins([], () => assert.fail('started'), { distribution }),
-      /plugin "a" was skipped: no TPM/,
-    );
-  });
-
-  it('can be called off while it starts, and takes down what was up', async () => {
-    takeTrace();
-    const controller = new AbortController();
-    (globalThis as { stop?: () => void }).stop = () => controller.abort();
-    const start = withPlugins(
-      [
-        { name: 'a', provides: [sun], activate: tracing('a') },
-        { name: 'b', requires: [sun], activate: 'globalThis.stop(); await new Promise(() => {});' },
-      ],
-      () => assert.fail('started'),
-      { signal: controller.signal },
-    );
-    await assert.rejects(start, { code: 'CANCELLED' });
-    assert.deepEqual(takeTrace(), ['+a', '-a']);
-  });
-
-  it('goes on when a plugin fails or hangs while it is disposed of, and logs it', async () => {
-    takeTrace();
-    const logger = await withPlugins(
-      [
-        { name: 'first', provides: [sun], activate: tracing('first') },
-        {
-          name: 'throws',
-          provides: [plain],
-          requires: [sun],
-          activate: 'return { services, dispose: async () => { throw new Error("stuck"); } };',
-        },
-        { name: 'hangs', requires: [plain], activate: 'return { services, dispose: () => new Promise(() => {}) };' },
-      ],
-      () => undefined,
-      { disposalLimitMs: 30 },
-    );
-    assert.deepEqual(takeTrace(), ['+first', '-first']);
-    const errors = logger.lines.filter(({ level }) => level === 'error');
-    assert.deepEqual(
-      errors.map(({ fields }) => fields['plugin']),
-      ['hangs', 'throws'],
-    );
-  });
 
   it('finds packages by name from the host, then from the next place', async () => {
     using tmp = temporaryDirectory();
