@@ -1,5 +1,5 @@
 /** Bundles what tsc made in dist/ to dist/bundle/: few files, so that the command starts quickly. */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -7,14 +7,18 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-rmSync(join(dist, 'bundle'), { recursive: true, force: true });
+const bundle = join(dist, 'bundle');
+const fresh = join(dist, 'bundle.new');
+const stale = join(dist, 'bundle.old');
+
+for (const left of [fresh, stale]) rmSync(left, { recursive: true, force: true });
 await build({
   entryPoints: {
     main: join(dist, 'main.js'),
     // Found by oclif by its name.
     'command-classes': join(dist, 'oclif/command-classes.js'),
   },
-  outdir: join(dist, 'bundle'),
+  outdir: fresh,
   bundle: true,
   splitting: true,
   platform: 'node',
@@ -29,3 +33,8 @@ await build({
   banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
   logLevel: 'warning',
 });
+
+// Commands that run meanwhile find the old one until the new one is whole.
+if (existsSync(bundle)) renameSync(bundle, stale);
+renameSync(fresh, bundle);
+rmSync(stale, { recursive: true, force: true });
