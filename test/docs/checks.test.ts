@@ -55,6 +55,12 @@ describe('the command check', () => {
     ]);
   });
 
+  it('finds them in indented code, and does not take a list for it', () => {
+    assert.deepEqual(shownCommands(parsePage('a.md', 'text\n\n    a3s-box info\n- list\n    a3s-box images')), [
+      { argv: ['info'], line: 3 },
+    ]);
+  });
+
   it('leaves blocks of other languages alone', () => {
     assert.deepEqual(shownCommands(parsePage('a.md', '```text\na3s-box nonsense\n```')), []);
   });

@@ -43,6 +43,8 @@ export function parsePage(path: string, text: string): Page {
   const codeSpans: { text: string; line: number }[] = [];
   const anchors = new Set<string>();
   const tableRows: string[][] = [];
+  // Whether this line may begin or continue code that is set off by four blanks.
+  let mayIndent = true;
   let block: { fence: string; language: string; lines: string[]; line: number } | undefined;
   for (const [index, content] of text.split('\n').entries()) {
     const line = index + 1;
@@ -56,6 +58,12 @@ export function parsePage(path: string, text: string): Page {
     }
     if (fence?.[1] !== undefined) {
       block = { fence: fence[1], language: fence[2] ?? '', lines: [], line };
+      continue;
+    }
+    const indented = mayIndent && /^ {4}\S/.test(content);
+    mayIndent = indented || content === '';
+    if (indented) {
+      codeBlocks.push({ language: '', lines: [content.trim()], line: line - 1 });
       continue;
     }
     const row = /^\|(.*)\|\s*$/.exec(content)?.[1];
