@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { LeaveOut } from './plugin-fault.js';
 import type { PluginManifest } from './plugin-manifest.js';
-import { schemaProblems, type Validator } from './schema-problems.js';
+import { schemaProblems } from './schema-problems.js';
 
 /** Settings of one plugin: plain JSON. */
 export type Settings = Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export async function settingsOf(manifest: PluginManifest, sources: SettingsSour
     const problem = `it takes no settings, and was given ${names}`;
     throw new LeaveOut('settings', manifest.name, { problem, hint: 'remove them' });
   }
-  const problems = schemaProblems(await compile(manifest, manifest.settingsSchema), settings, 'settings');
+  const problems = await problemsOf(settings, manifest, manifest.settingsSchema);
   if (problems.length > 0) {
     const problem = `its settings are wrong: ${problems.join('; ')}`;
     throw new LeaveOut('settings', manifest.name, { problem, hint: `see ${manifest.settingsSchema}` });
@@ -59,17 +59,27 @@ function merge(under: Settings, over: Settings): Settings {
   return Object.fromEntries(merged);
 }
 
-/** Most plugins take no settings, so the schema compiler is loaded for those that do. */
-async function compile(manifest: PluginManifest, file: string): Promise<Validator> {
+/** Fills in defaults, too. The schema compiler costs more than most plugins, so it is loaded when it is needed only. */
+async function problemsOf(settings: object, manifest: PluginManifest, file: string): Promise<readonly string[]> {
   try {
     const schema: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (Object.keys(settings).length === 0 && allowsNone(schema)) return [];
     const { Ajv2020 } = await import('ajv/dist/2020.js');
-    return new Ajv2020({ allErrors: true, verbose: true, useDefaults: true }).compile(schema as object);
+    const ajv = new Ajv2020({ allErrors: true, verbose: true, useDefaults: true });
+    return schemaProblems(ajv.compile(schema as object), settings, 'settings');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const problem = `the schema of its settings cannot be used: ${reason}`;
+    const problem = `the schema of its settings cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new LeaveOut('settings', manifest.name, { problem, hint: "tell the plugin's author", cause });
   }
+}
+
+const PLAIN_KEYWORDS = ['$schema', '$id', 'title', 'description', 'type', 'additionalProperties', 'properties'];
+
+/** Whether no settings pass a schema and stay none; false where that takes more than a look. */
+function allowsNone(schema: unknown): boolean {
+  if (!isObject(schema) || schema['type'] !== 'object') return false;
+  const isPlain = Object.keys(schema).every((keyword) => PLAIN_KEYWORDS.includes(keyword));
+  return isPlain && !JSON.stringify(schema['properties'] ?? {}).includes('"default"');
 }
 
 function isObject(value: unknown): value is Settings {

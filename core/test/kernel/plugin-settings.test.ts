@@ -82,6 +82,13 @@ describe('the settings of a plugin', () => {
     assert.match(String(await outcome({ schema: { type: 'objekt' } })), /the schema of its settings cannot be used/);
   });
 
+  it('may be none, where the schema asks for none', async () => {
+    const optional = { type: 'object', additionalProperties: false, properties: { a: { type: 'string' } } };
+    assert.deepEqual(await outcome({ schema: optional }), {});
+    assert.match(String(await outcome({ schema: { ...optional, required: ['a'] } })), /settings lacks "a"/);
+    assert.match(String(await outcome({ schema: { ...optional, minProperties: 1 } })), /are wrong/);
+  });
+
   it('take a member named __proto__ for a member', async () => {
     const user = JSON.parse('{"__proto__":{"color":"red"}}') as Settings;
     assert.match(String(await outcome({ user })), /unknown property "__proto__"/);
