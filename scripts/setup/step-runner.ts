@@ -88,8 +88,8 @@ export class StepRunner {
     const log = join(this.#options.root, '.cache/setup', `${step.name}.log`);
     const fd = this.#openLog(step, log);
     const heartbeat = setInterval(() => {
-      const last = logTail(log, 1).join('').trim().slice(0, 90);
-      this.say(`${step.name}: at work; ${last}`);
+      const last = logTail(log, 10).findLast((line) => line.trim() !== '' && !/warn/i.test(line)) ?? '';
+      this.say(`${step.name}: at work${last === '' ? '' : `; ${last.trim().slice(0, 90)}`}`);
     }, this.#options.heartbeatMs ?? 10_000);
     try {
       for (const command of step.commands) {
