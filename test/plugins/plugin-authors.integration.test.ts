@@ -23,6 +23,9 @@ function keysOfSchema(file: string): readonly string[] {
     .toSorted();
 }
 
+/** The formatter breaks lines of JSON differently in a page and in a package.json. */
+const withoutSpace = (text: string): string => text.replaceAll(/\s+/g, '');
+
 describe("the plugin author's guide", () => {
   it('shows the sample plugin as it is', () => {
     const shown = blocks.filter(({ file }) => file !== undefined);

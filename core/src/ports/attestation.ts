@@ -76,7 +76,11 @@ export interface AttestationPolicy {
 }
 
 export type AttestationVerdict =
-  | { readonly accepted: true; readonly trust: 'hardware' | 'simulated'; readonly claims: Readonly<Record<string, unknown>> }
+  | {
+      readonly accepted: true;
+      readonly trust: 'hardware' | 'simulated';
+      readonly claims: Readonly<Record<string, unknown>>;
+    }
   /** Every check that failed, not the first alone. */
   | { readonly accepted: false; readonly failures: readonly AttestationFailure[] };
 

@@ -55,7 +55,12 @@ export interface BuildOptions extends Operation {
 
 export type BuildEvent =
   | { readonly kind: 'step-started'; readonly step: number; readonly steps: number; readonly title: string }
-  | { readonly kind: 'step-output'; readonly step: number; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
+  | {
+      readonly kind: 'step-output';
+      readonly step: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly data: Uint8Array;
+    }
   | { readonly kind: 'step-done'; readonly step: number; readonly cached: boolean; readonly milliseconds: number };
 
 export interface BuildFault {
