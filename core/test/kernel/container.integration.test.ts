@@ -17,7 +17,6 @@ describe('the container, with classes that the compiler wrote', () => {
     const out = temporaryDirectory();
     after(() => out[Symbol.dispose]());
     linkPackage(out.path, '@a3s-box/core', join(repository, 'core'));
-    linkPackage(out.path, 'tslib', join(repository, 'node_modules/tslib'));
     execFileSync(process.execPath, [tsc, '-p', project, '--outDir', out.path], { stdio: 'pipe' });
     services = (await import(pathToFileURL(join(out.path, 'services.js')).href)) as typeof Services;
   });
