@@ -1,7 +1,7 @@
 // a3s-box-confine: gives up everything that a virtual machine monitor does not need, then becomes it.
 //
 //   a3s-box-confine --status FD --keep N [--uid U --gid G [--group G]... [--exclusive] [--threads N]]
-//       [--open-files N] [--file-bytes N] [--deny-sockets] [--read PATH]... [--execute PATH]... [--device PATH]...
+//       [--open-files N] [--file-bytes N] [--deny-sockets] [--small-pages] [--read PATH]... [--execute PATH]... [--device PATH]...
 //       [--read-descriptor FD]... [--env NAME=VALUE]... -- PROGRAM ARGUMENT...
 //
 // Descriptors 0 to N-1 are inherited, all others closed. The status descriptor is one of them and closes with the exec:
@@ -115,6 +115,7 @@ int main(int count, char **values) {
   limit(RLIMIT_NOFILE, options.open_files, "open-files");
   limit(RLIMIT_FSIZE, options.file_bytes, "file-bytes");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no-new-privileges", errno, "PR_SET_NO_NEW_PRIVS");
+  if (options.small_pages && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0) fail("limits", errno, "PR_SET_THP_DISABLE");
   const int ruleset = prepare_landlock(&options);
   switch_identity(&options);
   enforce_landlock(ruleset);

@@ -28,6 +28,7 @@ struct options {
   int64_t file_bytes;
   int64_t threads;
   bool deny_sockets;
+  bool small_pages;
   size_t grant_count;
   struct grant grants[MAX_GRANTS];
   char *environment[MAX_ENVIRONMENT + 1];

@@ -73,6 +73,8 @@ static bool apply_flag(struct options *options, const char *name) {
     options->exclusive = true;
   } else if (strcmp(name, "--deny-sockets") == 0) {
     options->deny_sockets = true;
+  } else if (strcmp(name, "--small-pages") == 0) {
+    options->small_pages = true;
   } else {
     return false;
   }

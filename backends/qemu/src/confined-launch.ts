@@ -21,6 +21,8 @@ export interface Confinement {
   /** Largest file that it may write, bytes. */
   readonly fileBytes: number;
   readonly threads: number;
+  /** Keeps the kernel from giving it huge pages, which take more memory than is used of them. */
+  readonly smallPages: boolean;
 }
 
 /** User ids of VMMs that root starts, one for each: 0x78000000 to 0x7800ffff (docs/compatibility.md). */
@@ -67,6 +69,7 @@ function commonOptions(confinement: Confinement): string[] {
   return [
     ...['--status', String(STATUS_DESCRIPTOR), '--keep', String(table.size), '--deny-sockets'],
     ...['--open-files', String(table.size + 64), '--file-bytes', String(confinement.fileBytes)],
+    ...(confinement.smallPages ? ['--small-pages'] : []),
     ...confinement.read.flatMap((path) => ['--read', path]),
     ...confinement.execute.flatMap((path) => ['--execute', path]),
     ...confinement.devices.flatMap((path) => ['--device', path]),

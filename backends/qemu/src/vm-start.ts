@@ -115,6 +115,7 @@ async function launch(
     groups: usesKvm ? kvmGroups() : [],
     fileBytes: largestFile(spec),
     threads: spec.shape.vcpus + VMM_THREADS,
+    smallPages: !usesKvm,
   });
   const vmm = new ChildVmm(child);
   undo.defer(async () => {
