@@ -174,7 +174,9 @@ export class LayerTree {
         entries.set(name, next);
       } else if (!next.isDirectory) {
         const what = next.type === S_IFLNK ? 'a symbolic link' : 'no directory';
-        throw corrupt(`tar entry "${printable(entryName)}" lies below "${printable(name)}", which is ${what} in this archive`);
+        throw corrupt(
+          `tar entry "${printable(entryName)}" lies below "${printable(name)}", which is ${what} in this archive`,
+        );
       }
       at = next;
     }
@@ -202,7 +204,9 @@ export class LayerTree {
       return true;
     });
     if (bytes > MAX_XATTR_BYTES) {
-      throw limitExceeded(`tar entry "${printable(entry.name)}" has more than ${MAX_XATTR_BYTES} bytes of extended attributes`);
+      throw limitExceeded(
+        `tar entry "${printable(entry.name)}" has more than ${MAX_XATTR_BYTES} bytes of extended attributes`,
+      );
     }
     return kept.length === 0 ? undefined : kept;
   }
@@ -235,14 +239,18 @@ function typeBits(entry: TarEntry): number {
 function device(entry: TarEntry): number {
   const { deviceMajor: major, deviceMinor: minor } = entry;
   if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff) {
-    throw corrupt(`tar entry "${printable(entry.name)}" has the device number ${major}:${minor}, which Linux cannot have`);
+    throw corrupt(
+      `tar entry "${printable(entry.name)}" has the device number ${major}:${minor}, which Linux cannot have`,
+    );
   }
   return encodeDevice(major, minor);
 }
 
 function checkName(name: string): void {
   if (name.length > EROFS_NAME_MAX) {
-    throw corrupt(`tar entry has a name of ${name.length} bytes, where ${EROFS_NAME_MAX} are possible: "${printable(name)}"`);
+    throw corrupt(
+      `tar entry has a name of ${name.length} bytes, where ${EROFS_NAME_MAX} are possible: "${printable(name)}"`,
+    );
   }
 }
 

@@ -77,7 +77,8 @@ export class MergedTree {
     const parts = path.split('/');
     const name = parts.pop() as string;
     const target = this.walk([this.root], parts)?.at(-1)?.entries?.get(name);
-    if (target === undefined) throw corrupt(`layer has a hard link to "${printable(path)}", which no layer below it has`);
+    if (target === undefined)
+      throw corrupt(`layer has a hard link to "${printable(path)}", which no layer below it has`);
     if (target.isDirectory) throw corrupt(`layer has a hard link to "${printable(path)}", which is a directory`);
     return target;
   }

@@ -1,5 +1,13 @@
 import type { ChunkIndex } from './chunk-index.js';
-import { BLOCK, INODE_SIZE, LAYOUT_CHUNK_BASED, LAYOUT_FLAT_INLINE, LAYOUT_FLAT_PLAIN, SLOT, xattrSize } from './disk-format.js';
+import {
+  BLOCK,
+  INODE_SIZE,
+  LAYOUT_CHUNK_BASED,
+  LAYOUT_FLAT_INLINE,
+  LAYOUT_FLAT_PLAIN,
+  SLOT,
+  xattrSize,
+} from './disk-format.js';
 import { layOutDirectory, type DirectoryLayout } from './directory-layout.js';
 import { S_IFLNK, type Inode } from './inode.js';
 

@@ -19,7 +19,17 @@ import {
   xattrPrefixOf,
 } from './disk-format.js';
 import { corrupt } from './fault.js';
-import { IMPLIED_XATTR, Inode, LINK_XATTR, S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG, type FileData } from './inode.js';
+import {
+  IMPLIED_XATTR,
+  Inode,
+  LINK_XATTR,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+  type FileData,
+} from './inode.js';
 import type { Xattr } from './tar-entry.js';
 
 /** The tree of a layer file, without data. */
@@ -52,7 +62,7 @@ export async function readLayerMetadata(file: FileHandle, device: number): Promi
 
 async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const { bytesRead } = await file.read(buffer, done, length - done, position + done);
     if (bytesRead === 0) throw damaged('its length');
     done += bytesRead;
@@ -167,7 +177,7 @@ class TreeReader {
     if (bytes === 0) return undefined;
     const area = this.area.subarray(this.check(at + INODE_SIZE, bytes), at + INODE_SIZE + bytes);
     const found: Xattr[] = [];
-    for (let entry = 12; entry < bytes; ) {
+    for (let entry = 12; entry < bytes;) {
       const nameLength = area[entry] as number;
       const prefix = xattrPrefixOf(area[entry + 1] as number);
       const valueAt = entry + 4 + nameLength;

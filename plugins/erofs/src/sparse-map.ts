@@ -45,7 +45,8 @@ export function paxSparse(records: readonly PaxRecord[]): SparseSource | undefin
   if (major !== undefined) {
     const version = `${major.toString('latin1')}.${last.get('GNU.sparse.minor')?.toString('latin1') ?? ''}`;
     const realSize = last.get('GNU.sparse.realsize');
-    if (version !== '1.0' || realSize === undefined) throw corrupt(`tar has a sparse file of unknown format ${version}`);
+    if (version !== '1.0' || realSize === undefined)
+      throw corrupt(`tar has a sparse file of unknown format ${version}`);
     return { kind: 'leading', realSize: paxNumber('GNU.sparse.realsize', realSize) };
   }
   const size = last.get('GNU.sparse.size');

@@ -130,6 +130,9 @@ function percentDecoded(text: string): string {
 export function printable(bytes: string): string {
   const text = Buffer.from(bytes, 'latin1').toString('utf8');
   // eslint-disable-next-line no-control-regex
-  const safe = text.replace(/[\u0000-\u001f\u007f-\u009f"]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  const safe = text.replace(
+    /[\u0000-\u001f\u007f-\u009f"]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
   return safe.length > 200 ? `${safe.slice(0, 200)}...` : safe;
 }

@@ -19,13 +19,22 @@ export interface TarSink {
 const MAX_EXTENSION = 1024 * 1024;
 
 /** Keys of global PAX headers that change no entry. */
-const HARMLESS_GLOBAL = /^(comment|charset|hdrcharset|atime|ctime|uname|gname|pax_global_header|realtime\..*|security\..*)$/;
+const HARMLESS_GLOBAL =
+  /^(comment|charset|hdrcharset|atime|ctime|uname|gname|pax_global_header|realtime\..*|security\..*)$/;
 
 type State =
   | { kind: 'header' }
   | { kind: 'extension'; header: TarHeader; payload: Buffer; filled: number }
   | { kind: 'sparse-block'; header: TarHeader; runs: SparseRun[]; realSize: number }
-  | { kind: 'leading-map'; header: TarHeader; map: LeadingMap; realSize: number; stored: number; read: number; done: boolean }
+  | {
+      kind: 'leading-map';
+      header: TarHeader;
+      map: LeadingMap;
+      realSize: number;
+      stored: number;
+      read: number;
+      done: boolean;
+    }
   | { kind: 'data'; left: number; padding: number }
   | { kind: 'padding'; left: number }
   | { kind: 'trailer' };
@@ -167,7 +176,10 @@ export class TarReader {
     const sparse = type === 'file' ? paxSparse(this.extensions.records) : undefined;
     if (sparse === undefined) return this.emit(header, stored);
     if (sparse.kind === 'map') {
-      return this.emit(header, stored, { runs: checkRuns(sparse.runs, sparse.realSize, stored), realSize: sparse.realSize });
+      return this.emit(header, stored, {
+        runs: checkRuns(sparse.runs, sparse.realSize, stored),
+        realSize: sparse.realSize,
+      });
     }
     const map = new LeadingMap();
     this.state = { kind: 'leading-map', header, map, realSize: sparse.realSize, stored, read: 0, done: false };

@@ -13,7 +13,13 @@ async function paths(...layers: (readonly Member[])[]): Promise<string[]> {
 
 describe('mergeLayers', () => {
   it('shows files of all layers, the upper ones first', async () => {
-    const root = await merged([{ name: 'a', data: text('1') }, { name: 'b', data: text('1') }], [{ name: 'b', data: text('22') }]);
+    const root = await merged(
+      [
+        { name: 'a', data: text('1') },
+        { name: 'b', data: text('1') },
+      ],
+      [{ name: 'b', data: text('22') }],
+    );
     assert.equal(root.entries.get('a')?.content.toString(), '1');
     assert.equal(root.entries.get('b')?.content.toString(), '22');
   });
@@ -31,7 +37,10 @@ describe('mergeLayers', () => {
 
   it('leaves no whiteout and no mark behind, in a single layer either', async () => {
     const root = await merged([{ name: '.wh.a' }, { name: 'd/.wh..wh..opq' }, { name: 'd/.wh.b' }, { name: 'x/y' }]);
-    assert.deepEqual([...walk(root)].map(([path]) => path), ['', 'd', 'x', 'x/y']);
+    assert.deepEqual(
+      [...walk(root)].map(([path]) => path),
+      ['', 'd', 'x', 'x/y'],
+    );
     for (const [, node] of walk(root)) assert.deepEqual(node.xattrs, {});
   });
 
@@ -41,10 +50,13 @@ describe('mergeLayers', () => {
       [{ name: 'a', data: text('f') }, { name: 'b/y' }],
       [{ name: 'a/', type: '5' }],
     );
-    assert.deepEqual([...walk(root)].map(([path]) => path), ['', 'a', 'b', 'b/y']);
+    assert.deepEqual(
+      [...walk(root)].map(([path]) => path),
+      ['', 'a', 'b', 'b/y'],
+    );
   });
 
-  it('takes a directory\'s owner and mode from the highest layer that names it', async () => {
+  it("takes a directory's owner and mode from the highest layer that names it", async () => {
     const root = await merged(
       [{ name: 'd/', type: '5', mode: 0o700, uid: 5, pax: [['SCHILY.xattr.user.a', '1']] }],
       [{ name: 'd/x' }],
@@ -55,7 +67,11 @@ describe('mergeLayers', () => {
 
   it('keeps hard links within a layer, and counts what is left of them', async () => {
     const root = await merged(
-      [{ name: 'a', data: text('x') }, { name: 'b', type: '1', link: 'a' }, { name: 'c', type: '1', link: 'a' }],
+      [
+        { name: 'a', data: text('x') },
+        { name: 'b', type: '1', link: 'a' },
+        { name: 'c', type: '1', link: 'a' },
+      ],
       [{ name: '.wh.a' }],
     );
     assert.equal(root.entries.get('b')?.nid, root.entries.get('c')?.nid);
@@ -64,7 +80,10 @@ describe('mergeLayers', () => {
 
   it('links to files of lower layers, by the path as it was below', async () => {
     const root = await merged(
-      [{ name: 'usr/f', data: text('x') }, { name: 'lib', type: '2', link: 'usr' }],
+      [
+        { name: 'usr/f', data: text('x') },
+        { name: 'lib', type: '2', link: 'usr' },
+      ],
       [{ name: 'g', type: '1', link: 'lib/f' }, { name: 'usr/.wh.f' }],
     );
     assert.equal(root.entries.get('g')?.content.toString(), 'x');
@@ -80,13 +99,24 @@ describe('mergeLayers', () => {
   it('follows links below implied directories within the root, and replaces them by named ones', async () => {
     const below: Member[] = [{ name: 'usr/lib/x' }, { name: 'lib', type: '2', link: '../../usr/lib' }];
     assert.deepEqual(await paths(below, [{ name: 'lib/y' }]), ['lib', 'usr', 'usr/lib', 'usr/lib/x', 'usr/lib/y']);
-    assert.deepEqual(await paths(below, [{ name: 'lib/', type: '5' }, { name: 'lib/y' }]), ['lib', 'lib/y', 'usr', 'usr/lib', 'usr/lib/x']);
+    assert.deepEqual(await paths(below, [{ name: 'lib/', type: '5' }, { name: 'lib/y' }]), [
+      'lib',
+      'lib/y',
+      'usr',
+      'usr/lib',
+      'usr/lib/x',
+    ]);
     assert.deepEqual(await paths([{ name: 'l', type: '2', link: 'l' }], [{ name: 'l/y' }]), ['l', 'l/y']);
   });
 
   it('merges a hundred layers, empty ones among them', async () => {
     const layers = Array.from({ length: 100 }, (_, i): Member[] =>
-      i % 3 === 0 ? [] : [{ name: `f${i}`, data: Buffer.alloc(i * 50, i) }, { name: 'same', data: text(String(i)) }],
+      i % 3 === 0
+        ? []
+        : [
+            { name: `f${i}`, data: Buffer.alloc(i * 50, i) },
+            { name: 'same', data: text(String(i)) },
+          ],
     );
     const root = await merged(...layers);
     assert.equal(root.entries.size, 67);
@@ -95,7 +125,14 @@ describe('mergeLayers', () => {
   });
 
   it('keeps sparse files sparse', async () => {
-    const sparse: Member = { name: 's', data: text('ab'), pax: [['GNU.sparse.size', '900000'], ['GNU.sparse.map', '0,1,500000,1']] };
+    const sparse: Member = {
+      name: 's',
+      data: text('ab'),
+      pax: [
+        ['GNU.sparse.size', '900000'],
+        ['GNU.sparse.map', '0,1,500000,1'],
+      ],
+    };
     const file = (await merged([sparse], [{ name: 'x' }])).entries.get('s');
     assert.equal(file?.content[500_000], 0x62);
     assert.ok((file?.holes ?? 0) > 200);

@@ -17,8 +17,16 @@ const attributes = fc.record({
 });
 
 const member: fc.Arbitrary<Member> = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(path, attributes, fc.uint8Array({ maxLength: 6000 })).map(([name, rest, data]): Member => ({ name, ...rest, data: Buffer.from(data) })) },
-  { weight: 4, arbitrary: fc.tuple(path, attributes).map(([name, rest]): Member => ({ name: `${name}/`, type: '5', ...rest })) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(path, attributes, fc.uint8Array({ maxLength: 6000 }))
+      .map(([name, rest, data]): Member => ({ name, ...rest, data: Buffer.from(data) })),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(path, attributes).map(([name, rest]): Member => ({ name: `${name}/`, type: '5', ...rest })),
+  },
   { weight: 1, arbitrary: fc.tuple(path, attributes).map(([name, rest]): Member => ({ name, type: '6', ...rest })) },
   { weight: 2, arbitrary: fc.tuple(path, path).map(([name, link]): Member => ({ name, type: '1', link })) },
   { weight: 2, arbitrary: path.map((at): Member => ({ name: at.replace(/([^/]*)$/, '.wh.$1') })) },
@@ -50,28 +58,40 @@ describe('written and merged layers', () => {
 
   it('are the same bytes each time', () =>
     fc.assert(
-      fc.asyncProperty(fc.array(member, { maxLength: 10 }), fc.integer({ min: 1, max: 5000 }), async (members, pieceSize) => {
-        const tar = archive(members);
-        const first = await layerBytes(tar).catch(() => undefined);
-        const second = await layerBytes(tar, { pieceSize }).catch(() => undefined);
-        assert.equal(first === undefined, second === undefined);
-        if (first !== undefined && second !== undefined) assert.ok(first.equals(second));
-      }),
+      fc.asyncProperty(
+        fc.array(member, { maxLength: 10 }),
+        fc.integer({ min: 1, max: 5000 }),
+        async (members, pieceSize) => {
+          const tar = archive(members);
+          const first = await layerBytes(tar).catch(() => undefined);
+          const second = await layerBytes(tar, { pieceSize }).catch(() => undefined);
+          assert.equal(first === undefined, second === undefined);
+          if (first !== undefined && second !== undefined) assert.ok(first.equals(second));
+        },
+      ),
       { numRuns: 60 },
     ));
 
   it('keep attributes of any name and value', () => {
     const xattr = fc.tuple(
-      fc.tuple(fc.constantFrom('user.', 'security.', 'trusted.'), fc.stringMatching(/^[a-z.]{1,200}$/)).map((parts) => parts.join('')),
+      fc
+        .tuple(fc.constantFrom('user.', 'security.', 'trusted.'), fc.stringMatching(/^[a-z.]{1,200}$/))
+        .map((parts) => parts.join('')),
       fc.uint8Array({ maxLength: 5000 }),
     );
     return fc.assert(
       fc.asyncProperty(fc.uniqueArray(xattr, { maxLength: 8, selector: ([name]) => name }), async (xattrs) => {
         const pax = xattrs.map(([name, value]) => [`SCHILY.xattr.${name}`, Buffer.from(value)] as const);
         const wanted = Object.fromEntries(
-          xattrs.filter(([name]) => !name.startsWith('trusted.overlay.')).map(([name, value]) => [name, Buffer.from(value).toString('hex')]),
+          xattrs
+            .filter(([name]) => !name.startsWith('trusted.overlay.'))
+            .map(([name, value]) => [name, Buffer.from(value).toString('hex')]),
         );
-        const members: Member[] = [{ name: 'f', pax }, { name: 'l', type: '2', link: 'x'.repeat(90), pax }, { name: 'd/', type: '5', pax }];
+        const members: Member[] = [
+          { name: 'f', pax },
+          { name: 'l', type: '2', link: 'x'.repeat(90), pax },
+          { name: 'd/', type: '5', pax },
+        ];
         const root = await layerTree(archive(members));
         for (const name of ['f', 'l', 'd']) assert.deepEqual({ ...root.entries.get(name)?.xattrs }, wanted);
       }),
@@ -83,9 +103,23 @@ describe('written and merged layers', () => {
 describe('damaged archives', () => {
   const sample = archive([
     { name: 'd/', type: '5' },
-    { name: `d/${'n'.repeat(130)}`, data: Buffer.alloc(600, 3), pax: [['mtime', '1.5'], ['SCHILY.xattr.user.a', 'b']] },
+    {
+      name: `d/${'n'.repeat(130)}`,
+      data: Buffer.alloc(600, 3),
+      pax: [
+        ['mtime', '1.5'],
+        ['SCHILY.xattr.user.a', 'b'],
+      ],
+    },
     { name: 'd/l', type: '1', link: `d/${'n'.repeat(130)}` },
-    { name: 's', data: Buffer.from('ab'), pax: [['GNU.sparse.size', '9000'], ['GNU.sparse.map', '0,1,8000,1']] },
+    {
+      name: 's',
+      data: Buffer.from('ab'),
+      pax: [
+        ['GNU.sparse.size', '9000'],
+        ['GNU.sparse.map', '0,1,8000,1'],
+      ],
+    },
     { name: '.wh.x' },
   ]);
 
@@ -104,15 +138,22 @@ describe('damaged archives', () => {
 
   it('are refused with a clear error, or give a sound file system', async function () {
     this.timeout(60_000);
-    const change = fc.tuple(fc.nat(sample.length - 1), fc.oneof(fc.nat(255), fc.constantFrom(0, 0x2f, 0x2e, 0x37, 0x39, 0x80, 0xff)));
+    const change = fc.tuple(
+      fc.nat(sample.length - 1),
+      fc.oneof(fc.nat(255), fc.constantFrom(0, 0x2f, 0x2e, 0x37, 0x39, 0x80, 0xff)),
+    );
     await fc.assert(
-      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 3000 }), async (changes, pieceSize) => {
-        const bytes = await layerBytes(damaged(changes), { pieceSize, maxBytes: 2 ** 26 }).catch((error: unknown) => {
-          assert.ok(isBoxError(error) && ['IMAGE_CORRUPT', 'LIMIT_EXCEEDED'].includes(error.code), String(error));
-          return undefined;
-        });
-        if (bytes !== undefined) readErofs(bytes);
-      }),
+      fc.asyncProperty(
+        fc.array(change, { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 3000 }),
+        async (changes, pieceSize) => {
+          const bytes = await layerBytes(damaged(changes), { pieceSize, maxBytes: 2 ** 26 }).catch((error: unknown) => {
+            assert.ok(isBoxError(error) && ['IMAGE_CORRUPT', 'LIMIT_EXCEEDED'].includes(error.code), String(error));
+            return undefined;
+          });
+          if (bytes !== undefined) readErofs(bytes);
+        },
+      ),
       { numRuns: 1500 },
     );
   });

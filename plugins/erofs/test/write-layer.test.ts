@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { walk } from './support/erofs-reader.ts';
-import { archive, extension, header, octal, padding, paxPayload, withChecksum, type Member } from './support/tar-builder.ts';
+import {
+  archive,
+  extension,
+  header,
+  octal,
+  padding,
+  paxPayload,
+  withChecksum,
+  type Member,
+} from './support/tar-builder.ts';
 import { layerBytes, layerTree, scratch, writeTo } from './support/written.ts';
 import { join } from 'node:path';
 
@@ -63,7 +72,17 @@ describe('writeLayer', () => {
     const data = text('12345');
     const root = await layerTree(
       archive([
-        { name: 'a', data, size: 0, pax: [['size', '5'], ['uid', '3000000000'], ['gid', '7'], ['mtime', '12.000000345']] },
+        {
+          name: 'a',
+          data,
+          size: 0,
+          pax: [
+            ['size', '5'],
+            ['uid', '3000000000'],
+            ['gid', '7'],
+            ['mtime', '12.000000345'],
+          ],
+        },
         { name: 'b', pax: [['mtime', '-1.25']] },
         { name: 'c', mtime: -7 },
       ]),
@@ -190,7 +209,11 @@ describe('writeLayer', () => {
         {
           name: 'GNUSparseFile.1/f',
           data: stored,
-          pax: [['GNU.sparse.size', String(size)], ['GNU.sparse.map', numbers.join(',')], ['GNU.sparse.name', 'f']],
+          pax: [
+            ['GNU.sparse.size', String(size)],
+            ['GNU.sparse.map', numbers.join(',')],
+            ['GNU.sparse.name', 'f'],
+          ],
         },
       ]),
       'PAX 1.0': archive([
@@ -222,7 +245,14 @@ describe('writeLayer', () => {
 
     it('of a terabyte take little', async () => {
       const tar = archive([
-        { name: 'f', data: text('x'), pax: [['GNU.sparse.size', String(2 ** 40)], ['GNU.sparse.map', `${2 ** 39},1`]] },
+        {
+          name: 'f',
+          data: text('x'),
+          pax: [
+            ['GNU.sparse.size', String(2 ** 40)],
+            ['GNU.sparse.map', `${2 ** 39},1`],
+          ],
+        },
       ]);
       await using place = await scratch();
       const path = join(place.directory, 'layer');
@@ -236,9 +266,20 @@ describe('writeLayer', () => {
       ['a path that leads upwards', [{ name: 'a/../../x' }], /leads upwards/],
       ['an absolute path', [{ name: '/etc/passwd' }], /absolute path/],
       ['a hard link that leads upwards', [{ name: 'a', type: '1', link: '../x' }], /leads upwards/],
-      ['an entry below a symbolic link', [{ name: 'a', type: '2', link: '/etc' }, { name: 'a/passwd' }], /symbolic link/],
+      [
+        'an entry below a symbolic link',
+        [{ name: 'a', type: '2', link: '/etc' }, { name: 'a/passwd' }],
+        /symbolic link/,
+      ],
       ['an entry below a file', [{ name: 'a' }, { name: 'a/b' }], /no directory/],
-      ['a hard link to a directory', [{ name: 'a/', type: '5' }, { name: 'b', type: '1', link: 'a' }], /to a directory/],
+      [
+        'a hard link to a directory',
+        [
+          { name: 'a/', type: '5' },
+          { name: 'b', type: '1', link: 'a' },
+        ],
+        /to a directory/,
+      ],
       ['a name of more than 255 bytes', [{ name: 'x'.repeat(256) }], /256 bytes/],
       ['a symbolic link without target', [{ name: 'a', type: '2' }], /unusable target/],
       ['an unknown type', [{ name: 'a', type: 'Z' }], /unsupported type/],
@@ -247,7 +288,20 @@ describe('writeLayer', () => {
       ['a PAX record of wrong length', [{ name: 'a', type: 'x', data: text('99 path=a\n') }], /wrong length/],
       ['a name without bytes', [{ name: '' }], /without a name/],
       ['a global PAX header that renames', [{ name: 'g', type: 'g', data: paxPayload([['path', 'x']]) }], /global/],
-      ['a sparse map beyond the size', [{ name: 'a', data: text('x'), pax: [['GNU.sparse.size', '1'], ['GNU.sparse.map', '1,1']] }], /does not fit/],
+      [
+        'a sparse map beyond the size',
+        [
+          {
+            name: 'a',
+            data: text('x'),
+            pax: [
+              ['GNU.sparse.size', '1'],
+              ['GNU.sparse.map', '1,1'],
+            ],
+          },
+        ],
+        /does not fit/,
+      ],
     ];
     for (const [what, members, message] of cases) {
       it(what, () => assert.rejects(layerBytes(archive(members)), refusal(message)));
@@ -280,11 +334,18 @@ describe('writeLayer', () => {
     await assert.rejects(layerBytes(archive([{ name: 'a' }]), { signal: cancel.signal }), { name: 'AbortError' });
   });
 
-  it('tells where the archive\'s bytes went, so that it can be made again', async () => {
+  it("tells where the archive's bytes went, so that it can be made again", async () => {
     const tar = archive([
       { name: 'a', data: Buffer.alloc(10_000, 1) },
       { name: '.wh.x', data: text('ignored') },
-      { name: 's', data: text('abc'), pax: [['GNU.sparse.size', '90000'], ['GNU.sparse.map', '0,1,80000,2']] },
+      {
+        name: 's',
+        data: text('abc'),
+        pax: [
+          ['GNU.sparse.size', '90000'],
+          ['GNU.sparse.map', '0,1,80000,2'],
+        ],
+      },
     ]);
     const parts: (Buffer | { position: number; length: number })[] = [];
     const bytes = await layerBytes(tar, {
@@ -293,7 +354,9 @@ describe('writeLayer', () => {
         stored: (position, length) => void parts.push({ position, length }),
       },
     });
-    const again = parts.map((part) => (Buffer.isBuffer(part) ? part : bytes.subarray(part.position, part.position + part.length)));
+    const again = parts.map((part) =>
+      Buffer.isBuffer(part) ? part : bytes.subarray(part.position, part.position + part.length),
+    );
     assert.ok(Buffer.concat(again).equals(tar));
     assert.ok(parts.some((part) => !Buffer.isBuffer(part) && part.length > 5000));
   });

@@ -75,7 +75,7 @@ export class FrameWriter implements ArchiveRecorder {
   }
 
   private append(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const count = bytes.copy(this.block, this.filled, at);
       this.filled += count;
       at += count;
@@ -92,7 +92,7 @@ export class FrameWriter implements ArchiveRecorder {
     header.writeUInt32LE(frame.length, 0);
     header.writeUInt32LE(this.filled, 4);
     const bytes = Buffer.concat([header, frame]);
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.file, bytes, at);
     this.filled = 0;
   }
 }
@@ -122,7 +122,7 @@ export async function* replayArchive(framesPath: string, layer: FileHandle): Asy
     const stored = await reader.requiredNumber();
     let position = stored > 0 ? await reader.requiredNumber() : 0;
     if (literal > 0) yield await reader.bytes(literal);
-    for (let left = stored; left > 0; ) {
+    for (let left = stored; left > 0;) {
       const buffer = Buffer.allocUnsafe(Math.min(left, COPY));
       const { bytesRead } = await layer.read(buffer, 0, buffer.length, position);
       if (bytesRead === 0) throw brokenFrames();
@@ -135,7 +135,7 @@ export async function* replayArchive(framesPath: string, layer: FileHandle): Asy
 
 async function* blocks(file: FileHandle): AsyncGenerator<Buffer> {
   const header = Buffer.alloc(BLOCK_HEADER);
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const { bytesRead } = await file.read(header, 0, BLOCK_HEADER, position);
     if (bytesRead === 0) return;
     const length = header.readUInt32LE(0);
@@ -187,7 +187,7 @@ class FrameReader {
 
   async bytes(count: number): Promise<Buffer> {
     const parts: Buffer[] = [];
-    for (let left = count; left > 0; ) {
+    for (let left = count; left > 0;) {
       if (this.at === this.chunk.length && !(await this.fill())) throw brokenFrames();
       const part = this.chunk.subarray(this.at, this.at + left);
       parts.push(part);

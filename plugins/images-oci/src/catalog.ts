@@ -99,9 +99,13 @@ export class Catalog implements Disposable {
     if (version === SCHEMA_VERSION) return;
     if (version !== 0) {
       this.db.close();
-      throw new BoxError('HOME_UNUSABLE', `image store has the format ${version}, where ${SCHEMA_VERSION} is understood`, {
-        hint: 'use the version of a3s-box that made it, or another A3S_BOX_HOME',
-      });
+      throw new BoxError(
+        'HOME_UNUSABLE',
+        `image store has the format ${version}, where ${SCHEMA_VERSION} is understood`,
+        {
+          hint: 'use the version of a3s-box that made it, or another A3S_BOX_HOME',
+        },
+      );
     }
     this.db.exec(SCHEMA);
     this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);

@@ -20,7 +20,10 @@ export type OnCompression = (compression: 'gzip' | 'zstd' | 'none') => void;
  * not touched any more once the next one is asked for.
  * @throws IMAGE_CORRUPT when the data is damaged or cut off, UNSUPPORTED for other compressions
  */
-export async function* decompress(source: AsyncIterable<Buffer>, onCompression?: OnCompression): AsyncGenerator<Buffer> {
+export async function* decompress(
+  source: AsyncIterable<Buffer>,
+  onCompression?: OnCompression,
+): AsyncGenerator<Buffer> {
   const iterator = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < LONGEST_MAGIC) {
@@ -76,7 +79,7 @@ interface FramePiece {
 
 async function* splitFrames(source: AsyncIterable<Buffer>, splitter: ZstdFrameSplitter): AsyncGenerator<FramePiece> {
   for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const { end, frameEnded } = splitter.advance(chunk, at);
       yield { bytes: chunk.subarray(at, end), last: frameEnded };
       at = end;

@@ -6,7 +6,7 @@ export function writeDurably(path: string, temporary: string, bytes: Uint8Array 
   const file = openSync(temporary, 'wx', 0o600);
   try {
     const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-    for (let at = 0; at < buffer.length; ) at += writeSync(file, buffer, at);
+    for (let at = 0; at < buffer.length;) at += writeSync(file, buffer, at);
     fsyncSync(file);
   } finally {
     closeSync(file);

@@ -57,12 +57,22 @@ export class ImageLibrary {
       );
       if (added > 0) {
         parsed.diffIds.forEach((diffId, position) => {
-          this.catalog.run('INSERT INTO image_layers (image_id, position, diff_id) VALUES (?, ?, ?)', id, position, diffId);
+          this.catalog.run(
+            'INSERT INTO image_layers (image_id, position, diff_id) VALUES (?, ?, ?)',
+            id,
+            position,
+            diffId,
+          );
         });
       }
       for (const name of image.names) this.giveName(name, id);
       for (const { repository, digest } of image.digests ?? []) {
-        this.catalog.run('INSERT OR REPLACE INTO digests (repository, digest, image_id) VALUES (?, ?, ?)', repository, digest, id);
+        this.catalog.run(
+          'INSERT OR REPLACE INTO digests (repository, digest, image_id) VALUES (?, ?, ?)',
+          repository,
+          digest,
+          id,
+        );
       }
       syncIndex(this.catalog, this.paths);
     });
@@ -116,7 +126,9 @@ export class ImageLibrary {
   }
 
   names(id: string): string[] {
-    return this.catalog.all('SELECT name FROM names WHERE image_id = ? ORDER BY name', id).map((row) => String(row['name']));
+    return this.catalog
+      .all('SELECT name FROM names WHERE image_id = ? ORDER BY name', id)
+      .map((row) => String(row['name']));
   }
 
   private byDigest(digest: string): string | undefined {
@@ -134,7 +146,10 @@ export class ImageLibrary {
     const reference = parseReference(text);
     const repository = repositoryOf(reference);
     if (reference.digest !== undefined) return this.byRepositoryDigest(repository, reference.digest);
-    const row = this.catalog.get('SELECT image_id FROM names WHERE name = ?', `${repository}:${reference.tag as string}`);
+    const row = this.catalog.get(
+      'SELECT image_id FROM names WHERE name = ?',
+      `${repository}:${reference.tag as string}`,
+    );
     return row === undefined ? undefined : String(row['image_id']);
   }
 

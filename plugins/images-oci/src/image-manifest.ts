@@ -31,10 +31,7 @@ export const INDEX_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ] as const;
-const CONFIG_TYPES = [
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-];
+const CONFIG_TYPES = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json'];
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?)$/;
 
@@ -57,7 +54,8 @@ export function parseManifest(bytes: Uint8Array): ImageManifest | ImageIndex {
   if (Array.isArray(manifests) && layers === undefined) {
     return { kind: 'index', manifests: manifests.map((entry) => parseDescriptor(entry)) };
   }
-  if (!Array.isArray(layers) || manifests !== undefined) throw corruptManifest('has neither layers nor manifests, or both');
+  if (!Array.isArray(layers) || manifests !== undefined)
+    throw corruptManifest('has neither layers nor manifests, or both');
   if (layers.length > MAX_LAYERS) throw new BoxError('LIMIT_EXCEEDED', `image has more than ${MAX_LAYERS} layers`);
   const manifest: ImageManifest = {
     kind: 'manifest',

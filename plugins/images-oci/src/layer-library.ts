@@ -75,7 +75,12 @@ export class LayerLibrary {
   async make(layer: NewLayer & { readonly requireEndMark: boolean }, work: Work): Promise<MadeLayer> {
     const directory = await work.room();
     const { source, signal, requireEndMark, onBytes } = layer;
-    const result = await this.workers.layer(source, { directory, limits: this.limits, requireEndMark }, signal, onBytes);
+    const result = await this.workers.layer(
+      source,
+      { directory, limits: this.limits, requireEndMark },
+      signal,
+      onBytes,
+    );
     return { directory, result };
   }
 
@@ -84,7 +89,8 @@ export class LayerLibrary {
     const { result } = made;
     if (expected.blobDigest !== undefined) checkDigest('layer', expected.blobDigest, result.blobDigest);
     if (expected.diffId !== undefined) checkDigest('unpacked layer', expected.diffId, result.diffId);
-    for (const warning of result.warnings) this.logger.warn({ layer: result.diffId, warning }, 'layer was not kept in full');
+    for (const warning of result.warnings)
+      this.logger.warn({ layer: result.diffId, warning }, 'layer was not kept in full');
     const { diffId, bytes, tarBytes, dependent } = result;
     return this.catalog.transaction(() => {
       const present = this.find(diffId);

@@ -11,7 +11,9 @@ let source: PortSource | undefined;
 port?.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'layer': {
-      const current = new PortSource((buffer, length) => port.postMessage({ kind: 'consumed', buffer, length }, [buffer]));
+      const current = new PortSource((buffer, length) =>
+        port.postMessage({ kind: 'consumed', buffer, length }, [buffer]),
+      );
       source = current;
       runLayerJob(current, message.job).then(
         (result) => port.postMessage({ kind: 'done', result }),

@@ -121,7 +121,8 @@ class Run<T> {
       } else if (message.kind === 'done') resolve(message.result);
       else reject(unpackError(message.error));
     };
-    const onError = (error: Error): void => reject(new BoxError('INTERNAL', `image worker failed: ${error.message}`, { cause: error }));
+    const onError = (error: Error): void =>
+      reject(new BoxError('INTERNAL', `image worker failed: ${error.message}`, { cause: error }));
     const onExit = (): void => reject(new BoxError('INTERNAL', 'image worker ended before its job'));
     const onAbort = (): void => reject(cancelled(signal));
     worker.on('message', onMessage).on('error', onError).on('exit', onExit);
@@ -142,7 +143,7 @@ class Run<T> {
     let filled = 0;
     const iterator = source[Symbol.asyncIterator]();
     for (let chunk = await this.take(iterator); chunk !== undefined; chunk = await this.take(iterator)) {
-      for (let at = 0; at < chunk.length; ) {
+      for (let at = 0; at < chunk.length;) {
         const count = Math.min(chunk.length - at, MESSAGE - filled);
         piece.set(chunk.subarray(at, at + count), filled);
         filled += count;

@@ -121,7 +121,10 @@ export class ArchiveContent implements LayoutContent {
     const item = posix.basename(path).slice(0, 12);
     const onBytes = (done: number): void => onProgress?.({ item, phase: 'reading', done, total: size });
     try {
-      this.made.set(path, await this.context.layers.make({ source, signal, onBytes, requireEndMark: false }, this.context.work));
+      this.made.set(
+        path,
+        await this.context.layers.make({ source, signal, onBytes, requireEndMark: false }, this.context.work),
+      );
       onProgress?.({ item, phase: 'done', done: size, total: size });
     } catch (error) {
       // It may be a file that no image refers to; if one does, this is what it gets.

@@ -41,7 +41,8 @@ class DirectoryContent implements LayoutContent {
       throw missing(digest, cause);
     });
     const { size } = await file.stat();
-    if (size > MAX_DOCUMENT) throw new BoxError('LIMIT_EXCEEDED', `document ${digest} is larger than ${MAX_DOCUMENT} bytes`);
+    if (size > MAX_DOCUMENT)
+      throw new BoxError('LIMIT_EXCEEDED', `document ${digest} is larger than ${MAX_DOCUMENT} bytes`);
     return file.readFile();
   }
 

@@ -51,8 +51,8 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
   private readonly rootDisks: RootDisks;
 
   private constructor(
-      private readonly catalog: Catalog,
-      private readonly paths: StorePaths,
+    private readonly catalog: Catalog,
+    private readonly paths: StorePaths,
     private readonly workers: LayerWorkers,
     limits: LayerLimits,
     logger: Logger,
@@ -101,7 +101,8 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
         layers.push(layer);
         onProgress?.({ item: layer.diffId.slice(7, 19), phase: 'done', done: layer.tarBytes, total: layer.tarBytes });
       }
-      const baseDocument = base === undefined ? undefined : parseConfig(readFileSync(this.paths.blob(base.id))).document;
+      const baseDocument =
+        base === undefined ? undefined : parseConfig(readFileSync(this.paths.blob(base.id))).document;
       const config = newConfig({
         ...(baseDocument === undefined ? {} : { base: baseDocument }),
         platform: base?.platform ?? guestPlatform(),

@@ -19,7 +19,11 @@ interface FoundImage {
  * computed. What the store has is not fetched.
  * @throws REGISTRY_FAILED, REGISTRY_DENIED, IMAGE_NOT_FOUND, IMAGE_CORRUPT, LIMIT_EXCEEDED, INVALID_REFERENCE
  */
-export async function pullImage(name: string, { layers, images, work }: LoadContext, options: PullOptions): Promise<Image> {
+export async function pullImage(
+  name: string,
+  { layers, images, work }: LoadContext,
+  options: PullOptions,
+): Promise<Image> {
   const reference = parseReference(name);
   const repository = repositoryOf(reference);
   const platform = options.platform ?? guestPlatform();
@@ -73,7 +77,11 @@ async function findImage(
 
 function checkPlatform(actual: Platform, wanted: Platform, name: string): void {
   if (actual.os === wanted.os && actual.architecture === wanted.architecture) return;
-  throw new BoxError('IMAGE_NOT_FOUND', `image ${name} is for ${platformText(actual)}, not for ${platformText(wanted)}`, {
-    hint: 'choose an image for this platform',
-  });
+  throw new BoxError(
+    'IMAGE_NOT_FOUND',
+    `image ${name} is for ${platformText(actual)}, not for ${platformText(wanted)}`,
+    {
+      hint: 'choose an image for this platform',
+    },
+  );
 }

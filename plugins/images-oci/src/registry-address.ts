@@ -11,9 +11,13 @@ export function registryAddress({ domain }: Reference, plainHttp: boolean): URL 
   if (!plainHttp) return new URL(`https://${host}/`);
   const address = new URL(`http://${host}/`);
   if (!isLoopback(address.hostname)) {
-    throw new BoxError('INVALID_ARGUMENT', `registry ${domain} is not on this machine, so it is not spoken to without TLS`, {
-      hint: 'leave --plain-http away',
-    });
+    throw new BoxError(
+      'INVALID_ARGUMENT',
+      `registry ${domain} is not on this machine, so it is not spoken to without TLS`,
+      {
+        hint: 'leave --plain-http away',
+      },
+    );
   }
   return address;
 }

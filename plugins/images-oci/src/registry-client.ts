@@ -78,10 +78,13 @@ export class RegistryClient {
     let url = start;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const headers: Record<string, string> = { accept, 'accept-encoding': 'identity' };
-      if (this.token !== undefined && url.origin === this.base.origin) headers['authorization'] = `Bearer ${this.token}`;
-      const response = await fetch(url.href, { headers, redirect: 'manual', signal: this.signal }).catch((error: unknown) => {
-        throw this.unreachable(error);
-      });
+      if (this.token !== undefined && url.origin === this.base.origin)
+        headers['authorization'] = `Bearer ${this.token}`;
+      const response = await fetch(url.href, { headers, redirect: 'manual', signal: this.signal }).catch(
+        (error: unknown) => {
+          throw this.unreachable(error);
+        },
+      );
       const location = response.headers.get('location');
       if (response.status < 300 || response.status > 399 || location === null) return response;
       await response.body?.cancel();
@@ -104,7 +107,10 @@ export class RegistryClient {
       for await (const chunk of response.body ?? []) {
         bytes += chunk.length;
         if (bytes > limit) {
-          throw new BoxError('IMAGE_CORRUPT', `registry of ${this.repository} sends more than the ${limit} bytes it named`);
+          throw new BoxError(
+            'IMAGE_CORRUPT',
+            `registry of ${this.repository} sends more than the ${limit} bytes it named`,
+          );
         }
         yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       }
@@ -134,9 +140,13 @@ export class RegistryClient {
   private unreachable(error: unknown): BoxError {
     const { message, cause } = error as Error;
     const reason = cause instanceof Error ? cause.message : message;
-    return new BoxError('REGISTRY_FAILED', `registry of ${this.repository} at ${this.base.host} cannot be reached: ${reason}`, {
-      hint: 'check the network and the name of the registry',
-      cause: error,
-    });
+    return new BoxError(
+      'REGISTRY_FAILED',
+      `registry of ${this.repository} at ${this.base.host} cannot be reached: ${reason}`,
+      {
+        hint: 'check the network and the name of the registry',
+        cause: error,
+      },
+    );
   }
 }

@@ -28,7 +28,8 @@ export async function* saveArchive(images: readonly SavedImage[], paths: StorePa
   const manifests: object[] = [];
   const dockerManifests: object[] = [];
   yield* tar.file({ name: 'oci-layout', mode: 0o644 }, Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' })));
-  for (const directory of ['blobs/', 'blobs/sha256/']) yield tar.header({ type: 'directory', name: directory, mode: 0o755 });
+  for (const directory of ['blobs/', 'blobs/sha256/'])
+    yield tar.header({ type: 'directory', name: directory, mode: 0o755 });
   for (const { image, layers } of images) {
     const config: Blob = { bytes: readFileSync(paths.blob(image.id)), digest: image.id };
     const manifest = plainManifest(config, layers);
@@ -39,7 +40,8 @@ export async function* saveArchive(images: readonly SavedImage[], paths: StorePa
       yield tar.padding(layer.tarBytes);
     }
     for (const blob of [config, manifest]) {
-      if (added(written, blob.digest)) yield* tar.file({ name: blobName(blob.digest), mode: 0o644 }, Buffer.from(blob.bytes));
+      if (added(written, blob.digest))
+        yield* tar.file({ name: blobName(blob.digest), mode: 0o644 }, Buffer.from(blob.bytes));
     }
     const descriptor = {
       mediaType: manifest.mediaType,

@@ -52,7 +52,8 @@ async function* starterLayer(binary: Buffer, applets: readonly string[]): AsyncG
   yield directory('tmp/', 0o1777);
   yield directory('var/tmp/', 0o1777);
   yield* tar.file({ name: 'bin/busybox', mode: 0o755 }, binary);
-  for (const path of [...applets].sort()) yield tar.header({ type: 'symlink', name: path, mode: 0o777, target: '/bin/busybox' });
+  for (const path of [...applets].sort())
+    yield tar.header({ type: 'symlink', name: path, mode: 0o777, target: '/bin/busybox' });
   yield* tar.file({ name: 'etc/passwd', mode: 0o644 }, Buffer.from(PASSWD));
   yield* tar.file({ name: 'etc/group', mode: 0o644 }, Buffer.from(GROUP));
   yield tar.end();

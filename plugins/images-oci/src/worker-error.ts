@@ -16,7 +16,8 @@ export function packError(error: unknown): PackedError {
 }
 
 export function unpackError(packed: PackedError): BoxError {
-  const code: ErrorCode = packed.code !== undefined && packed.code in ERROR_TABLE ? (packed.code as ErrorCode) : 'INTERNAL';
+  const code: ErrorCode =
+    packed.code !== undefined && packed.code in ERROR_TABLE ? (packed.code as ErrorCode) : 'INTERNAL';
   return new BoxError(code, packed.message, {
     ...(packed.hint === undefined ? {} : { hint: packed.hint }),
     ...(packed.details === undefined ? {} : { details: packed.details }),

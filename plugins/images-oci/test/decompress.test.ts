@@ -27,7 +27,8 @@ describe('decompress', () => {
 
   it('passes on what is not compressed, however short', async () => {
     for (const bytes of [plain, Buffer.alloc(0), Buffer.from('a'), Buffer.from('ab\0')]) {
-      for (const size of [1, 7, 100_000]) assert.ok((await all(bytes.subarray(0, 2000), size)).equals(bytes.subarray(0, 2000)));
+      for (const size of [1, 7, 100_000])
+        assert.ok((await all(bytes.subarray(0, 2000), size)).equals(bytes.subarray(0, 2000)));
     }
   });
 
@@ -42,8 +43,12 @@ describe('decompress', () => {
         fc.array(fc.oneof(fc.nat(200_000), fc.constantFrom('skip', 'empty')), { minLength: 1, maxLength: 5 }),
         fc.integer({ min: 1, max: 70_000 }),
         async (frames, size) => {
-          const content = frames.map((frame) => (typeof frame === 'number' ? plain.subarray(0, frame) : Buffer.alloc(0)));
-          const bytes = frames.map((frame, i) => (frame === 'skip' ? skippable(i * 10) : zstdCompressSync(content[i] as Buffer)));
+          const content = frames.map((frame) =>
+            typeof frame === 'number' ? plain.subarray(0, frame) : Buffer.alloc(0),
+          );
+          const bytes = frames.map((frame, i) =>
+            frame === 'skip' ? skippable(i * 10) : zstdCompressSync(content[i] as Buffer),
+          );
           assert.ok((await all(Buffer.concat(bytes), Math.max(size, 50))).equals(Buffer.concat(content)));
         },
       ),
@@ -51,7 +56,11 @@ describe('decompress', () => {
     ));
 
   it('refuses what is cut off or damaged', async () => {
-    for (const bytes of [gzipSync(plain), zstdCompressSync(plain), Buffer.concat([zstdCompressSync(plain), zstdCompressSync(plain.subarray(290_000))])]) {
+    for (const bytes of [
+      gzipSync(plain),
+      zstdCompressSync(plain),
+      Buffer.concat([zstdCompressSync(plain), zstdCompressSync(plain.subarray(290_000))]),
+    ]) {
       for (const part of [0.1, 0.4, 0.9, 0.99999]) {
         await assert.rejects(all(bytes.subarray(0, Math.floor(bytes.length * part))), { code: 'IMAGE_CORRUPT' });
       }
@@ -61,7 +70,9 @@ describe('decompress', () => {
       // Where neither format has a checksum over it, the digest finds it.
       if (typeof result === 'string') assert.equal(result, 'IMAGE_CORRUPT');
     }
-    await assert.rejects(all(Buffer.concat([zstdCompressSync(plain), Buffer.from('garbage!')])), { code: 'IMAGE_CORRUPT' });
+    await assert.rejects(all(Buffer.concat([zstdCompressSync(plain), Buffer.from('garbage!')])), {
+      code: 'IMAGE_CORRUPT',
+    });
   });
 
   it('refuses other compressions by name', () =>

@@ -78,26 +78,38 @@ describe('a pull', () => {
     const image = await made.store.pull(`${registry.host}/x`, plain);
     assert.equal(image.digest, sha256(manifest));
     assert.equal((await made.store.inspect(`${registry.host}/x@${sha256(index)}`, operation)).id, image.id);
-    await assert.rejects(made.store.pull(`${registry.host}/x`, { ...plain, platform: { os: 'linux', architecture: 'riscv64' } }), {
-      code: 'IMAGE_NOT_FOUND',
-      hint: /linux\/s390x/,
-    });
+    await assert.rejects(
+      made.store.pull(`${registry.host}/x`, { ...plain, platform: { os: 'linux', architecture: 'riscv64' } }),
+      {
+        code: 'IMAGE_NOT_FOUND',
+        hint: /linux\/s390x/,
+      },
+    );
   });
 
   it('refuses an image for another platform', () =>
     failing(send, { code: 'IMAGE_NOT_FOUND', message: /is for linux\/mips/ }, imageContent(layers, 'mips')));
 
   it('refuses a layer with another digest', () =>
-    failing(changing(/blobs/, (body) => (body[0] === 0x1f ? flipped(body) : body)), { code: 'IMAGE_CORRUPT' }));
+    failing(
+      changing(/blobs/, (body) => (body[0] === 0x1f ? flipped(body) : body)),
+      { code: 'IMAGE_CORRUPT' },
+    ));
 
   it('refuses a config with another digest', () =>
-    failing(changing(/blobs/, (body) => (body[0] === 0x7b ? flipped(body) : body)), { code: 'IMAGE_CORRUPT' }));
+    failing(
+      changing(/blobs/, (body) => (body[0] === 0x7b ? flipped(body) : body)),
+      { code: 'IMAGE_CORRUPT' },
+    ));
 
   it('refuses a layer whose content is not what the config names', () => {
     const content = imageContent(layers, architecture);
-    const config = [...content].find(([path, bytes]) => path.startsWith('blobs') && bytes[0] === 0x7b)?.[1].toString() ?? '';
+    const config =
+      [...content].find(([path, bytes]) => path.startsWith('blobs') && bytes[0] === 0x7b)?.[1].toString() ?? '';
     const lied = Buffer.from(config.replace(sha256(layers[1] as Buffer), `sha256:${'a'.repeat(64)}`));
-    const manifest = JSON.parse(String(content.get('manifests/latest'))) as { config: { digest: string; size: number } };
+    const manifest = JSON.parse(String(content.get('manifests/latest'))) as {
+      config: { digest: string; size: number };
+    };
     manifest.config = { ...manifest.config, digest: sha256(lied), size: lied.length };
     content.set(`blobs/${sha256(lied)}`, lied);
     content.set('manifests/latest', Buffer.from(JSON.stringify(manifest)));
@@ -105,10 +117,13 @@ describe('a pull', () => {
   });
 
   it('refuses more bytes than the manifest names', () =>
-    failing(changing(/blobs/, (body) => (body[0] === 0x1f ? Buffer.concat([body, Buffer.alloc(1000)]) : body)), {
-      code: 'IMAGE_CORRUPT',
-      message: /more than/,
-    }));
+    failing(
+      changing(/blobs/, (body) => (body[0] === 0x1f ? Buffer.concat([body, Buffer.alloc(1000)]) : body)),
+      {
+        code: 'IMAGE_CORRUPT',
+        message: /more than/,
+      },
+    ));
 
   it('reports a connection that breaks', () =>
     failing(
@@ -126,8 +141,16 @@ describe('a pull', () => {
       ['[]', 'IMAGE_CORRUPT'],
       ['{"schemaVersion":1}', 'UNSUPPORTED'],
       ['{"schemaVersion":2,"layers":[{}]}', 'IMAGE_CORRUPT'],
-      ['{"schemaVersion":2,"layers":[],"config":{"mediaType":"application/x","digest":"sha256:' + 'a'.repeat(64) + '","size":1}}', 'UNSUPPORTED'],
-      ['{"schemaVersion":2,"layers":[],"config":{"mediaType":"application/x","digest":"sha256:../../x","size":1}}', 'IMAGE_CORRUPT'],
+      [
+        '{"schemaVersion":2,"layers":[],"config":{"mediaType":"application/x","digest":"sha256:' +
+          'a'.repeat(64) +
+          '","size":1}}',
+        'UNSUPPORTED',
+      ],
+      [
+        '{"schemaVersion":2,"layers":[],"config":{"mediaType":"application/x","digest":"sha256:../../x","size":1}}',
+        'IMAGE_CORRUPT',
+      ],
     ] as const) {
       await failing(send, { code }, new Map([['manifests/latest', Buffer.from(text)]]));
     }
@@ -135,8 +158,10 @@ describe('a pull', () => {
   });
 
   it('tells refusal, absence and trouble apart', async () => {
-    const status = (code: number, headers: Record<string, string> = {}): Answer => (_request, response) =>
-      void response.writeHead(code, headers).end();
+    const status =
+      (code: number, headers: Record<string, string> = {}): Answer =>
+      (_request, response) =>
+        void response.writeHead(code, headers).end();
     await failing(status(404), { code: 'IMAGE_NOT_FOUND' });
     await failing(status(403), { code: 'REGISTRY_DENIED' });
     await failing(status(401), { code: 'REGISTRY_DENIED' });
@@ -156,7 +181,9 @@ describe('a pull', () => {
       response.write(body.subarray(0, 1000), () => cancel.abort());
     });
     await using made = await testStore();
-    await assert.rejects(made.store.pull(`${registry.host}/x`, { ...plain, signal: cancel.signal }), { code: 'CANCELLED' });
+    await assert.rejects(made.store.pull(`${registry.host}/x`, { ...plain, signal: cancel.signal }), {
+      code: 'CANCELLED',
+    });
     assertExactly(made.directory, []);
   });
 });

@@ -39,7 +39,10 @@ describe('a pull from docker-registry', function () {
       const one = await made.store.pull(`${registry.host}/team/app:one`, plain);
       assert.deepEqual(one.names, [`${registry.host}/team/app:one`]);
       const progress: Progress[] = [];
-      const two = await made.store.pull(`${registry.host}/team/app:two`, { ...plain, onProgress: (step) => progress.push(step) });
+      const two = await made.store.pull(`${registry.host}/team/app:two`, {
+        ...plain,
+        onProgress: (step) => progress.push(step),
+      });
       assert.deepEqual(
         new Set(progress.filter(({ phase }) => phase === 'exists' || phase === 'done').map(({ phase }) => phase)),
         new Set(['exists', 'done']),

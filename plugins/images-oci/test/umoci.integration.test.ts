@@ -19,7 +19,11 @@ describe('a mounted image', function () {
     needErofsMounts(this);
   });
 
-  async function compare(layout: string, tag: string, ignoreTime: (path: string) => boolean = () => false): Promise<number> {
+  async function compare(
+    layout: string,
+    tag: string,
+    ignoreTime: (path: string) => boolean = () => false,
+  ): Promise<number> {
     await using place = await temporary();
     await using made = await testStore();
     const images = await made.store.load({ kind: 'directory', path: layout }, operation);

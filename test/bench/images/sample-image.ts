@@ -23,7 +23,11 @@ function header(name: string, type: string, mode: number, size: number): Buffer 
   const block = Buffer.alloc(512);
   block.write(name, 0, 100, 'utf8');
   block.write(`${mode.toString(8).padStart(7, '0')}\0${'0'.repeat(7)}\0${'0'.repeat(7)}\0`, 100, 'latin1');
-  block.write(`${size.toString(8).padStart(11, '0')}\0${(1_700_000_000).toString(8).padStart(11, '0')}\0        `, 124, 'latin1');
+  block.write(
+    `${size.toString(8).padStart(11, '0')}\0${(1_700_000_000).toString(8).padStart(11, '0')}\0        `,
+    124,
+    'latin1',
+  );
   block.write(type, 156, 'latin1');
   block.write('ustar\u000000', 257, 'latin1');
   const sum = block.reduce((total, byte) => total + byte, 0);

@@ -164,14 +164,26 @@ class Reader {
     assert.equal(dots.get('..'), parent, 'entry ..');
   }
 
-  private content(at: number, head: number, layout: number, size: number, union: number): { content: Buffer; holes: number } {
+  private content(
+    at: number,
+    head: number,
+    layout: number,
+    size: number,
+    union: number,
+  ): { content: Buffer; holes: number } {
     if (size === 0) return { content: Buffer.alloc(0), holes: 0 };
     if (layout === 0) return { content: this.bytes(this.primary, union * BLOCK, size), holes: 0 };
     if (layout === 2) {
       const whole = Math.floor(size / BLOCK) * BLOCK;
       assert.ok((at % BLOCK) + head + (size - whole) <= BLOCK, 'tail in the block of its inode');
       const tail = this.bytes(this.primary, at + head, size - whole);
-      return { content: Buffer.concat([whole === 0 ? tail.subarray(0, 0) : this.bytes(this.primary, union * BLOCK, whole), tail]), holes: 0 };
+      return {
+        content: Buffer.concat([
+          whole === 0 ? tail.subarray(0, 0) : this.bytes(this.primary, union * BLOCK, whole),
+          tail,
+        ]),
+        holes: 0,
+      };
     }
     assert.equal(layout, 4, 'data layout');
     return this.chunks(at + head, size, union);

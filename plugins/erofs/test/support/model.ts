@@ -128,7 +128,10 @@ function removeBelow(state: State, path: string): void {
 }
 
 function split(name: string): { parent: string; base: string } {
-  const clean = name.split('/').filter((part) => part !== '' && part !== '.').join('/');
+  const clean = name
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
   const slash = clean.lastIndexOf('/');
   return { parent: slash === -1 ? '' : clean.slice(0, slash), base: clean.slice(slash + 1) };
 }

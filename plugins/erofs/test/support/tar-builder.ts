@@ -43,7 +43,11 @@ export function extension(type: string, payload: Buffer): Buffer {
 export function paxPayload(records: readonly (readonly [string, Buffer | string])[]): Buffer {
   return Buffer.concat(
     records.map(([key, value]) => {
-      const tail = Buffer.concat([Buffer.from(` ${key}=`, 'latin1'), Buffer.from(value as string, 'latin1'), Buffer.from('\n')]);
+      const tail = Buffer.concat([
+        Buffer.from(` ${key}=`, 'latin1'),
+        Buffer.from(value as string, 'latin1'),
+        Buffer.from('\n'),
+      ]);
       let length = tail.length;
       while (String(length).length + tail.length !== length) length = String(length).length + tail.length;
       return Buffer.concat([Buffer.from(String(length)), tail]);

@@ -29,7 +29,10 @@ export async function writeTo(
 }
 
 /** The bytes of the layer's file. */
-export async function layerBytes(tar: Buffer, options: WriteLayerOptions & { pieceSize?: number } = {}): Promise<Buffer> {
+export async function layerBytes(
+  tar: Buffer,
+  options: WriteLayerOptions & { pieceSize?: number } = {},
+): Promise<Buffer> {
   await using place = await scratch();
   const path = join(place.directory, 'layer');
   await writeTo(path, tar, options);

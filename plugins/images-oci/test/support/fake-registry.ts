@@ -21,14 +21,24 @@ export function imageContent(layers: readonly Buffer[], architecture = 'amd64'):
   };
   const config = put(
     'blobs',
-    Buffer.from(JSON.stringify({ os: 'linux', architecture, config: {}, rootfs: { type: 'layers', diff_ids: layers.map(sha256) } })),
+    Buffer.from(
+      JSON.stringify({
+        os: 'linux',
+        architecture,
+        config: {},
+        rootfs: { type: 'layers', diff_ids: layers.map(sha256) },
+      }),
+    ),
   );
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-      layers: layers.map((layer) => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', ...put('blobs', gzipSync(layer)) })),
+      layers: layers.map((layer) => ({
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+        ...put('blobs', gzipSync(layer)),
+      })),
     }),
   );
   put('manifests', manifest);

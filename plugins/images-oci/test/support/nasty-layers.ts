@@ -2,14 +2,26 @@
 import { archive, type Member } from '../../../erofs/test/support/tar-builder.ts';
 
 const text = (value: string): Buffer => Buffer.from(value, 'latin1');
-const dir = (name: string, rest: Partial<Member> = {}): Member => ({ name: `${name}/`, type: '5', mode: 0o755, mtime: 1_600_000_000, ...rest });
+const dir = (name: string, rest: Partial<Member> = {}): Member => ({
+  name: `${name}/`,
+  type: '5',
+  mode: 0o755,
+  mtime: 1_600_000_000,
+  ...rest,
+});
 const file = (name: string, content = name, rest: Partial<Member> = {}): Member => ({
   name,
   data: text(content),
   mtime: 1_600_000_001,
   ...rest,
 });
-const link = (name: string, target: string): Member => ({ name, type: '2', link: target, mode: 0o777, mtime: 1_600_000_002 });
+const link = (name: string, target: string): Member => ({
+  name,
+  type: '2',
+  link: target,
+  mode: 0o777,
+  mtime: 1_600_000_002,
+});
 const hard = (name: string, target: string): Member => ({ name, type: '1', link: target, mtime: 1_600_000_001 });
 const root = dir('.');
 
@@ -17,12 +29,30 @@ const CAPABILITY = Buffer.from('0100000200200000000000000000000000000000', 'hex'
 
 const IMAGES: Readonly<Record<string, readonly (readonly Member[])[]>> = {
   'whiteouts over files, directories and links': [
-    [root, file('f'), dir('d'), file('d/x'), dir('d/e'), file('d/e/y'), link('l', 'f'), link('dangling', 'none'), file('kept')],
+    [
+      root,
+      file('f'),
+      dir('d'),
+      file('d/x'),
+      dir('d/e'),
+      file('d/e/y'),
+      link('l', 'f'),
+      link('dangling', 'none'),
+      file('kept'),
+    ],
     [root, file('.wh.f', ''), file('.wh.d', ''), file('.wh.l', ''), file('.wh.dangling', ''), file('.wh.never', '')],
   ],
   'a whiteout and a new directory of one name': [
     [root, dir('d'), file('d/old'), dir('e'), file('e/old')],
-    [root, file('.wh.d', ''), dir('d', { mode: 0o700 }), file('d/new'), dir('e', { mode: 0o711 }), file('e/new'), file('e/.wh.old', '')],
+    [
+      root,
+      file('.wh.d', ''),
+      dir('d', { mode: 0o700 }),
+      file('d/new'),
+      dir('e', { mode: 0o711 }),
+      file('e/new'),
+      file('e/.wh.old', ''),
+    ],
   ],
   'opaque directories': [
     [root, dir('d'), file('d/a'), dir('d/sub'), file('d/sub/b')],
@@ -55,7 +85,12 @@ const IMAGES: Readonly<Record<string, readonly (readonly Member[])[]>> = {
     [
       root,
       file('cap', 'x', { mode: 0o755, pax: [['SCHILY.xattr.security.capability', CAPABILITY]] }),
-      file('user', 'x', { pax: [['SCHILY.xattr.user.one', '1'], ['SCHILY.xattr.user.bytes', Buffer.from([0, 255, 10, 61])]] }),
+      file('user', 'x', {
+        pax: [
+          ['SCHILY.xattr.user.one', '1'],
+          ['SCHILY.xattr.user.bytes', Buffer.from([0, 255, 10, 61])],
+        ],
+      }),
       dir('d', { pax: [['SCHILY.xattr.user.dir', 'd']] }),
       file('much', 'x', { pax: [['SCHILY.xattr.user.long', 'v'.repeat(3500)]] }),
     ],
@@ -89,14 +124,27 @@ const IMAGES: Readonly<Record<string, readonly (readonly Member[])[]>> = {
     ],
   ],
   'entries that come twice': [
-    [root, file('f', 'first'), file('f', 'second'), dir('d', { mode: 0o700 }), file('d/x'), dir('d', { mode: 0o755 }), link('l', 'f'), file('l', 'now a file')],
+    [
+      root,
+      file('f', 'first'),
+      file('f', 'second'),
+      dir('d', { mode: 0o700 }),
+      file('d/x'),
+      dir('d', { mode: 0o755 }),
+      link('l', 'f'),
+      file('l', 'now a file'),
+    ],
   ],
   'implied directories above links of a lower layer': [
     [root, dir('usr'), dir('usr/lib'), file('usr/lib/x'), link('lib', 'usr/lib'), link('abs', '/usr')],
     [file('lib/y'), file('abs/lib/z')],
   ],
   'a directory whose entries fill many blocks': [
-    [root, dir('big'), ...Array.from({ length: 2000 }, (_, i) => file(`big/entry-${'x'.repeat(i % 90)}-${i}`, String(i)))],
+    [
+      root,
+      dir('big'),
+      ...Array.from({ length: 2000 }, (_, i) => file(`big/entry-${'x'.repeat(i % 90)}-${i}`, String(i))),
+    ],
   ],
   'a hundred layers': Array.from({ length: 100 }, (_, i) => [
     root,
@@ -107,7 +155,9 @@ const IMAGES: Readonly<Record<string, readonly (readonly Member[])[]>> = {
   'empty layers': [[root, file('a')], [], [], [root, file('b')], []],
 };
 
-export const NASTY_IMAGES: readonly { name: string; layers: Buffer[] }[] = Object.entries(IMAGES).map(([name, layers]) => ({
-  name,
-  layers: layers.map((members) => archive(members)),
-}));
+export const NASTY_IMAGES: readonly { name: string; layers: Buffer[] }[] = Object.entries(IMAGES).map(
+  ([name, layers]) => ({
+    name,
+    layers: layers.map((members) => archive(members)),
+  }),
+);

@@ -7,7 +7,10 @@ import type { DiskImage } from '@a3s-box/core';
 import { needs } from '../../../../test/support/skip.ts';
 
 export function hasProgram(name: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').concat('/usr/sbin', '/sbin').some((directory) => existsSync(join(directory, name)));
+  return (process.env['PATH'] ?? '')
+    .split(':')
+    .concat('/usr/sbin', '/sbin')
+    .some((directory) => existsSync(join(directory, name)));
 }
 
 /** Skips unless these programs are there. */
@@ -18,13 +21,20 @@ export function needPrograms(context: Context, ...names: string[]): void {
 /** Skips unless this process may mount EROFS from loop devices. */
 export function needErofsMounts(context: Context): void {
   const able =
-    process.getuid?.() === 0 && existsSync('/dev/loop-control') && /\berofs\b/.test(readFileSync('/proc/filesystems', 'utf8'));
+    process.getuid?.() === 0 &&
+    existsSync('/dev/loop-control') &&
+    /\berofs\b/.test(readFileSync('/proc/filesystems', 'utf8'));
   needs(context, able, 'a kernel with EROFS and loop devices, and root');
 }
 
 /** Runs a program. @returns its output; throws with its stderr */
 export function run(program: string, args: readonly string[], options: { cwd?: string } = {}): string {
-  return execFileSync(program, args, { ...options, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 });
+  return execFileSync(program, args, {
+    ...options,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 28,
+  });
 }
 
 /** Has fsck.erofs check a disk's file systems: the file itself, or the merged one with its layers as devices. */

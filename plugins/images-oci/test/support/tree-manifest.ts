@@ -30,7 +30,18 @@ export function treeManifest(root: string, options: TreeManifestOptions = {}): s
     const device = kind === 2 || kind === 6 ? stat.rdev : 0n;
     const time = options.ignoreTime?.(name) === true ? '-' : String(stat.mtimeNs);
     lines.set(name, () =>
-      [name, stat.mode.toString(8), stat.uid, stat.gid, size, device, time, content, attributes.get(name) ?? '', (links.get(stat.ino) ?? []).join(',')].join('|'),
+      [
+        name,
+        stat.mode.toString(8),
+        stat.uid,
+        stat.gid,
+        size,
+        device,
+        time,
+        content,
+        attributes.get(name) ?? '',
+        (links.get(stat.ino) ?? []).join(','),
+      ].join('|'),
     );
     if (kind !== 4) return;
     for (const child of readdirSync(full, { encoding: 'buffer' }).sort(Buffer.compare)) {
@@ -48,7 +59,9 @@ function xattrsBelow(root: string): Map<string, string> {
   for (const block of dump.split('\n\n')) {
     const [head = '', ...values] = block.split('\n').filter((line) => line !== '');
     const path = unescaped(head.replace(/^# file: /, ''));
-    const kept = values.filter((value) => !value.startsWith('trusted.overlay.') && !value.startsWith('user.rootlesscontainers'));
+    const kept = values.filter(
+      (value) => !value.startsWith('trusted.overlay.') && !value.startsWith('user.rootlesscontainers'),
+    );
     found.set(path === root ? '' : path.slice(root.length + 1), kept.sort().join(' '));
   }
   return found;

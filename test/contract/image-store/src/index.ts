@@ -13,7 +13,10 @@ export interface ImageStoreSuiteOptions {
 }
 
 const operation = { signal: new AbortController().signal };
-const LAYER = layerArchive([{ name: 'hello', content: 'hello\n' }, { name: 'gone', content: 'x' }]);
+const LAYER = layerArchive([
+  { name: 'hello', content: 'hello\n' },
+  { name: 'gone', content: 'x' },
+]);
 const UPPER = layerArchive([{ name: '.wh.gone' }, { name: 'new', content: 'new\n' }]);
 
 function change(name: string | undefined, layer: Uint8Array | undefined, base?: string): ImageChange {
@@ -68,7 +71,10 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
 
       it('changes the config alone', async () => {
         const below = await base();
-        const image = await store.commit({ ...change(undefined, undefined, below.id), config: { ...CONFIG, cmd: ['x'] } }, operation);
+        const image = await store.commit(
+          { ...change(undefined, undefined, below.id), config: { ...CONFIG, cmd: ['x'] } },
+          operation,
+        );
         assert.deepEqual(image.diffIds, below.diffIds);
         assert.notEqual(image.id, below.id);
         assert.deepEqual(image.config.cmd, ['x']);
@@ -88,7 +94,10 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
       it('leaves nothing when it is cancelled half-way', async () => {
         const cancel = new AbortController();
         const layer = stallingStream(LAYER, () => cancel.abort());
-        await assert.rejects(store.commit({ ...change('x', undefined), layer }, { signal: cancel.signal }), code('CANCELLED'));
+        await assert.rejects(
+          store.commit({ ...change('x', undefined), layer }, { signal: cancel.signal }),
+          code('CANCELLED'),
+        );
         assert.deepEqual(await listed(), []);
       });
 
@@ -103,7 +112,17 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
       it('finds an image by name, full name, digest, id and start of the id', async () => {
         const image = await base('app');
         const hex = image.id.slice('sha256:'.length);
-        const references = ['app', 'app:latest', 'docker.io/library/app', image.id, hex, hex.slice(0, 4), image.id.slice(0, 20), image.digest, `app@${image.digest}`];
+        const references = [
+          'app',
+          'app:latest',
+          'docker.io/library/app',
+          image.id,
+          hex,
+          hex.slice(0, 4),
+          image.id.slice(0, 20),
+          image.digest,
+          `app@${image.digest}`,
+        ];
         for (const reference of references) {
           assert.equal((await store.inspect(reference, operation)).id, image.id, reference);
         }
@@ -149,7 +168,10 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
       it('takes a name away, and the image with the last', async () => {
         const image = await base('one');
         await store.tag('one', 'two', operation);
-        assert.deepEqual(await store.remove('one', operation), { untagged: ['docker.io/library/one:latest'], deleted: [] });
+        assert.deepEqual(await store.remove('one', operation), {
+          untagged: ['docker.io/library/one:latest'],
+          deleted: [],
+        });
         const removed = await store.remove('two', operation);
         assert.deepEqual(removed.untagged, ['docker.io/library/two:latest']);
         assert.deepEqual(new Set(removed.deleted), new Set([image.id, ...image.diffIds]));
@@ -222,8 +244,7 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
         for await (const part of store.save(references, operation)) parts.push(Buffer.from(part));
         return Buffer.concat(parts);
       }
-      const load = (bytes: Uint8Array) =>
-        store.load({ kind: 'archive', stream: streamOf(bytes, 10_000) }, operation);
+      const load = (bytes: Uint8Array) => store.load({ kind: 'archive', stream: streamOf(bytes, 10_000) }, operation);
 
       it('carry images, names and layers over unchanged', async () => {
         const below = await base('below');
@@ -233,10 +254,13 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
         await store.remove('above', operation);
         assert.deepEqual(await listed(), []);
         const loaded = await load(bytes);
-        assert.deepEqual(loaded.map(({ id, names, diffIds }) => [id, names, diffIds]), [
-          [below.id, below.names, below.diffIds],
-          [above.id, above.names, above.diffIds],
-        ]);
+        assert.deepEqual(
+          loaded.map(({ id, names, diffIds }) => [id, names, diffIds]),
+          [
+            [below.id, below.names, below.diffIds],
+            [above.id, above.names, above.diffIds],
+          ],
+        );
       });
 
       it('refuse what is no archive, is cut off or was changed, and leave nothing', async () => {

@@ -37,7 +37,10 @@ describe('the contract kit of the ImageStore port', function () {
   for (const [breakage, title] of caught) {
     it(`catches: ${breakage}`, async () => {
       const failed = await failures(breakage, title.source);
-      assert.ok(failed.some((name) => title.test(name)), failed.join());
+      assert.ok(
+        failed.some((name) => title.test(name)),
+        failed.join(),
+      );
     });
   }
 });
