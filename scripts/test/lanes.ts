@@ -25,7 +25,7 @@ export const LANES: readonly Lane[] = [
   { name: 'vm', kind: 'mocha', budgetMs: 40 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
 ];
 
-const ROOTS = ['core', 'native', 'plugins/*', 'backends/*', 'cli', 'cri'];
+const ROOTS = ['core', 'native', 'guest-init', 'plugins/*', 'backends/*', 'cli', 'cri'];
 
 /** Test files of a mocha lane, relative to the root, sorted. */
 export function discoverTests(root: string, lane: string): string[] {
