@@ -1,11 +1,11 @@
 // a3s-box-confine: gives up everything that a virtual machine monitor does not need, then becomes it.
 //
-//   a3s-box-confine --status FD --keep N [--uid U --gid G [--group G]... [--exclusive] [--threads N]]
+//   a3s-box-confine --keep N [--uid U --gid G [--group G]... [--exclusive] [--threads N]]
 //       [--open-files N] [--file-bytes N] [--deny-sockets] [--small-pages] [--read PATH]... [--execute PATH]... [--device PATH]...
 //       [--read-descriptor FD]... [--env NAME=VALUE]... -- PROGRAM ARGUMENT...
 //
-// Descriptors 0 to N-1 are inherited, all others closed. The status descriptor is one of them and closes with the exec:
-// end of file without a byte says that PROGRAM runs confined; else one line `step errno subject` says what failed.
+// Descriptors 0 to N-1 are inherited, all others closed. Descriptor 3 is for the status and closes with the exec: end of
+// file without a byte says that PROGRAM runs confined; else one line `step errno subject` says what failed.
 // Nothing is optional: a control that cannot be applied ends the launcher before the program starts.
 #include <errno.h>
 #include <fcntl.h>
@@ -25,13 +25,11 @@
 
 enum { EXIT_LAUNCHER = 125, LAST_POSSIBLE_CAPABILITY = 63 };
 
-static int status_descriptor = STDERR_FILENO;
-
 void fail(const char *step, int number, const char *subject) {
   char line[512];
   const int length = snprintf(line, sizeof line, "%s %d %s\n", step, number, subject);
   const size_t size = length < (int)sizeof line ? (size_t)length : sizeof line - 1;
-  if (write(status_descriptor, line, size) < 0) _exit(EXIT_LAUNCHER + 1);
+  if (write(STATUS_DESCRIPTOR, line, size) < 0) _exit(EXIT_LAUNCHER + 1);
   _exit(EXIT_LAUNCHER);
 }
 
@@ -48,7 +46,7 @@ static void leave_session(void) {
 static void close_descriptors(const struct options *options) {
   if (syscall(__NR_close_range, options->keep, ~0U, 0) != 0) fail("descriptors", errno, "close_range");
   for (int descriptor = 0; descriptor < (int)options->keep; ++descriptor) {
-    if (fcntl(descriptor, F_SETFD, descriptor == options->status ? FD_CLOEXEC : 0) != 0) {
+    if (fcntl(descriptor, F_SETFD, descriptor == STATUS_DESCRIPTOR ? FD_CLOEXEC : 0) != 0) {
       fail("descriptors", errno, "fcntl");
     }
   }
@@ -107,8 +105,6 @@ static void drop_capabilities(void) {
 int main(int count, char **values) {
   static struct options options;
   parse_options(count, values, &options);
-  if (fcntl(options.status, F_GETFD) < 0) fail("options", errno, "--status");
-  status_descriptor = options.status;
   leave_session();
   close_descriptors(&options);
   limit(RLIMIT_CORE, 0, "core");

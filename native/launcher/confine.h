@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+// Where failures are reported, so that a fault in the options can be too.
+enum { STATUS_DESCRIPTOR = 3 };
+
 enum { MAX_GRANTS = 64, MAX_GROUPS = 8, MAX_ENVIRONMENT = 32 };
 
 // One path, or one inherited descriptor, that the program may open by name.
@@ -16,7 +19,6 @@ struct grant {
 };
 
 struct options {
-  int status;
   unsigned keep;
   bool switch_identity;
   bool exclusive;

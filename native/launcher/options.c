@@ -30,9 +30,7 @@ static void add_path(struct options *options, int kind, const char *path) {
 }
 
 static void apply(struct options *options, const char *name, char *value) {
-  if (strcmp(name, "--status") == 0) {
-    options->status = (int)parse_number(value, 1023);
-  } else if (strcmp(name, "--keep") == 0) {
+  if (strcmp(name, "--keep") == 0) {
     options->keep = (unsigned)parse_number(value, 1023);
   } else if (strcmp(name, "--uid") == 0) {
     options->uid = (uid_t)parse_number(value, UINT32_MAX - 1);
@@ -93,7 +91,7 @@ void parse_options(int count, char **values, struct options *options) {
   if (position + 1 >= count) fail("options", EINVAL, "no program");
   options->program = &values[position + 1];
   if (options->program[0][0] != '/') fail("options", EINVAL, options->program[0]);
-  if (options->keep < 3 || (unsigned)options->status >= options->keep) fail("options", EINVAL, "--status, --keep");
+  if (options->keep <= STATUS_DESCRIPTOR) fail("options", EINVAL, "--keep");
   // Whoever forgets the identity must not end with a VMM that runs as root.
   if (options->switch_identity && (options->uid == 0 || options->gid == 0)) fail("options", EINVAL, "--uid, --gid");
   if (!options->switch_identity && (options->exclusive || options->group_count > 0 || options->threads >= 0)) {

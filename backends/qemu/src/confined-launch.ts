@@ -67,7 +67,7 @@ function identityOptions({ groups, threads }: Confinement): string[] {
 function commonOptions(confinement: Confinement): string[] {
   const { table } = confinement;
   return [
-    ...['--status', String(STATUS_DESCRIPTOR), '--keep', String(table.size), '--deny-sockets'],
+    ...['--keep', String(table.size), '--deny-sockets'],
     ...['--open-files', String(table.size + 64), '--file-bytes', String(confinement.fileBytes)],
     ...(confinement.smallPages ? ['--small-pages'] : []),
     ...confinement.read.flatMap((path) => ['--read', path]),

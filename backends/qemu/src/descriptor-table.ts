@@ -1,8 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 
-/** Descriptors 0, 1 and 2, and the launcher's status pipe. */
-const RESERVED = 4;
+/** The launcher's status pipe, by its convention. */
 export const STATUS_DESCRIPTOR = 3;
+/** Standard input, output and error, and the status pipe. */
+const RESERVED = 4;
 
 /**
  * The descriptors that a VMM inherits. The VMM opens nothing by name, so what it can reach is what stands here. Owns
