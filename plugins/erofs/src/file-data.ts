@@ -17,33 +17,35 @@ export interface DataWriter {
   end(): void;
 }
 
+/** Where a file's data goes, and who is told. */
+export interface DataTarget {
+  readonly inode: Inode;
+  readonly output: BlockOutput;
+  readonly storedAt: StoredAt;
+}
+
 /** Starts a file's data at the next block. */
-export function dataWriter(entry: TarEntry, inode: Inode, output: BlockOutput, storedAt: StoredAt): DataWriter {
+export function dataWriter(entry: TarEntry, target: DataTarget): DataWriter {
   if (entry.size === 0) return { write: () => undefined, end: () => undefined };
-  return entry.runs === undefined
-    ? new PlainWriter(inode, output, storedAt)
-    : new SparseWriter(entry.runs, entry.size, inode, output, storedAt);
+  return entry.runs === undefined ? new PlainWriter(target) : new SparseWriter(entry.runs, entry.size, target);
 }
 
 class PlainWriter implements DataWriter {
   private readonly block: number;
 
-  constructor(
-    private readonly inode: Inode,
-    private readonly output: BlockOutput,
-    private readonly storedAt: StoredAt,
-  ) {
-    this.block = output.align();
+  constructor(private readonly target: DataTarget) {
+    this.block = target.output.align();
   }
 
   write(bytes: Buffer): void {
-    this.storedAt(this.output.position, bytes.length);
-    this.output.append(bytes);
+    const { output, storedAt } = this.target;
+    storedAt(output.position, bytes.length);
+    output.append(bytes);
   }
 
   end(): void {
-    this.output.align();
-    this.inode.data = { kind: 'run', device: 0, block: this.block };
+    this.target.output.align();
+    this.target.inode.data = { kind: 'run', device: 0, block: this.block };
   }
 }
 
@@ -59,11 +61,9 @@ class SparseWriter implements DataWriter {
   constructor(
     private readonly runs: readonly SparseRun[],
     size: number,
-    private readonly inode: Inode,
-    private readonly output: BlockOutput,
-    private readonly storedAt: StoredAt,
+    private readonly target: DataTarget,
   ) {
-    this.base = output.align();
+    this.base = target.output.align();
     let bits = 0;
     while (Math.ceil(size / 2 ** (BLOCK_BITS + bits)) > MAX_CHUNKS) bits++;
     this.bits = bits;
@@ -72,6 +72,7 @@ class SparseWriter implements DataWriter {
   }
 
   write(bytes: Buffer): void {
+    const { output, storedAt } = this.target;
     let at = 0;
     while (at < bytes.length) {
       const run = this.runs[this.run] as SparseRun;
@@ -79,9 +80,9 @@ class SparseWriter implements DataWriter {
       const inChunk = offset % this.chunkBytes;
       const count = Math.min(bytes.length - at, run.length - this.inRun, this.chunkBytes - inChunk);
       const position = (this.blocks[Math.floor(offset / this.chunkBytes)] as number) * BLOCK + inChunk;
-      this.output.zeroTo(position);
-      this.storedAt(position, count);
-      this.output.append(bytes.subarray(at, at + count));
+      output.zeroTo(position);
+      storedAt(position, count);
+      output.append(bytes.subarray(at, at + count));
       at += count;
       this.inRun += count;
       if (this.inRun === run.length) {
@@ -93,12 +94,12 @@ class SparseWriter implements DataWriter {
 
   end(): void {
     const used = this.blocks.reduce((count, block) => (block === HOLE ? count : count + 1), 0);
-    this.output.zeroTo(this.base * BLOCK + used * this.chunkBytes);
+    this.target.output.zeroTo(this.base * BLOCK + used * this.chunkBytes);
     const whole = used === this.blocks.length;
     const data: FileData = whole
       ? { kind: 'run', device: 0, block: this.base }
       : { kind: 'chunks', device: 0, bits: this.bits, blocks: this.blocks };
-    this.inode.data = data;
+    this.target.inode.data = data;
   }
 
   private allocate(chunks: number): Uint32Array {

@@ -129,10 +129,10 @@ function percentDecoded(text: string): string {
 /** A byte string made fit for a message: decoded where it is UTF-8, control characters escaped, cut at 200. */
 export function printable(bytes: string): string {
   const text = Buffer.from(bytes, 'latin1').toString('utf8');
-  // eslint-disable-next-line no-control-regex
-  const safe = text.replace(
-    /[\u0000-\u001f\u007f-\u009f"]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-  return safe.length > 200 ? `${safe.slice(0, 200)}...` : safe;
+  const safe = Array.from(text.slice(0, 200), (character) => {
+    const code = character.charCodeAt(0);
+    const plain = code >= 0x20 && character !== '"' && (code < 0x7f || code > 0x9f);
+    return plain ? character : `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+  return text.length > 200 ? `${safe.join('')}...` : safe.join('');
 }

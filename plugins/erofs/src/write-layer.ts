@@ -95,7 +95,7 @@ class LayerSink implements TarSink {
   entry(entry: TarEntry): void {
     const inode = this.tree.add(entry);
     const storedAt = (position: number, length: number): void => this.recorder?.stored(position, length);
-    this.writer = inode === undefined ? undefined : dataWriter(entry, inode, this.output, storedAt);
+    this.writer = inode === undefined ? undefined : dataWriter(entry, { inode, output: this.output, storedAt });
   }
 
   data(bytes: Buffer): void {

@@ -40,15 +40,24 @@ export interface MadeLayer {
   readonly result: LayerResult;
 }
 
+/** What a store is made of. */
+export interface StoreParts {
+  readonly catalog: Catalog;
+  readonly paths: StorePaths;
+  readonly workers: LayerWorkers;
+  readonly limits: LayerLimits;
+  readonly logger: Logger;
+}
+
 /** The layers of a store. Each is kept once, under its diff id, and only after its digests were found right. */
 export class LayerLibrary {
-  constructor(
-    private readonly catalog: Catalog,
-    private readonly paths: StorePaths,
-    private readonly workers: LayerWorkers,
-    private readonly limits: LayerLimits,
-    private readonly logger: Logger,
-  ) {}
+  private readonly catalog: Catalog;
+  private readonly paths: StorePaths;
+
+  constructor(private readonly parts: StoreParts) {
+    this.catalog = parts.catalog;
+    this.paths = parts.paths;
+  }
 
   /** The layer if it is there, held for the work. */
   hold(diffId: string, work: Work): Layer | undefined {
@@ -75,9 +84,9 @@ export class LayerLibrary {
   async make(layer: NewLayer & { readonly requireEndMark: boolean }, work: Work): Promise<MadeLayer> {
     const directory = await work.room();
     const { source, signal, requireEndMark, onBytes } = layer;
-    const result = await this.workers.layer(
+    const result = await this.parts.workers.layer(
       source,
-      { directory, limits: this.limits, requireEndMark },
+      { directory, limits: this.parts.limits, requireEndMark },
       signal,
       onBytes,
     );
@@ -90,7 +99,7 @@ export class LayerLibrary {
     if (expected.blobDigest !== undefined) checkDigest('layer', expected.blobDigest, result.blobDigest);
     if (expected.diffId !== undefined) checkDigest('unpacked layer', expected.diffId, result.diffId);
     for (const warning of result.warnings)
-      this.logger.warn({ layer: result.diffId, warning }, 'layer was not kept in full');
+      this.parts.logger.warn({ layer: result.diffId, warning }, 'layer was not kept in full');
     const { diffId, bytes, tarBytes, dependent } = result;
     return this.catalog.transaction(() => {
       const present = this.find(diffId);

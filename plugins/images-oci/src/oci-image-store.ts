@@ -19,7 +19,7 @@ import { Catalog } from './catalog.js';
 import { EMPTY_CONFIG, parseConfig } from './image-config.js';
 import { ImageLibrary } from './image-library.js';
 import { diskFailure, type LayerLimits } from './layer-job.js';
-import { LayerLibrary, type Layer } from './layer-library.js';
+import { LayerLibrary, type Layer, type StoreParts } from './layer-library.js';
 import { cancelled, LayerWorkers } from './layer-workers.js';
 import { loadArchive } from './load-archive.js';
 import { loadDirectory } from './load-directory.js';
@@ -46,18 +46,17 @@ const DEFAULT_LIMITS: LayerLimits = { maxBytes: 256 * 2 ** 30, maxEntries: 4_000
 
 /** The ImageStore port on a directory with an OCI layout, EROFS files for layers, and a catalog. */
 export class OciImageStore implements ImageStore, AsyncDisposable {
+  private readonly catalog: Catalog;
+  private readonly paths: StorePaths;
   private readonly layers: LayerLibrary;
   private readonly images: ImageLibrary;
   private readonly rootDisks: RootDisks;
 
-  private constructor(
-    private readonly catalog: Catalog,
-    private readonly paths: StorePaths,
-    private readonly workers: LayerWorkers,
-    limits: LayerLimits,
-    logger: Logger,
-  ) {
-    this.layers = new LayerLibrary(catalog, paths, workers, limits, logger);
+  private constructor(private readonly parts: StoreParts) {
+    const { catalog, paths, workers } = parts;
+    this.catalog = catalog;
+    this.paths = paths;
+    this.layers = new LayerLibrary(parts);
     this.images = new ImageLibrary(catalog, paths);
     this.rootDisks = new RootDisks(catalog, paths, workers);
   }
@@ -67,13 +66,13 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
     const paths = new StorePaths(options.directory);
     await prepareDirectories(paths);
     const catalog = Catalog.open(paths.catalog);
-    const store = new OciImageStore(
+    const store = new OciImageStore({
       catalog,
       paths,
-      new LayerWorkers(),
-      { ...DEFAULT_LIMITS, ...options.limits },
-      options.logger,
-    );
+      workers: new LayerWorkers(),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      logger: options.logger,
+    });
     sweep(catalog, paths);
     return store;
   }
@@ -175,7 +174,7 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.workers[Symbol.asyncDispose]();
+    await this.parts.workers[Symbol.asyncDispose]();
     this.catalog[Symbol.dispose]();
   }
 

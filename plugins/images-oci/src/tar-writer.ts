@@ -1,3 +1,5 @@
+import { BoxError } from '@a3s-box/core';
+
 /** A member of an archive that is written here. Names are UTF-8 of at most 100 bytes. */
 export interface TarMember {
   readonly type: 'file' | 'directory' | 'symlink';
@@ -13,21 +15,21 @@ const FLAGS = { file: '0', directory: '5', symlink: '2' } as const;
 
 /** Writes ustar archives owned by root, for images and archives that the store makes itself. */
 export class TarWriter {
-  /** @throws RangeError when a field does not fit: names here are the caller's constants and digests */
+  /** @throws INTERNAL when a field does not fit: names here are the caller's constants and digests */
   header(member: TarMember): Buffer {
     const block = Buffer.alloc(512);
-    text(block, member.name, 0, 100);
-    octal(block, member.mode, 100, 8);
-    octal(block, 0, 108, 8);
-    octal(block, 0, 116, 8);
-    octal(block, member.size ?? 0, 124, 12);
-    octal(block, member.mtime ?? 0, 136, 12);
+    text(block, member.name, 0);
+    octal(block, member.mode, { offset: 100, length: 8 });
+    octal(block, 0, { offset: 108, length: 8 });
+    octal(block, 0, { offset: 116, length: 8 });
+    octal(block, member.size ?? 0, { offset: 124, length: 12 });
+    octal(block, member.mtime ?? 0, { offset: 136, length: 12 });
     block.fill(' ', 148, 156);
     block.write(FLAGS[member.type], 156);
-    text(block, member.target ?? '', 157, 100);
+    text(block, member.target ?? '', 157);
     block.write('ustar\u000000', 257, 'latin1');
-    octal(block, 0, 329, 8);
-    octal(block, 0, 337, 8);
+    octal(block, 0, { offset: 329, length: 8 });
+    octal(block, 0, { offset: 337, length: 8 });
     const sum = block.reduce((total, byte) => total + byte, 0);
     block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
     return block;
@@ -50,12 +52,15 @@ export class TarWriter {
   }
 }
 
-function text(block: Buffer, value: string, offset: number, length: number): void {
-  if (Buffer.byteLength(value) > length) throw new RangeError(`"${value}" does not fit a tar header`);
-  block.write(value, offset, length, 'utf8');
+/** Names and targets have fields of 100 bytes. */
+function text(block: Buffer, value: string, offset: number): void {
+  if (Buffer.byteLength(value) > 100) {
+    throw new BoxError('INTERNAL', `"${value}" does not fit a tar header`);
+  }
+  block.write(value, offset, 100, 'utf8');
 }
 
-function octal(block: Buffer, value: number, offset: number, length: number): void {
+function octal(block: Buffer, value: number, { offset, length }: { offset: number; length: number }): void {
   const digits = value.toString(8);
   if (digits.length < length) {
     block.write(digits.padStart(length - 1, '0'), offset, 'latin1');

@@ -5,6 +5,6 @@ imageStoreSuite({
   name: 'images-oci',
   create: async () => {
     const made = await testStore();
-    return { store: made.store, dispose: () => made[Symbol.asyncDispose]() };
+    return { store: made.store, dispose: async () => await made[Symbol.asyncDispose]() };
   },
 });
