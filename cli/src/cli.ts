@@ -29,7 +29,7 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     const { flags, args, help } = parseFlags(command, rest);
     if (help) return await runOclif([...command.name.split(' '), '--help'], surroundings);
     checkCount(command, args);
-    const action = await command.load();
+    const action = await timeline.measure('load', command.load);
     return await action({ flags, args }, invocationOf(surroundings, timeline));
   } catch (error) {
     const json = command !== undefined && 'json' in command.flags && rest.includes('--json');

@@ -203,12 +203,14 @@ describe('a3s-box run', function () {
     const names = spans.map(({ cat, name }) => `${cat}: ${name}`);
     assert.deepEqual(names, [
       'cli: start',
+      'cli: load',
       'cli: connect',
       'cli: create',
       'cli: attach',
       'cli: start',
       'cli: run',
       'kernel: boot',
+      'workload: workload',
     ]);
     for (const { ts, dur } of spans) assert.ok(ts >= 0 && dur >= 0);
   });

@@ -1,10 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
 import { BoxError } from '@a3s-box/core';
-import { BoxClient, isBoxError, type Attachment, type BoxSpec, type Span } from '@a3s-box/core/client';
+import { BoxClient, isBoxError, type Attachment, type BoxSpec, type ExitStatus, type Span } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { runFlags } from '../commands/run.js';
 import { environmentOf } from '../grammar/environment.js';
 import type { Invocation } from '../invocation.js';
+import type { Timeline } from '../timeline.js';
 import { exitCodeOf } from './exit-code.js';
 import { Foreground, requireTerminal } from './foreground.js';
 import { terminalSize } from './terminal.js';
@@ -57,6 +58,7 @@ async function runWith(foreground: Foreground, spec: BoxSpec, { flags, invocatio
   });
   // Once more, now that its end is known too; where the box was removed with it, what is there has to do.
   await record().catch(ignoreRemoved);
+  if (!recorded.some((span) => span.process === 'workload')) recorded.push(workloadSpan(timeline, status));
   return exitCodeOf(status);
 }
 
@@ -68,6 +70,13 @@ async function joined(client: BoxClient, id: string, flags: Run['flags'], signal
     if (flags.rm) await client.remove(id, { force: true });
     throw error;
   }
+}
+
+/** For a box that was removed before its end could be asked for. */
+function workloadSpan({ phases }: Timeline, { timeNs }: ExitStatus): Span {
+  const startNs = phases.findLast(({ name }) => name === 'start')?.endNs ?? timeNs;
+  // The clocks of host and guest may differ by a little.
+  return { name: 'workload', process: 'workload', startNs, endNs: timeNs > startNs ? timeNs : startNs };
 }
 
 function ignoreRemoved(error: unknown): void {

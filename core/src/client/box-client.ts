@@ -19,7 +19,10 @@ const ATTEMPTS = 3;
 export interface ConnectOptions {
   /** A3S_BOX_HOME. Made, with mode 0700, where a supervisor is to be started. */
   readonly home: string;
-  /** How to start the supervisor where none runs. Without it, that is an error. */
+  /**
+   * How to start the supervisor where none runs. Without it, that is an error. For that of the package `a3s-box`:
+   * `[process.execPath, fileURLToPath(import.meta.resolve('a3s-box/supervisor')), '--home', home, '--ready-descriptor', '3']`.
+   */
   readonly supervisor?: SupervisorCommand;
   readonly signal?: AbortSignal;
 }
