@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn, type StdioOptions } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { confinePath } from '../dist/index.js';
@@ -27,7 +26,8 @@ describe('a3s-box-confine', function () {
   let granted: string;
 
   before(() => {
-    directory = mkdtempSync(join(tmpdir(), 'confine-'));
+    // Not in the run's own directory: other users must reach it.
+    directory = mkdtempSync('/tmp/confine-');
     chmodSync(directory, 0o755);
     // An ordinary user runs a copy: the checkout may lie where only its owner can go.
     launcher = join(directory, 'a3s-box-confine');
@@ -56,7 +56,7 @@ describe('a3s-box-confine', function () {
     const child = spawn(command[0] ?? '', command.slice(1), { stdio, env: { SECRET: 'of the host' } });
     const read = async (stream: Readable): Promise<string> => (await stream.toArray()).join('');
     const [output, status] = await Promise.all([
-      read(child.stdout as Readable),
+      read(child.stderr as Readable),
       read(child.stdio[3] as Readable),
       once(child, 'close'),
     ]);

@@ -1,4 +1,4 @@
-// Run by the launcher's tests in place of a VMM: tries what a hostile one would and writes one line for each try.
+// Run by tests in place of a VMM: tries what a hostile one would and writes one line for each try to its stderr.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +61,7 @@ static void limits(void) {
 
 // Arguments: the parent's process id, a socket's path, then paths to open.
 int main(int count, char **values) {
+  dup2(STDERR_FILENO, STDOUT_FILENO);
   setvbuf(stdout, NULL, _IONBF, 0);
   errno = 0;
   list_descriptors();

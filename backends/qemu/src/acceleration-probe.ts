@@ -72,7 +72,8 @@ export class AccelerationProbe {
   async #bootOnKvm(binary: QemuBinary, signal: AbortSignal): Promise<string | undefined> {
     const { directory, probeAssets } = this.options;
     try {
-      return await bootProbe({ binary, accelerator: { kind: 'kvm' } }, await probeAssets({ signal }), directory, signal);
+      const assets = await probeAssets({ signal });
+      return await bootProbe({ binary, accelerator: { kind: 'kvm' } }, { assets, directory, signal });
     } catch (error) {
       if (signal.aborted || !isBoxError(error) || error.code !== 'VM_START_FAILED') throw error;
       return error.message;

@@ -4,26 +4,33 @@ import type { BootAssets } from '@a3s-box/core';
 import { startVm, type Machine } from './vm-start.js';
 
 /** A VM that cannot run a kernel burns a CPU for ever; one that can is done in well under this, even on a busy host. */
-const LIMIT_MS = 20_000;
+const DEFAULT_LIMIT_MS = 20_000;
 const MEMORY_BYTES = 128 * 1024 * 1024;
 /** What native/probe/init.c writes. */
 const GREETING = 'a3s-box probe: guest is up';
 
+export interface BootProbeOptions {
+  /** With the probe's own initramfs. */
+  readonly assets: BootAssets;
+  /** Absolute, short; a directory for the call is made in it. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+  /** After this the guest counts as one that never starts, ms. */
+  readonly limitMs?: number;
+}
+
 /**
  * Boots a guest that only says that it runs. Bounded; leaves nothing.
  *
- * @param assets with the probe's own initramfs @param directory absolute, short; a directory for the call is made in it
  * @returns why it failed; undefined when the guest ran
  * @throws CANCELLED, and what keeps any VM from being started
  */
 export async function bootProbe(
   machine: Machine,
-  assets: BootAssets,
-  directory: string,
-  signal: AbortSignal,
+  { assets, directory, signal, limitMs = DEFAULT_LIMIT_MS }: BootProbeOptions,
 ): Promise<string | undefined> {
   const own = await mkdtemp(join(directory, 'probe-'));
-  const limit = AbortSignal.timeout(LIMIT_MS);
+  const limit = AbortSignal.timeout(limitMs);
   try {
     const shape = { vcpus: 1, memoryBytes: MEMORY_BYTES, network: false, share: false };
     const vm = await startVm({ id: 'probe', directory: own, boot: assets, shape, disks: {} }, machine, signal);
@@ -37,7 +44,7 @@ export async function bootProbe(
     const greeted = (await vm.consoleTail(4096)).includes(GREETING);
     await vm.close();
     if (greeted && exit.kind === 'powered-off') return undefined;
-    return limit.aborted ? `a test guest did not start within ${LIMIT_MS / 1000} s` : `a test guest failed (${exit.kind})`;
+    return limit.aborted ? `a test guest did not start within ${limitMs / 1000} s` : `a test guest failed (${exit.kind})`;
   } finally {
     await rm(own, { recursive: true, force: true });
   }

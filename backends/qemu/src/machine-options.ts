@@ -4,11 +4,17 @@ export type Accelerator = { readonly kind: 'kvm' } | { readonly kind: 'tcg'; rea
 
 const MIB = 1024 * 1024;
 
+const SMALLEST_CACHE_MIB = 16;
+const LARGEST_CACHE_MIB = 256;
+
 /**
- * Cache of translated code under emulation, MiB. Larger buys nothing that a boot or an ordinary workload shows and every
- * VM pays for it in memory (docs/adr/0013).
+ * Cache of translated code under emulation, MiB: a 32nd of the guest's memory within bounds. A boot fills 30 MiB, and what
+ * was once filled is never given back; a small VM is slower by a twentieth at boot instead (docs/adr/0013).
  */
-export const TRANSLATION_CACHE_MIB = 16;
+export function translationCacheMib(memoryBytes: number): number {
+  const share = Math.floor(memoryBytes / MIB / 32);
+  return Math.min(LARGEST_CACHE_MIB, Math.max(SMALLEST_CACHE_MIB, share));
+}
 
 export interface MachineSpec {
   readonly name: string;
@@ -28,16 +34,16 @@ export function machineOptions({ name, shape, accelerator, kernel, initramfs }: 
     ...['-M', `microvm,x-option-roms=off,acpi=off,rtc=on,isa-serial=off${shape.share ? ',memory-backend=ram' : ''}`],
     ...(shape.share ? ['-object', `memory-backend-memfd,id=ram,size=${memory},share=on`] : []),
     ...['-m', memory, '-smp', String(shape.vcpus), '-global', 'virtio-mmio.force-legacy=false'],
-    ...acceleratorOptions(accelerator),
+    ...acceleratorOptions(accelerator, shape),
     ...['-kernel', kernel, '-initrd', initramfs, '-append', kernelCommandLine(accelerator)],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
   ];
 }
 
-function acceleratorOptions(accelerator: Accelerator): string[] {
+function acceleratorOptions(accelerator: Accelerator, { memoryBytes }: VmShape): string[] {
   if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
   // Emulation with several threads lets a guest's start fail now and then (docs/adr/0013).
-  return ['-accel', `tcg,thread=single,tb-size=${TRANSLATION_CACHE_MIB}`, '-cpu', 'max'];
+  return ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`, '-cpu', 'max'];
 }
 
 function kernelCommandLine(accelerator: Accelerator): string {

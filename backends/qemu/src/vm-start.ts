@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BoxError, type HypervisorCapability, type VmRecord, type VmSpec } from '@a3s-box/core';
 import { connectUnix, listenUnix } from '@a3s-box/native';
 import { orCancelled, throwIfCancelled } from './cancellation.js';
-import { launchConfined } from './confined-launch.js';
+import { launchConfined, type Confinement } from './confined-launch.js';
 import { ConsoleLog } from './console-log.js';
 import { DescriptorTable } from './descriptor-table.js';
 import { deviceOptions, slotStates } from './device-options.js';
@@ -105,24 +105,31 @@ async function launch(
   // The socket listens already, so nothing has to wait for QEMU to make it.
   const connection = connectQmp(spec.directory, spec.id);
   undo.defer(() => connection.qmp.close());
-  const usesKvm = accelerator.kind === 'kvm';
-  const child = await launchConfined(binary.path, parameters, {
-    table,
-    read: readablePaths(),
-    execute: executablePaths(binary),
-    devices: usesKvm ? ['/dev/kvm'] : [],
-    readDescriptors: [kernel, initramfs],
-    groups: usesKvm ? kvmGroups() : [],
-    fileBytes: largestFile(spec),
-    threads: spec.shape.vcpus + VMM_THREADS,
-    smallPages: !usesKvm,
-  });
+  const rights = { ...vmmRights(spec, { binary, accelerator }), table, readDescriptors: [kernel, initramfs] };
+  const child = await launchConfined(binary.path, parameters, rights);
   const vmm = new ChildVmm(child);
   undo.defer(async () => {
     vmm.kill();
     await vmm.gone;
   });
   return { vmm, console, ...connection };
+}
+
+/** What a VMM may do beside using the descriptors that it inherits. */
+export function vmmRights(
+  spec: VmSpec,
+  { binary, accelerator }: Machine,
+): Omit<Confinement, 'table' | 'readDescriptors'> {
+  const usesKvm = accelerator.kind === 'kvm';
+  return {
+    read: readablePaths(),
+    execute: executablePaths(binary),
+    devices: usesKvm ? ['/dev/kvm'] : [],
+    groups: usesKvm ? kvmGroups() : [],
+    fileBytes: largestFile(spec),
+    threads: spec.shape.vcpus + VMM_THREADS,
+    smallPages: !usesKvm,
+  };
 }
 
 /** Makes the sockets that QEMU listens on, and connects those that it is a client of. */
