@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { parseSelection, USAGE, type Selection } from './test/arguments.ts';
 import { killAllChildren } from './test/child.ts';
+import { ItemTimes } from './test/item-times.ts';
 import { discoverTests, LANES, workItems, type Lane } from './test/lanes.ts';
 import { runLint } from './test/lint-run.ts';
 import { runMocha } from './test/mocha-run.ts';
@@ -11,11 +12,12 @@ import { runRust } from './test/rust-run.ts';
 
 const root = join(import.meta.dirname, '..');
 const reporter = new Reporter((line) => console.log(line));
+const itemTimes = new ItemTimes(root);
 const results = new Results((result) => reporter.onResult(result));
 
 /** Runs the items of a mocha lane, a few at the same time; what the budget leaves no time for fails. */
 async function runMochaLane(lane: Lane, selection: Selection, signal: AbortSignal): Promise<void> {
-  const items = workItems(lane, selectFiles(lane, selection));
+  const items = workItems(lane, selectFiles(lane, selection), itemTimes.all);
   if (items.length === 0 && selection.complete) {
     const empty = { lane: lane.name, file: '', title: `the ${lane.name} lane has tests`, durationMs: 0 };
     results.add({ ...empty, outcome: 'failed', detail: `no file ends in the suffix of the ${lane.name} lane` });
@@ -30,7 +32,9 @@ async function runMochaLane(lane: Lane, selection: Selection, signal: AbortSigna
       }
       const begin = Date.now();
       await runMocha({ root, lane, item, results, signal, ...(grep === undefined ? {} : { grep }) });
-      reporter.line(`${lane.name} ---- ${item.label} (${((Date.now() - begin) / 1000).toFixed(1)} s)`);
+      const duration = Date.now() - begin;
+      itemTimes.set(item.label, duration);
+      reporter.line(`${lane.name} ---- ${item.label} (${(duration / 1000).toFixed(1)} s)`);
     }
   };
   await Promise.all(Array.from({ length: lane.parallel }, takeNext));
@@ -66,6 +70,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const times: LaneTime[] = [];
   for (const lane of lanes) times.push(await runLane(lane, selection));
+  itemTimes.save();
   reporter.summary(results, times);
   return results.exitCode();
 }

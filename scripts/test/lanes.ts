@@ -44,11 +44,32 @@ export interface WorkItem {
   readonly files: readonly string[];
 }
 
-/** Divides a lane's files into the processes that run them. */
-export function workItems(lane: Lane, files: readonly string[]): WorkItem[] {
-  if (lane.isolate === 'file') return files.map((file) => ({ label: file, files: [file] }));
+/** At most so many files of a package run in one process, so that a large package keeps all CPUs at work. */
+const FILES_PER_PROCESS = 6;
+
+/**
+ * Divides a lane's files into the processes that run them, the longest first.
+ * @param times milliseconds that items took last time, by label
+ */
+export function workItems(
+  lane: Lane,
+  files: readonly string[],
+  times: Readonly<Record<string, number>> = {},
+): WorkItem[] {
+  const items = lane.isolate === 'file' ? files.map((file) => ({ label: file, files: [file] })) : packageItems(files);
+  return items.sort((a, b) => (times[b.label] ?? 0) - (times[a.label] ?? 0));
+}
+
+function packageItems(files: readonly string[]): WorkItem[] {
   const packages = Map.groupBy(files, (file) => packageOf(file));
-  return [...packages].map(([label, members]) => ({ label, files: members }));
+  return [...packages].flatMap(([label, members]) => {
+    const parts = Math.ceil(members.length / FILES_PER_PROCESS);
+    if (parts === 1) return [{ label, files: members }];
+    return Array.from({ length: parts }, (_, part) => ({
+      label: `${label} ${part + 1} of ${parts}`,
+      files: members.filter((_file, index) => index % parts === part),
+    }));
+  });
 }
 
 function packageOf(file: string): string {

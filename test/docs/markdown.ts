@@ -60,7 +60,7 @@ export function parsePage(path: string, text: string): Page {
       block = { fence: fence[1], language: fence[2] ?? '', lines: [], line };
       continue;
     }
-    const indented = mayIndent && /^ {4}\S/.test(content);
+    const indented: boolean = mayIndent && /^ {4}\S/.test(content);
     mayIndent = indented || content === '';
     if (indented) {
       codeBlocks.push({ language: '', lines: [content.trim()], line: line - 1 });

@@ -2,10 +2,8 @@
  * Runs test files in this process and reports on file descriptor 3 (see test-event.ts). Started by scripts/test.ts:
  *   node mocha-worker.ts '{"files": [...], "timeoutMs": 5000, "grep": "..."}'
  */
-import type { AssertionError } from 'node:assert';
 import { writeSync } from 'node:fs';
 import { relative } from 'node:path';
-import { inspect } from 'node:util';
 import Mocha from 'mocha';
 import { mochaHooks } from './mocha-hooks.ts';
 import { skipReason } from './skip.ts';
@@ -28,9 +26,6 @@ function describeError(error: unknown): string {
   const { stack, message, cause } = error as Error;
   let text = stack ?? message ?? String(error);
   if (message && !text.includes(message)) text = `${message}\n${text}`;
-  const { generatedMessage, actual, expected } = error as AssertionError;
-  // With a message of the test's own the values are in neither message nor stack.
-  if (generatedMessage === false) text += `\n--- expected\n${inspect(expected)}\n--- actual\n${inspect(actual)}`;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string' && !text.includes(code)) text += `\ncode: ${code}`;
   const details = (error as { details?: unknown }).details;

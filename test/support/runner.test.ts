@@ -57,6 +57,16 @@ describe('lanes', () => {
     assert.deepEqual(labels, ['core: 2', 'plugins/erofs: 1', 'test/docs: 1']);
     assert.equal(workItems(lane('vm'), files).length, 4);
   });
+
+  it('divide a large package, and begin with what took longest', () => {
+    const files = Array.from({ length: 8 }, (_, index) => `core/test/${index}.test.ts`);
+    const items = workItems(lane('unit'), ['cli/test/a.test.ts', ...files], { 'core 2 of 2': 900, cli: 100 });
+    assert.deepEqual(
+      items.map((item) => `${item.label}: ${item.files.length}`),
+      ['core 2 of 2: 4', 'cli: 1', 'core 1 of 2: 4'],
+    );
+    assert.deepEqual(items.flatMap((item) => item.files).sort(), ['cli/test/a.test.ts', ...files].sort());
+  });
 });
 
 describe('cargo output', () => {
