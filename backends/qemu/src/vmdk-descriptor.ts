@@ -26,14 +26,16 @@ export function relocateExtents(
   const known = new Set(disk.extents);
   const given = new Map<string, string>();
   const lines = text.split('\n').map((line) => {
-    if (!EXTENT_KEYWORD.test(line) || ZERO_EXTENT.test(line)) return line;
+    if (!EXTENT_KEYWORD.test(line)) return line;
+    if (ZERO_EXTENT.test(line)) return line.replace(/^RDONLY/, 'RW');
     const [, , sectors, name, offset] = FLAT_EXTENT.exec(line) ?? [];
     if (name === undefined) throw invalid(disk.path, `its extent "${line}" is not flat`);
     const path = resolve(dirname(disk.path), name);
     if (!known.has(path)) throw invalid(disk.path, `its extent ${path} was not named by the caller`);
     const seen = given.get(path) ?? give(path, 'r');
     given.set(path, seen);
-    return `RDONLY ${sectors} FLAT "${seen}" ${offset}`;
+    // QEMU passes over extents of another access; the node above them is what is read-only, and so are their files.
+    return `RW ${sectors} FLAT "${seen}" ${offset}`;
   });
   const copy = join(directory, `${slot}.vmdk`);
   writeFileSync(copy, lines.join('\n'), { mode: 0o600, flag: 'wx' });

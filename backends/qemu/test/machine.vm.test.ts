@@ -70,7 +70,8 @@ describe('a machine of the qemu backend', function () {
     const root = { path: descriptor, format: 'vmdk', readOnly: true, extents: [first.path, second.path] } as const;
     const vm = await scope.start({ disks: { root } });
     using guest = await scope.guest(vm);
-    assert.ok((await guest.ask('disks')).split(' ').includes(`root:${2 * sectors}:ro`));
+    const disks = (await guest.ask('disks')).split(' ');
+    assert.ok(disks.includes(`root:${2 * sectors}:ro`), disks.join(' '));
     assert.equal(await guest.ask('read root 0 12'), 'first extent');
     assert.equal(await guest.ask(`read root ${MIB} 13`), 'second extent');
   });
