@@ -145,18 +145,17 @@ impl OutputLog {
 
 /// Reads `source` into `log` until its end.
 ///
-/// A pipe may be held open by a process that outlives the one it belongs to. Once `exited` says that the owner has
-/// ended, what is in the pipe is taken and the stream ends; later output of others is read and dropped, so that they do
-/// not die of a broken pipe.
-pub async fn pump(source: Arc<AsyncFd<OwnedFd>>, log: Arc<OutputLog>, mut exited: watch::Receiver<bool>, terminal: bool) -> io::Result<()> {
+/// A pipe or terminal may be held open by a process that outlives the one it belongs to. Once `exited` says that the
+/// owner has ended, what is in it is taken (a read of a terminal waits for what is on its way inside the kernel) and the
+/// stream ends; later output of others is read and dropped, so that they do not die of a broken pipe.
+pub async fn pump(source: Arc<AsyncFd<OwnedFd>>, log: Arc<OutputLog>, mut exited: watch::Receiver<bool>) -> io::Result<()> {
     let mut buffer = BytesMut::new();
     let result = loop {
         let room = log.wait_for_room().await.min(READ_BYTES);
         let owner_ended = *exited.borrow_and_update();
         let mut read = read(source.get_ref(), &mut buffer, room);
         if would_block(&read) {
-            // A terminal is hung up when its session's leader ends, so its end always comes.
-            if owner_ended && !terminal {
+            if owner_ended {
                 break Ok(true);
             }
             tokio::select! {
@@ -291,7 +290,7 @@ mod tests {
         let changed = Arc::new(Notify::new());
         let log = Arc::new(OutputLog::new(changed.clone()));
         let (_exit, exited) = watch::channel(false);
-        let pump = tokio::spawn(pump(Arc::new(sys::watch(reader, sys::READ_WRITE)?), log.clone(), exited, false));
+        let pump = tokio::spawn(pump(Arc::new(sys::watch(reader, sys::READ_WRITE)?), log.clone(), exited));
         let mut offset = 0;
         loop {
             let waiting = changed.notified();
@@ -315,7 +314,7 @@ mod tests {
         rustix::io::ioctl_fionbio(&reader, true)?;
         let log = Arc::new(log());
         let (exit, exited) = watch::channel(false);
-        let pump = tokio::spawn(pump(Arc::new(sys::watch(reader, sys::READ_WRITE)?), log.clone(), exited, false));
+        let pump = tokio::spawn(pump(Arc::new(sys::watch(reader, sys::READ_WRITE)?), log.clone(), exited));
         rustix::io::write(&writer, b"last words")?;
         exit.send_replace(true);
         while log.next(10) != Next::End(10) {

@@ -146,7 +146,7 @@ impl Process {
 
     fn start_pumps(&self, streams: Streams) {
         let pump = |source, log| {
-            let pump = output::pump(source, log, self.ended.subscribe(), self.terminal);
+            let pump = output::pump(source, log, self.ended.subscribe());
             tokio::spawn(report(self.pid, pump));
         };
         pump(streams.stdout, self.stdout.clone());
@@ -160,12 +160,6 @@ impl Process {
 
     /// The process is gone: what is left in its streams is taken and they end.
     pub fn end(&self, status: ExitStatus) {
-        if let Some(leader) = &self.leader
-            && let Err(error) = terminal::hang_up(leader.get_ref().as_fd())
-            && error.raw_os_error() != Some(libc::EIO)
-        {
-            eprintln!("guest-init: hang up the terminal of process {}: {error}", self.pid);
-        }
         self.ended.send_replace(true);
         if let Some(stdin) = &self.stdin {
             stdin.close();

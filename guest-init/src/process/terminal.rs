@@ -8,7 +8,6 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
 use rustix::termios::{LocalModes, SpecialCodeIndex, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::error::{AgentError, Result};
-use crate::sys;
 
 const GUEST_TERMINALS: &str = "/dev/pts/ptmx";
 const TTY_GROUP: u32 = 5;
@@ -67,11 +66,4 @@ pub fn resize(leader: BorrowedFd<'_>, rows: u16, columns: u16) -> io::Result<()>
 pub fn end_of_input(leader: BorrowedFd<'_>) -> Option<u8> {
     let modes = tcgetattr(leader).ok()?;
     modes.local_modes.contains(LocalModes::ICANON).then(|| modes.special_codes[SpecialCodeIndex::VEOF])
-}
-
-/// Hangs a terminal up for whoever still has it open.
-pub fn hang_up(leader: BorrowedFd<'_>) -> io::Result<()> {
-    const TIOCVHANGUP: libc::Ioctl = 0x5437;
-    let follower = ioctl_tiocgptpeer(leader, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    sys::ioctl_number(follower.as_fd(), TIOCVHANGUP, 0)
 }
