@@ -2,6 +2,7 @@ import { release, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
 import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type VmLimits } from '@a3s-box/core';
 import { bootProbe } from './boot-probe.js';
+import { throwIfCancelled } from './cancellation.js';
 import { kvmObstacle } from './kvm-device.js';
 import type { ProbeCache } from './probe-cache.js';
 import { findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';
@@ -9,6 +10,7 @@ import { measureTscKhz } from './tsc-frequency.js';
 import { QEMU_CAPABILITIES, type Machine } from './vm-start.js';
 
 const MIB = 1024 * 1024;
+const SUBJECT = 'probe of qemu';
 /** Below this the kernel has no room beside its own image. */
 const MIN_MEMORY_BYTES = 64 * MIB;
 /** Tried with this kernel up to here. */
@@ -39,11 +41,17 @@ export class AccelerationProbe {
 
   /** @throws CANCELLED when the signal fires */
   async probe({ signal }: Operation): Promise<ProbeResult> {
-    this.#result ??= await this.#probe(signal);
-    const result = this.#result;
-    // An unusable machine may become usable: a package is installed, a device gets its rights.
-    if (!result.answer.usable) this.#result = undefined;
-    return result;
+    throwIfCancelled(signal, SUBJECT);
+    if (this.#result !== undefined) return this.#result;
+    try {
+      const result = await this.#probe(signal);
+      // An unusable machine may become usable: a package is installed, a device gets its rights.
+      if (result.answer.usable) this.#result = result;
+      return result;
+    } catch (error) {
+      throwIfCancelled(signal, SUBJECT);
+      throw error;
+    }
   }
 
   async #probe(signal: AbortSignal): Promise<ProbeResult> {
@@ -63,20 +71,17 @@ export class AccelerationProbe {
     if (this.options.accelerator === 'tcg') return 'the settings ask for emulation';
     const obstacle = kvmObstacle();
     if (obstacle !== undefined) return obstacle;
-    const { kernel } = await this.options.probeAssets({ signal });
-    const key = `${release()} ${version} ${binary.identity} ${kernel}`;
-    const failure = await this.#cached('kvm-boot', key, async () => (await this.#bootOnKvm(binary, signal)) ?? '');
-    return failure === '' ? undefined : `kvm does not run an ordinary kernel: ${failure}`;
-  }
-
-  async #bootOnKvm(binary: QemuBinary, signal: AbortSignal): Promise<string | undefined> {
-    const { directory, probeAssets } = this.options;
     try {
-      const assets = await probeAssets({ signal });
-      return await bootProbe({ binary, accelerator: { kind: 'kvm' } }, { assets, directory, signal });
+      const assets = await this.options.probeAssets({ signal });
+      const key = `${release()} ${version} ${binary.identity} ${assets.kernel}`;
+      const failure = await this.#cached('kvm-boot', key, async () => {
+        const machine: Machine = { binary, accelerator: { kind: 'kvm' } };
+        return (await bootProbe(machine, { assets, directory: this.options.directory, signal })) ?? '';
+      });
+      return failure === '' ? undefined : `kvm does not run an ordinary kernel: ${failure}`;
     } catch (error) {
-      if (signal.aborted || !isBoxError(error) || error.code !== 'VM_START_FAILED') throw error;
-      return error.message;
+      if (signal.aborted || !isBoxError(error)) throw error;
+      return `kvm could not be tried: ${error.message}`;
     }
   }
 

@@ -50,10 +50,15 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Asks the executable for its version, for example `7.2.22`. Takes tens of milliseconds. */
+/** Asks the executable for its version, for example `7.2.22`; undefined when it has no answer. Tens of milliseconds. */
 export async function qemuVersion(binary: QemuBinary, signal: AbortSignal): Promise<string | undefined> {
-  const { stdout } = await promisify(execFile)(binary.path, ['--version'], { signal, env: {} });
-  return /version ([0-9.]+)/.exec(stdout)?.[1];
+  try {
+    const { stdout } = await promisify(execFile)(binary.path, ['--version'], { signal, env: {} });
+    return /version ([0-9]+(\.[0-9]+)*)/.exec(stdout)?.[1];
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return undefined;
+  }
 }
 
 /** What this QEMU reads by name at its start; everything else comes by descriptor. */

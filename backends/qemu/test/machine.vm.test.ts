@@ -93,7 +93,7 @@ describe('a machine of the qemu backend', function () {
       const text = frame.subarray(14).toString('latin1').replaceAll('\0', '');
       const answer = Buffer.alloc(60);
       answer.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5]);
-      answer.write([...text].reverse().join(''), 14);
+      answer.write(text.split('').reverse().join(''), 14);
       const length = Buffer.alloc(4);
       length.writeUInt32BE(answer.length);
       peer.write(Buffer.concat([length, answer]));

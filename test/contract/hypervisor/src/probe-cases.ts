@@ -20,6 +20,11 @@ export function probeCases(current: () => Fixture, options: HypervisorSuiteOptio
       assert.deepEqual([...capabilities].sort(), [...options.capabilities].sort());
     });
 
+    it('is cancelled', async () => {
+      const { hypervisor } = current();
+      await assert.rejects(hypervisor.probe({ signal: AbortSignal.abort() }), { code: 'CANCELLED' });
+    });
+
     it('has a lower-case name', () => {
       assert.match(current().hypervisor.name, /^[a-z0-9-]+$/);
     });

@@ -12,6 +12,7 @@ export const FAULTS = {
   'leaves its process on cancel': 'cancelled at any moment leaves neither process nor file',
   'leaves its files on cancel': 'cancelled at any moment leaves neither process nor file',
   'ignores cancel before the start': 'cancelled before it began starts nothing',
+  'probes on when cancelled': 'is cancelled',
   'accepts any size': 'refuses memory that is no whole number of MiB',
   'drops unknown slots': 'refuses a slot that does not exist',
   'ignores undeclared capabilities': 'refuses what needs share by name',
@@ -44,7 +45,8 @@ export class FakeHypervisor implements Hypervisor {
     this.fault = fault;
   }
 
-  probe(): Promise<HypervisorProbe> {
+  probe({ signal }: Operation): Promise<HypervisorProbe> {
+    if (signal.aborted && this.fault !== 'probes on when cancelled') return Promise.reject(cancelled());
     return Promise.resolve({
       usable: true,
       reason: 'it pretends',
