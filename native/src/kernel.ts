@@ -29,4 +29,3 @@ export function libkrunfwPath(): string | undefined {
 export function extractKernel(path: string): ExtractedKernel {
   return addon().extractKernel(path);
 }
-

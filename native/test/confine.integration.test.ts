@@ -47,9 +47,20 @@ describe('a3s-box-confine', function () {
 
   const identity = (): string[] =>
     AS_ROOT ? ['--uid', String(UID), '--gid', String(UID), '--exclusive', '--threads', '8'] : [];
-  const paths = (): string[] => [secret, granted, join(directory, 'true'), '/etc/passwd', '/dev/null', '/proc/1/environ'];
+  const paths = (): string[] => [
+    secret,
+    granted,
+    join(directory, 'true'),
+    '/etc/passwd',
+    '/dev/null',
+    '/proc/1/environ',
+  ];
 
-  async function run(options: readonly string[], wrapper: readonly string[] = [], extra: readonly number[] = []): Promise<Outcome> {
+  async function run(
+    options: readonly string[],
+    wrapper: readonly string[] = [],
+    extra: readonly number[] = [],
+  ): Promise<Outcome> {
     const program = [probe, String(process.pid), join(directory, 'socket'), ...paths()];
     const command = [...wrapper, launcher, '--keep', '4', ...options, '--', ...program];
     const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', 'pipe', ...extra];
@@ -72,7 +83,8 @@ describe('a3s-box-confine', function () {
   function assertConfined({ output, status, code }: Outcome): void {
     assert.equal(status, '');
     assert.equal(code, 0, output);
-    const has = (line: string): void => assert.ok(output.split('\n').includes(line), `no line "${line}" in:\n${output}`);
+    const has = (line: string): void =>
+      assert.ok(output.split('\n').includes(line), `no line "${line}" in:\n${output}`);
     has('descriptors=0,1,2,');
     has('session=1');
     has('nnp=1 seccomp=2');
@@ -107,7 +119,9 @@ describe('a3s-box-confine', function () {
   });
 
   it('lets a program that an ordinary user starts open nothing but its grants', async function () {
-    const user = AS_ROOT ? ['/usr/bin/setpriv', '--reuid=12345', '--regid=12345', '--clear-groups', '--inh-caps=-all'] : [];
+    const user = AS_ROOT
+      ? ['/usr/bin/setpriv', '--reuid=12345', '--regid=12345', '--clear-groups', '--inh-caps=-all']
+      : [];
     const outcome = await run(usual(), user);
     assertConfined(outcome);
     if (AS_ROOT) assert.match(outcome.output, /uid=12345,12345/);
@@ -130,7 +144,9 @@ describe('a3s-box-confine', function () {
 
   it('starts nothing under a user id that is in use', async function () {
     if (!AS_ROOT) this.skip();
-    const other = spawn('/usr/bin/setpriv', [`--reuid=${UID}`, '--clear-groups', '/bin/sleep', '60'], { stdio: 'ignore' });
+    const other = spawn('/usr/bin/setpriv', [`--reuid=${UID}`, '--clear-groups', '/bin/sleep', '60'], {
+      stdio: 'ignore',
+    });
     try {
       // Until it has switched the id is free; a launcher that comes first is right to start.
       while (!(await hasUid(other.pid ?? 0, UID)));
@@ -166,7 +182,9 @@ describe('a3s-box-confine', function () {
   }
 
   it('says which program cannot be executed', async () => {
-    const withoutGrant = usual().filter((option, index, all) => option !== '--execute' && all[index - 1] !== '--execute');
+    const withoutGrant = usual().filter(
+      (option, index, all) => option !== '--execute' && all[index - 1] !== '--execute',
+    );
     assert.match((await run([...identity(), ...withoutGrant])).status, /^exec 13 /);
   });
 });

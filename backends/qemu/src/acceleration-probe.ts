@@ -57,7 +57,8 @@ export class AccelerationProbe {
   async #probe(signal: AbortSignal): Promise<ProbeResult> {
     if (process.platform !== 'linux') return unusable('this backend runs on Linux only; use the one of your system');
     const binary = findQemu(this.options.qemu);
-    if (binary === undefined) return unusable('qemu-system-x86_64 is not installed (Debian: apt install qemu-system-x86)');
+    if (binary === undefined)
+      return unusable('qemu-system-x86_64 is not installed (Debian: apt install qemu-system-x86)');
     const version = await this.#cached('version', binary.identity, () => qemuVersion(binary, signal));
     if (version === undefined) return unusable(`${binary.path} does not tell its version`);
     const obstacle = await this.#kvmObstacle(binary, version, signal);
@@ -85,7 +86,11 @@ export class AccelerationProbe {
     }
   }
 
-  async #cached<T extends string | number | undefined>(question: string, key: string, ask: () => Promise<T>): Promise<T> {
+  async #cached<T extends string | number | undefined>(
+    question: string,
+    key: string,
+    ask: () => Promise<T>,
+  ): Promise<T> {
     const known = this.options.cache.get(question, key);
     if (known !== undefined) return known as T;
     const answer = await ask();

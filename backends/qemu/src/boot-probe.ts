@@ -44,7 +44,9 @@ export async function bootProbe(
     const greeted = (await vm.consoleTail(4096)).includes(GREETING);
     await vm.close();
     if (greeted && exit.kind === 'powered-off') return undefined;
-    return limit.aborted ? `a test guest did not start within ${limitMs / 1000} s` : `a test guest failed (${exit.kind})`;
+    return limit.aborted
+      ? `a test guest did not start within ${limitMs / 1000} s`
+      : `a test guest failed (${exit.kind})`;
   } finally {
     await rm(own, { recursive: true, force: true });
   }

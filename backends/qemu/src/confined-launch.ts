@@ -31,7 +31,8 @@ const UID_COUNT = 0x1_0000;
 /** With 1000 VMs the chance that all attempts meet an id in use is below 10^-14. */
 const UID_ATTEMPTS = 8;
 
-type LaunchOutcome = { readonly child: ChildProcess } | { readonly step: string; readonly errno: number; readonly subject: string };
+type LaunchOutcome =
+  { readonly child: ChildProcess } | { readonly step: string; readonly errno: number; readonly subject: string };
 
 /**
  * Starts a program through the confining launcher and returns once it was executed.
@@ -41,7 +42,11 @@ type LaunchOutcome = { readonly child: ChildProcess } | { readonly step: string;
  * @throws CONFINEMENT_FAILED when a control could not be applied; nothing runs then
  * @throws VM_START_FAILED when the program itself could not be executed
  */
-export async function launchConfined(program: string, parameters: readonly string[], confinement: Confinement): Promise<ChildProcess> {
+export async function launchConfined(
+  program: string,
+  parameters: readonly string[],
+  confinement: Confinement,
+): Promise<ChildProcess> {
   const launcher = confinePath();
   if (launcher === undefined) {
     throw new BoxError('CONFINEMENT_FAILED', 'the confining launcher a3s-box-confine is not built', {
@@ -78,17 +83,22 @@ function commonOptions(confinement: Confinement): string[] {
   ];
 }
 
-async function launchOnce(launcher: string, options: readonly string[], table: DescriptorTable): Promise<LaunchOutcome> {
+async function launchOnce(
+  launcher: string,
+  options: readonly string[],
+  table: DescriptorTable,
+): Promise<LaunchOutcome> {
   const child = spawn(launcher, options, {
     cwd: '/',
     env: {},
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...table.inherited],
   });
   const failed = Promise.withResolvers<never>();
-  child.once('error', failed.reject);
+  child.once('error', (cause) =>
+    failed.reject(new BoxError('CONFINEMENT_FAILED', `the confining launcher ${launcher} could not be started`, { cause })),
+  );
   const status = child.stdio[STATUS_DESCRIPTOR] as Readable;
   const line = await Promise.race([readAll(status), failed.promise]);
-  child.off('error', failed.reject);
   if (line === '') return { child };
   const [step = 'unknown', errno = '0', ...subject] = line.trimEnd().split(' ');
   return { step, errno: Number(errno), subject: subject.join(' ') };
@@ -109,8 +119,12 @@ function launchError({ step, errno, subject }: Exclude<LaunchOutcome, { child: u
     step === 'landlock-unavailable'
       ? 'boot a kernel of 5.13 or later with Landlock among its security modules (lsm=landlock,...)'
       : 'the VMM was not started; `a3s-box info` shows what this machine offers';
-  return new BoxError('CONFINEMENT_FAILED', `the VMM could not be confined: step ${step} failed for ${subject} (errno ${errno})`, {
-    hint,
-    details,
-  });
+  return new BoxError(
+    'CONFINEMENT_FAILED',
+    `the VMM could not be confined: step ${step} failed for ${subject} (errno ${errno})`,
+    {
+      hint,
+      details,
+    },
+  );
 }

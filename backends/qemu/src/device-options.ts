@@ -76,7 +76,13 @@ function slotOptions(slot: DiskSlot, spec: VmSpec, table: DescriptorTable): stri
 }
 
 function placeholderOptions(slot: DiskSlot): string[] {
-  const file = { driver: 'null-co', 'node-name': `${slot}-file`, size: PLACEHOLDER_BYTES, 'read-zeroes': true, 'read-only': true };
+  const file = {
+    driver: 'null-co',
+    'node-name': `${slot}-file`,
+    size: PLACEHOLDER_BYTES,
+    'read-zeroes': true,
+    'read-only': true,
+  };
   return [...blockdev(file), ...blockdev(formatNode(slot, 'raw', true))];
 }
 
@@ -88,7 +94,9 @@ function imageOptions(slot: DiskSlot, disk: DiskImage, directory: string, table:
     return `/dev/fdset/${descriptor}`;
   };
   if (disk.format === 'vmdk' && !disk.readOnly) {
-    throw new BoxError('UNSUPPORTED', `disk ${slot} cannot be a writable vmdk`, { hint: 'give a raw image, or make it read-only' });
+    throw new BoxError('UNSUPPORTED', `disk ${slot} cannot be a writable vmdk`, {
+      hint: 'give a raw image, or make it read-only',
+    });
   }
   const path = disk.format === 'vmdk' ? relocateExtents(disk, directory, slot, give) : disk.path;
   const file = fileNode(`${slot}-file`, give(path, disk.readOnly ? 'r' : 'r+'), disk.readOnly);

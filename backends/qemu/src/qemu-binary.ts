@@ -26,8 +26,6 @@ const READABLE = [
   '/usr/share/seabios',
   '/usr/share/qemu-firmware',
   '/etc/ld.so.cache',
-  '/dev/urandom',
-  '/proc/self/maps',
 ];
 
 /** @param configured absolute path from the plugin's settings */

@@ -43,9 +43,13 @@ export class QemuHypervisor implements Hypervisor {
 
   async adopt(record: VmRecord, { signal }: Operation): Promise<Vm> {
     if (record.backend !== this.name || record.version !== RECORD_VERSION) {
-      throw new BoxError('INVALID_ARGUMENT', `vm ${record.id} was made by ${record.backend} version ${record.version}`, {
-        hint: `this is ${this.name} version ${RECORD_VERSION}`,
-      });
+      throw new BoxError(
+        'INVALID_ARGUMENT',
+        `vm ${record.id} was made by ${record.backend} version ${record.version}`,
+        {
+          hint: `this is ${this.name} version ${RECORD_VERSION}`,
+        },
+      );
     }
     const subject = `adoption of vm ${record.id}`;
     throwIfCancelled(signal, subject);
@@ -59,7 +63,15 @@ export class QemuHypervisor implements Hypervisor {
       const console = ConsoleLog.resume(record.directory);
       undo.move();
       const slots = record.details['slots'] as QemuVmParts['slots'];
-      return new QemuVm({ record, agent: { socket: agentSocket(record.directory) }, vmm, qmp, console, slots, shutdown });
+      return new QemuVm({
+        record,
+        agent: { socket: agentSocket(record.directory) },
+        vmm,
+        qmp,
+        console,
+        slots,
+        shutdown,
+      });
     } catch (error) {
       await undo.disposeAsync();
       throw error;

@@ -156,7 +156,8 @@ function unusedName(base: string, used: readonly string[]): string {
 }
 
 function checkSwap(slot: DiskSlot, state: SlotState | undefined, image: DiskImage): void {
-  if (state === undefined) throw new BoxError('INVALID_ARGUMENT', `disk ${slot} is empty: it had no image at the start`);
+  if (state === undefined)
+    throw new BoxError('INVALID_ARGUMENT', `disk ${slot} is empty: it had no image at the start`);
   if (image.format !== 'raw') throw new BoxError('UNSUPPORTED', `disk ${slot} can be swapped for raw images only`);
   if (image.readOnly !== state.readOnly) {
     const access = state.readOnly ? 'read-only' : 'writable';

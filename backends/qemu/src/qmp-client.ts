@@ -79,7 +79,8 @@ export class QmpClient {
     descriptor: number,
   ): Promise<unknown> {
     // Past the stream's own queue: what is written there would arrive in pieces around this message.
-    if (this.#socket.writableLength > 0) return Promise.reject(new BoxError('INTERNAL', 'the VMM does not take commands'));
+    if (this.#socket.writableLength > 0)
+      return Promise.reject(new BoxError('INTERNAL', 'the VMM does not take commands'));
     return this.#send({ execute: command, arguments: parameters }, (line) =>
       sendDescriptor(this.#descriptor, line, descriptor),
     );
@@ -130,7 +131,9 @@ export class QmpClient {
     if (message.id === undefined || answer === undefined) return;
     this.#pending.delete(message.id);
     if (message.error === undefined) return answer.resolve(message.return);
-    answer.reject(new BoxError('INTERNAL', `qemu refused a command: ${message.error.desc}`, { details: { ...message.error } }));
+    answer.reject(
+      new BoxError('INTERNAL', `qemu refused a command: ${message.error.desc}`, { details: { ...message.error } }),
+    );
   }
 
   #fail(): void {

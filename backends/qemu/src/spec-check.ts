@@ -11,14 +11,16 @@ const SOCKET_PATH_BYTES = 107;
 
 /** @throws INVALID_ARGUMENT for a spec that breaks the port's rules or the backend's limits */
 export function checkSpec(spec: VmSpec, limits: VmLimits): void {
-  if (!ID.test(spec.id)) throw invalid(`vm id "${spec.id}" is not of the form [a-z0-9][a-z0-9-]*, at most 64 characters`);
+  if (!ID.test(spec.id))
+    throw invalid(`vm id "${spec.id}" is not of the form [a-z0-9][a-z0-9-]*, at most 64 characters`);
   checkShape(spec, limits);
   checkDirectory(spec.directory);
   checkDisks(spec);
   if (spec.shape.network !== (spec.network !== undefined)) {
     throw invalid(`vm ${spec.id}: a network attachment and a shape with a network card belong together`);
   }
-  if (spec.network !== undefined && !MAC.test(spec.network.mac)) throw invalid(`mac address "${spec.network.mac}" is malformed`);
+  if (spec.network !== undefined && !MAC.test(spec.network.mac))
+    throw invalid(`mac address "${spec.network.mac}" is malformed`);
   if (spec.shape.share !== (spec.shareSocket !== undefined)) {
     throw invalid(`vm ${spec.id}: a share socket and a shape with a share belong together`);
   }
@@ -54,7 +56,8 @@ function list(directory: string): string[] {
 
 function checkDisks({ id, disks, boot }: VmSpec): void {
   const unknown = Object.keys(disks).find((slot) => !(DISK_SLOTS as readonly string[]).includes(slot));
-  if (unknown !== undefined) throw invalid(`vm ${id} has no disk slot ${unknown}`, `slots are ${DISK_SLOTS.join(', ')}`);
+  if (unknown !== undefined)
+    throw invalid(`vm ${id} has no disk slot ${unknown}`, `slots are ${DISK_SLOTS.join(', ')}`);
   const paths = Object.values(disks).flatMap((disk) => [disk.path, ...(disk.extents ?? [])]);
   for (const path of [boot.kernel, boot.initramfs, ...paths]) {
     if (!isAbsolute(path)) throw invalid(`file ${path} of vm ${id} is not absolute`);

@@ -81,11 +81,7 @@ interface Launched extends QmpConnection {
   readonly console: ConsoleLog;
 }
 
-async function launch(
-  spec: VmSpec,
-  { binary, accelerator }: Machine,
-  undo: AsyncDisposableStack,
-): Promise<Launched> {
+async function launch(spec: VmSpec, { binary, accelerator }: Machine, undo: AsyncDisposableStack): Promise<Launched> {
   using table = new DescriptorTable();
   const { log: console, writer } = ConsoleLog.create(spec.directory, table);
   undo.defer(() => console.close());

@@ -33,8 +33,8 @@ export class ChildVmm implements VmmProcess {
   constructor(child: ChildProcess) {
     this.#child = child;
     const pid = child.pid as number;
-    // Not reaped before the event loop turns, so the entry in /proc is there even for a process that has just ended.
-    this.identity = { pid, startTime: processStartTime(pid) as string };
+    // One that has ended and was reaped has none; its start fails in a moment.
+    this.identity = { pid, startTime: processStartTime(pid) ?? '' };
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_LIMIT);
     });

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -112,7 +121,8 @@ describe('a VMM of the qemu backend', function () {
       const opened = output.match(/^(read|write|execute) .*=ok$/gm) ?? [];
       assert.deepEqual(opened, []);
       assert.ok(output.includes(`read ${join(open, 'file')}=EACCES`), output);
-      for (const call of ['socket unix', 'socket inet', 'connect', 'bind']) assert.ok(output.includes(`${call}=EPERM`), call);
+      for (const call of ['socket unix', 'socket inet', 'connect', 'bind'])
+        assert.ok(output.includes(`${call}=EPERM`), call);
     } finally {
       rmSync(open, { recursive: true });
     }

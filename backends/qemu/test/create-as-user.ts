@@ -9,7 +9,10 @@ const signal = new AbortController().signal;
 const directory = join(home, 'v');
 mkdirSync(directory, { mode: 0o700 });
 const shape = { vcpus: 1, memoryBytes: 256 * 1024 * 1024, network: false, share: false };
-const vm = await qemu(home).create({ id: 'user', directory, boot: await contractBoot(home), shape, disks: {} }, { signal });
+const vm = await qemu(home).create(
+  { id: 'user', directory, boot: await contractBoot(home), shape, disks: {} },
+  { signal },
+);
 const status = readFileSync(`/proc/${vm.vmm.pid}/status`, 'latin1');
 const field = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
 const guest = await GuestConnection.open(vm.agent.socket);

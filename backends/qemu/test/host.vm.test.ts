@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { VmRecord } from '@a3s-box/core';
@@ -22,7 +32,9 @@ describe('the qemu backend and its host', function () {
 
   it('adopts the VM of a host process that was killed, with its console and its end', async () => {
     const spec = await scope.spec();
-    const host = spawn(process.execPath, [script, scope.home, JSON.stringify(spec)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const host = spawn(process.execPath, [script, scope.home, JSON.stringify(spec)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [line] = (await once(host.stdout, 'data')) as [Buffer];
     host.kill('SIGKILL');
     await once(host, 'close');

@@ -76,7 +76,10 @@ describe('qmp client', () => {
     peer.write(line.slice(10));
     send({ return: {}, id });
     await answer;
-    assert.deepEqual(events.map(({ event }) => event), ['SHUTDOWN']);
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['SHUTDOWN'],
+    );
   });
 
   it('rejects with what QEMU says', async () => {

@@ -23,7 +23,9 @@ export function contractBoot(directory: string): Promise<BootAssets> {
 
 /** Boot assets whose guest says that it runs and restarts. */
 export function probeBoot(directory: string): Promise<BootAssets> {
-  return new BootAssetStore(join(directory, 'assets'), { libkrunfw: libkrunfwPath(), init: probeInitPath() }).boot({ signal });
+  return new BootAssetStore(join(directory, 'assets'), { libkrunfw: libkrunfwPath(), init: probeInitPath() }).boot({
+    signal,
+  });
 }
 
 /** The provider under test, with its state below a directory. */

@@ -21,7 +21,13 @@ describe('vmdk descriptor', () => {
   }
 
   it('names each file as the VMM sees it, once', () => {
-    const lines = ['RW 8 FLAT "/a" 0', 'RDONLY 8 FLAT "/b" 16', 'RDONLY 8 FLAT "/a" 8', 'RDONLY 4 ZERO', 'ddb.x = "RW 1"'];
+    const lines = [
+      'RW 8 FLAT "/a" 0',
+      'RDONLY 8 FLAT "/b" 16',
+      'RDONLY 8 FLAT "/a" 8',
+      'RDONLY 4 ZERO',
+      'ddb.x = "RW 1"',
+    ];
     const { text, given } = relocate(lines, ['/a', '/b']);
     assert.deepEqual(given, ['/a', '/b']);
     assert.deepEqual(text.split('\n').slice(2, 7), [

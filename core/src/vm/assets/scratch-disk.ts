@@ -46,7 +46,9 @@ export async function cloneScratch(path: string, sizeBytes: number = DEFAULT_SCR
     await fill(file, template, data);
   } catch (error) {
     await rm(path, { force: true });
-    throw isNoSpace(error) ? new BoxError('DISK_FULL', `no space is left for scratch disk ${path}`, { cause: error }) : error;
+    throw isNoSpace(error)
+      ? new BoxError('DISK_FULL', `no space is left for scratch disk ${path}`, { cause: error })
+      : error;
   } finally {
     await file.close();
   }

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AssetCache, type AssetRecipe } from '../../../dist/vm/assets/asset-cache.js';
@@ -80,7 +89,10 @@ describe('asset cache', () => {
     const paths = await Promise.all(Array.from({ length: 8 }, () => cache().get(recipe())));
     assert.equal(new Set(paths).size, 1);
     assert.equal(readFileSync(paths[0] ?? '', 'utf8'), 'abab');
-    assert.deepEqual(readdirSync(join(directory, 'assets')).filter((name) => name.includes('.tmp-')), []);
+    assert.deepEqual(
+      readdirSync(join(directory, 'assets')).filter((name) => name.includes('.tmp-')),
+      [],
+    );
   });
 
   it('leaves nothing behind when the file cannot be made', async () => {

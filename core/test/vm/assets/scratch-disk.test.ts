@@ -4,7 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isBoxError } from '../../../dist/errors/box-error.js';
-import { cloneScratch, DEFAULT_SCRATCH_BYTES, SCRATCH_SIZES, templateData } from '../../../dist/vm/assets/scratch-disk.js';
+import {
+  cloneScratch,
+  DEFAULT_SCRATCH_BYTES,
+  SCRATCH_SIZES,
+  templateData,
+} from '../../../dist/vm/assets/scratch-disk.js';
 import { SCRATCH_TEMPLATES } from '../../../dist/vm/assets/scratch-template.gen.js';
 
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
@@ -56,7 +61,10 @@ describe('scratch disk', () => {
       { ...template, sizeBytes: 2, brotli: template.brotli.slice(0, 100) },
     ];
     for (const one of damaged) {
-      assert.throws(() => templateData(one), (error) => isBoxError(error) && error.code === 'ASSETS_CORRUPT');
+      assert.throws(
+        () => templateData(one),
+        (error) => isBoxError(error) && error.code === 'ASSETS_CORRUPT',
+      );
     }
   });
 });

@@ -150,6 +150,15 @@ static void command_mount(const char *slot, const char *type) {
   reply("%lld", (after.tv_sec - before.tv_sec) * 1000000000LL + after.tv_nsec - before.tv_nsec);
 }
 
+static void command_share(const char *name) {
+  char path[512], text[DATA] = "";
+  mkdir("/share", 0755);
+  if (mount("share", "/share", "virtiofs", 0, NULL) != 0 && errno != EBUSY) return reply("error %s", strerror(errno));
+  snprintf(path, sizeof path, "/share/%s", name);
+  if (read_line(path, text, sizeof text)) return reply("%s", text);
+  reply("error %s", strerror(errno));
+}
+
 static void command_info(void) {
   char source[64] = "", memory[64] = "", line[256] = "", uptime[64] = "";
   read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source, sizeof source);
@@ -235,6 +244,7 @@ static void run(char *line) {
     return command_write(slot, offset, line + position);
   }
   if (sscanf(line, "flush %63s", slot) == 1) return command_flush(slot);
+  if (sscanf(line, "share %63s", slot) == 1) return command_share(slot);
   if (sscanf(line, "mount %63s", slot) == 1) return command_mount(slot, "ext4");
   if (strcmp(line, "poweroff") == 0) reboot(RB_AUTOBOOT);
   if (strcmp(line, "panic") == 0) panic();

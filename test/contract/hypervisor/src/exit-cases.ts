@@ -56,7 +56,10 @@ export function exitCases(current: () => Fixture): void {
       await Promise.all([vm.kill(), vm.kill()]);
       assert.match(await vm.consoleTail(64 * 1024), /remember this/);
       for (const call of [vm.pause({ signal }), vm.resume({ signal })]) {
-        await assert.rejects(call, (error: { code?: unknown }) => error.code === 'VM_ENDED' || error.code === 'UNSUPPORTED');
+        await assert.rejects(
+          call,
+          (error: { code?: unknown }) => error.code === 'VM_ENDED' || error.code === 'UNSUPPORTED',
+        );
       }
       await vm.close();
       await vm.close();

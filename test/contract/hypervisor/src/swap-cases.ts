@@ -42,7 +42,11 @@ export function swapCases(current: () => Fixture, declared: boolean): void {
         'an empty slot': vm.swapDisk('disk1', current().disk('new', true), { signal }),
         'a larger image': vm.swapDisk('disk0', current().disk('new', true, 2 * DISK_BYTES), { signal }),
         'another access': vm.swapDisk('disk0', current().disk('new', false), { signal }),
-        'a file that is not there': vm.swapDisk('disk0', { path: '/nonexistent', format: 'raw', readOnly: true }, { signal }),
+        'a file that is not there': vm.swapDisk(
+          'disk0',
+          { path: '/nonexistent', format: 'raw', readOnly: true },
+          { signal },
+        ),
       };
       for (const [what, swap] of Object.entries(unfit)) {
         await assert.rejects(swap, { code: 'INVALID_ARGUMENT' }, what);

@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isAbsolute, join } from 'node:path';
-import { BoxError, DISK_SLOTS, type DiskImage, type DiskSlot, type Hypervisor, type HypervisorCapability } from '@a3s-box/core';
+import {
+  BoxError,
+  DISK_SLOTS,
+  type DiskImage,
+  type DiskSlot,
+  type Hypervisor,
+  type HypervisorCapability,
+} from '@a3s-box/core';
 import type { HypervisorProbe, Operation, Vm, VmExit, VmRecord, VmSpec } from '@a3s-box/core';
 import { processesOf } from '../dist/index.js';
 
@@ -62,7 +69,11 @@ export class FakeHypervisor implements Hypervisor {
     check(spec, this.fault);
     writeFileSync(join(spec.directory, 'lock'), spec.id);
     const child = spawnVmm(spec, this.fault);
-    const ready = await Promise.race([once(child.stdout!, 'data'), once(child, 'close'), ...(isDeaf ? [] : [aborted(signal)])]);
+    const ready = await Promise.race([
+      once(child.stdout!, 'data'),
+      once(child, 'close'),
+      ...(isDeaf ? [] : [aborted(signal)]),
+    ]);
     if (ready === 'aborted') {
       if (this.fault !== 'leaves its process on cancel') {
         child.kill('SIGKILL');
@@ -184,7 +195,8 @@ class FakeVm implements Vm {
 
   /** A fake may poll. */
   async #watch(): Promise<VmExit> {
-    while (startTime(this.vmm.pid) === this.vmm.startTime) await new Promise((resolve) => setTimeout(resolve, 2).unref());
+    while (startTime(this.vmm.pid) === this.vmm.startTime)
+      await new Promise((resolve) => setTimeout(resolve, 2).unref());
     this.#ended = true;
     if (!this.#requested) return { kind: 'unknown' };
     return { kind: 'vmm-killed', signal: 'SIGKILL', outOfMemory: false, requested: true };

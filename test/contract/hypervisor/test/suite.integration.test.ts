@@ -37,7 +37,10 @@ describe('hypervisor contract kit', function () {
 
   it('passes a provider that keeps the contract', async () => {
     const { stats, failures } = await run();
-    assert.deepEqual(failures.map(({ fullTitle, err }) => `${fullTitle}: ${err.message}`), []);
+    assert.deepEqual(
+      failures.map(({ fullTitle, err }) => `${fullTitle}: ${err.message}`),
+      [],
+    );
     assert.ok(stats.passes > 40, `${stats.passes} cases ran`);
     assert.equal(stats.pending, 0);
   });
