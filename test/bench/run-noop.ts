@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initramfs } from '../../core/dist/vm/assets/initramfs.js';
 import { BoxCli } from '../e2e/support/box-cli.ts';
-import { vmmCommandLine } from './support/vmm-command.ts';
+import { bareMachine } from './support/vmm-command.ts';
 import { BIN } from './support/paths.ts';
 import { runProgram } from './support/process.ts';
 import { compare } from './support/samples.ts';
@@ -19,8 +19,9 @@ export async function run() {
   await using cli = await BoxCli.create();
   const directory = mkdtempSync(join(tmpdir(), 'bare'));
   try {
-    const bare = await bareCommand(cli, directory);
     const env = { ...process.env, A3S_BOX_HOME: cli.home };
+    await runProgram(BIN, ['run', '--rm', 'a3s/starter', 'true'], env);
+    const bare = await bareMachine(cli.home, powerOffInitramfs(directory));
     const result = await compare(
       10,
       () => runProgram(BIN, ['run', '--rm', 'a3s/starter', 'true'], env),
@@ -32,13 +33,13 @@ export async function run() {
   }
 }
 
-/** The machine options of a real box of the same size, with the bare initramfs and without devices. */
-async function bareCommand(cli: BoxCli, directory: string): Promise<{ program: string; args: string[] }> {
+/** An initramfs whose init powers off, in place of guest-init. */
+function powerOffInitramfs(directory: string): string {
   const source = join(directory, 'init.c');
   const init = join(directory, 'init');
   writeFileSync(source, POWER_OFF);
   execFileSync('cc', ['-O2', '-static', '-o', init, source]);
   const archive = join(directory, 'initramfs.cpio');
   writeFileSync(archive, initramfs(readFileSync(init)));
-  return vmmCommandLine(cli, archive);
+  return archive;
 }

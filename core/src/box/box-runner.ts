@@ -58,7 +58,7 @@ export class BoxRunner {
         await this.vms.removeFiles(box.id);
       });
       addBootSpans(box.tracer, vm.session.hello);
-      await box.tracer.span('start container', () => startContainer(box, vm, signal));
+      await startContainer(box, vm, signal);
       box.io.connect(vm.session, CONTAINER_ID, '');
       const startedNs = BigInt(Date.now()) * 1_000_000n;
       box.state = { kind: 'running', vm, startedNs };
@@ -112,16 +112,17 @@ export class BoxRunner {
 
 async function startContainer(box: Box, vm: RunningVm, signal: AbortSignal): Promise<void> {
   const { session } = vm;
-  await session.call(AgentService.configure, ConfigureRequest.create({ hostname: box.hostname }), signal);
+  const configure = ConfigureRequest.create({ hostname: box.hostname });
+  await box.tracer.span('configure guest', () => session.call(AgentService.configure, configure, signal));
   const create = CreateContainerRequest.create({
     containerId: CONTAINER_ID,
     config: Buffer.from(JSON.stringify(compileOciConfig(box.spec, box.image.config, box.hostname))),
     rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: CONTAINER_ID },
     files: containerFiles(box.hostname),
   });
-  await session.call(ContainerService.create, create, signal);
+  await box.tracer.span('create container', () => session.call(ContainerService.create, create, signal));
   const start = StartContainerRequest.create({ containerId: CONTAINER_ID, stdin: box.spec.stdinOpen });
-  await session.call(ContainerService.start, start, signal);
+  await box.tracer.span('start container', () => session.call(ContainerService.start, start, signal));
 }
 
 function workloadExit(status: ExitStatus): BoxExit {
