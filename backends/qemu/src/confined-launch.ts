@@ -95,7 +95,9 @@ async function launchOnce(
   });
   const failed = Promise.withResolvers<never>();
   child.once('error', (cause) =>
-    failed.reject(new BoxError('CONFINEMENT_FAILED', `the confining launcher ${launcher} could not be started`, { cause })),
+    failed.reject(
+      new BoxError('CONFINEMENT_FAILED', `the confining launcher ${launcher} could not be started`, { cause }),
+    ),
   );
   const status = child.stdio[STATUS_DESCRIPTOR] as Readable;
   const line = await Promise.race([readAll(status), failed.promise]);
