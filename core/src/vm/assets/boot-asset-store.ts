@@ -41,8 +41,9 @@ export class BootAssetStore {
    */
   async boot({ signal }: Operation): Promise<BootAssets> {
     signal.throwIfAborted();
-    const [kernel, initramfsPath] = await Promise.all([this.kernel(), this.initramfs()]);
-    return { kernel, initramfs: initramfsPath };
+    // One after the other: after a failure nothing is still being written.
+    const kernel = await this.kernel();
+    return { kernel, initramfs: await this.initramfs() };
   }
 
   private kernel(): Promise<string> {
