@@ -5,7 +5,13 @@ import type { PluginHost } from './kernel/plugin-host.js';
 import { HypervisorPort } from './ports/hypervisor.js';
 import { ImageStorePort } from './ports/image-store.js';
 import type { Logger } from './ports/logger.js';
-import { BootAssetSourceToken, HypervisorsToken, ImageStoreToken, LoggerToken, SupervisorSelfToken } from './service-tokens.js';
+import {
+  BootAssetSourceToken,
+  HypervisorsToken,
+  ImageStoreToken,
+  LoggerToken,
+  SupervisorSelfToken,
+} from './service-tokens.js';
 import { HomeLayout } from './store/home-layout.js';
 import { Activity } from './supervisor/activity.js';
 import { EmulationNotice } from './supervisor/emulation-notice.js';

@@ -118,7 +118,11 @@ async function helloOf(vm: Vm, start: number, signal: AbortSignal): Promise<Boot
   // For its first second the kernel calls the counter tsc-early, and decides then.
   while (clockSource === 'tsc-early') {
     await delay(100);
-    ({ clockSource } = await session.call(AgentService.hello, HelloRequest.create({ entropy: randomBytes(32) }), signal));
+    ({ clockSource } = await session.call(
+      AgentService.hello,
+      HelloRequest.create({ entropy: randomBytes(32) }),
+      signal,
+    ));
   }
   return { milliseconds, clockSource };
 }

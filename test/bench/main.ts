@@ -27,7 +27,10 @@ for (const name of positionals.length > 0 ? positionals : available) {
   console.error(`${name} ...`);
   const module = (await import(`./${name}.ts`)) as { run: () => Promise<unknown> };
   results[name] = await module.run();
-  console.log(name, JSON.stringify(results[name], (key, value: unknown) => (key === 'samples' ? undefined : value), 2));
+  console.log(
+    name,
+    JSON.stringify(results[name], (key, value: unknown) => (key === 'samples' ? undefined : value), 2),
+  );
 }
 const out = values.out ?? join(process.cwd(), 'bench.json');
 writeFileSync(out, `${JSON.stringify(results, null, 1)}\n`);

@@ -20,14 +20,27 @@ describe('a3s-box run', () => {
   });
 
   for (const dashes of [[], ['--']]) {
-    const title = dashes.length > 0 ? 'with "--" before the command' : 'without "--"';
+    const title = dashes.length > 0 ? 'with "--" before the image' : 'without "--"';
     it(`leaves options after the image to the workload, ${title}`, async () => {
-      const list = await cli.run(['run', '--rm', IMAGE, ...dashes, 'ls', '-la', '/']);
+      const list = await cli.run(['run', '--rm', ...dashes, IMAGE, 'ls', '-la', '/']);
       assert.equal(list.code, 0, list.stderr);
       assert.match(list.stdout.toString(), /^drwx.* bin$/m);
-      const unset = await cli.run(['run', '--rm', '-e', 'X=1', IMAGE, ...dashes, 'env', '-u', 'X', 'sh', '-c', 'echo "[$X]"']);
+      const unset = await cli.run([
+        'run',
+        '--rm',
+        '-e',
+        'X=1',
+        ...dashes,
+        IMAGE,
+        'env',
+        '-u',
+        'X',
+        'sh',
+        '-c',
+        'echo "[$X]"',
+      ]);
       assert.equal(unset.stdout.toString(), '[]\n', unset.stderr);
-      const set = await cli.run(['run', '--rm', '-e', 'A=1', IMAGE, ...dashes, 'env']);
+      const set = await cli.run(['run', '--rm', '-e', 'A=1', ...dashes, IMAGE, 'env']);
       assert.match(set.stdout.toString(), /^A=1$/m, set.stderr);
     });
   }
@@ -88,9 +101,24 @@ describe('a3s-box run', () => {
   });
 
   it('sees the memory and the CPUs that it was given', async () => {
-    for (const [memory, cpus] of [['256m', '1'], ['8g', '4']] as const) {
-      const script = 'grep MemTotal /proc/meminfo; nproc; cat /sys/devices/system/clocksource/clocksource0/current_clocksource';
-      const { stdout, stderr } = await cli.run(['run', '--rm', '-m', memory, '--cpus', cpus, IMAGE, 'sh', '-c', script]);
+    for (const [memory, cpus] of [
+      ['256m', '1'],
+      ['8g', '4'],
+    ] as const) {
+      const script =
+        'grep MemTotal /proc/meminfo; nproc; cat /sys/devices/system/clocksource/clocksource0/current_clocksource';
+      const { stdout, stderr } = await cli.run([
+        'run',
+        '--rm',
+        '-m',
+        memory,
+        '--cpus',
+        cpus,
+        IMAGE,
+        'sh',
+        '-c',
+        script,
+      ]);
       const [total = '', count, clock] = stdout.toString().split('\n');
       const bytes = Number(/\d+/.exec(total)?.[0]) * 1024;
       const wanted = memory === '8g' ? 2 ** 33 : 2 ** 28;
@@ -104,13 +132,16 @@ describe('a3s-box run', () => {
     await cli.run(['run', '--rm', IMAGE, 'true']);
     const { readdir } = await import('node:fs/promises');
     assert.deepEqual(await readdir(`${cli.home}/boxes`), []);
-    assert.deepEqual((await readdir(`${cli.home}/run`)).filter((name) => /^[0-9a-f]{12}$/.test(name)), []);
+    assert.deepEqual(
+      (await readdir(`${cli.home}/run`)).filter((name) => /^[0-9a-f]{12}$/.test(name)),
+      [],
+    );
   });
 
   it('refuses with 125 what it cannot do, before anything starts', async () => {
     const wrong: [string[], RegExp][] = [
       [['run', '--rm', 'no/such-image', 'true'], /no\/such-image/],
-      [['run', '--rm', '--cpus', '0', IMAGE, 'true'], /cpus/i],
+      [['run', '--rm', '--cpus', '100', IMAGE, 'true'], /cpus/i],
       [['run', '--rm', '-m', '1m', IMAGE, 'true'], /memory/],
       [['run', '--rm', '--no-such-flag', IMAGE, 'true'], /no-such-flag/],
       [['run', '--rm', '--privileged', IMAGE, 'true'], /privileged/],
@@ -130,7 +161,8 @@ describe('a3s-box run', () => {
     const { readFile } = await import('node:fs/promises');
     const trace = JSON.parse(await readFile(file, 'utf8')) as { traceEvents: { name: string; ph: string }[] };
     const names = trace.traceEvents.map((event) => event.name);
-    for (const name of ['start vmm', 'boot guest', 'kernel', 'start container']) assert.ok(names.includes(name), `${name}: ${names.join()}`);
+    for (const name of ['start vmm', 'boot guest', 'kernel', 'start container'])
+      assert.ok(names.includes(name), `${name}: ${names.join()}`);
   });
 });
 

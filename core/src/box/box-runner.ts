@@ -89,7 +89,8 @@ export class BoxRunner {
     timeout.addEventListener('abort', () => expired.resolve(undefined), { once: true });
     const drained = box.io.drained.catch((error: unknown) => asBoxError(error));
     const first = await Promise.race([drained, vm.exited, expired.promise]);
-    if (first === undefined) return { ...unknownExit('the time limit was reached'), known: true, code: 124, timedOut: true };
+    if (first === undefined)
+      return { ...unknownExit('the time limit was reached'), known: true, code: 124, timedOut: true };
     if (!(first instanceof BoxError) && !('kind' in first)) return workloadExit(first);
     // Output that had arrived before the VM ended is still handed out, and an exit may be among it.
     const last = await drained;
@@ -105,7 +106,8 @@ export class BoxRunner {
     else await vm.shutDown(0, AbortSignal.timeout(GOODBYE_LIMIT_MS));
     const results = await Promise.allSettled([vm.vm.close(), root.release(), this.vms.removeFiles(box.id)]);
     for (const result of results) {
-      if (result.status === 'rejected') this.logger.error({ box: box.id, error: result.reason }, 'freeing a box failed');
+      if (result.status === 'rejected')
+        this.logger.error({ box: box.id, error: result.reason }, 'freeing a box failed');
     }
   }
 }

@@ -14,6 +14,7 @@ import { ImageStoreToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
+import type { Span } from '../vm/tracer.js';
 import { Box, type BoxExit, type ExecProcess } from './box.js';
 import { makeBoxName } from './box-name.js';
 import { CONTAINER_ID, BoxRunner } from './box-runner.js';
@@ -24,6 +25,7 @@ import { signalNumber } from './signals.js';
 
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
 const SIGKILL = 9;
+const KEPT_TRACES = 32;
 
 /** A process to start in a running box. */
 export interface ExecSpec {
@@ -43,6 +45,8 @@ export interface ExecSpec {
 export class BoxService {
   readonly #boxes = new Map<string, Box>();
   readonly #uses = new Map<string, Disposable>();
+  /** Spans of the boxes that went away last, oldest first. */
+  readonly #traces = new Map<string, readonly Span[]>();
 
   constructor(
     @inject(ImageStoreToken) private readonly images: ImageStore,
@@ -92,6 +96,11 @@ export class BoxService {
     throw new BoxError('NOT_FOUND', `there is no box "${reference}"`);
   }
 
+  /** Spans of a box's start; for a while also of one that is gone, by its full id. @throws NOT_FOUND */
+  trace(reference: string): readonly Span[] {
+    return this.#traces.get(reference) ?? this.find(reference).tracer.spans;
+  }
+
   list(): readonly Box[] {
     return [...this.#boxes.values()].sort((a, b) => Number(b.createdNs - a.createdNs));
   }
@@ -104,6 +113,7 @@ export class BoxService {
     box.state = { kind: 'starting' };
     try {
       await this.runner.start(box);
+      box.succeedStart();
     } catch (error) {
       box.state = { kind: 'created' };
       box.failStart(error);
@@ -113,8 +123,12 @@ export class BoxService {
     if (box.spec.autoRemove) void box.ended.then(() => this.#forget(box));
   }
 
-  /** Starts one more process in a running box. @throws CONFLICT, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE */
+  /**
+   * Starts one more process in a running box; waits for one that starts.
+   * @throws CONFLICT, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
+   */
   async exec(box: Box, spec: ExecSpec, { signal }: Operation): Promise<ExecProcess> {
+    if (box.state.kind === 'starting') await box.started;
     const { session } = runningVm(box);
     if (spec.command.length === 0) throw new BoxError('INVALID_ARGUMENT', 'exec was given no command');
     const { command, ...rest } = spec;
@@ -185,6 +199,9 @@ export class BoxService {
   }
 
   #forget(box: Box): void {
+    this.#traces.set(box.id, box.tracer.spans);
+    const [oldest = ''] = this.#traces.keys();
+    if (this.#traces.size > KEPT_TRACES) this.#traces.delete(oldest);
     this.#boxes.delete(box.id);
     this.#uses.get(box.id)?.[Symbol.dispose]();
     this.#uses.delete(box.id);

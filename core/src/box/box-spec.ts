@@ -62,7 +62,10 @@ export function sizingOf(spec: Pick<BoxSpec, 'nanoCpus' | 'memoryBytes'>): Sizin
 export function checkBoxSpec(spec: BoxSpec): void {
   const { name, hostname, workingDirectory, terminalSize } = spec;
   if (name !== undefined && !NAME.test(name)) {
-    fail(`box name "${name}" is not valid`, 'use letters, digits, "_", "." and "-", at least two, starting with a letter or digit');
+    fail(
+      `box name "${name}" is not valid`,
+      'use letters, digits, "_", "." and "-", at least two, starting with a letter or digit',
+    );
   }
   if (hostname !== undefined && !HOSTNAME.test(hostname)) {
     fail(`host name "${hostname}" is not valid`, 'use at most 64 letters, digits, "-" and dots between them');
@@ -71,7 +74,8 @@ export function checkBoxSpec(spec: BoxSpec): void {
     fail(`working directory "${workingDirectory}" is not an absolute path`, 'give a path that starts with "/"');
   }
   for (const variable of spec.environment) {
-    if (!VARIABLE.test(variable)) fail(`environment variable "${variable}" is not valid`, 'give NAME=value, or NAME to take one away');
+    if (!VARIABLE.test(variable))
+      fail(`environment variable "${variable}" is not valid`, 'give NAME=value, or NAME to take one away');
   }
   for (const argument of [...(spec.command ?? []), ...(spec.entrypoint ?? [])]) {
     if (argument.includes('\0')) fail('the command holds a zero byte', 'take it out');

@@ -37,6 +37,7 @@ export class Box {
   readonly io = new ProcessIo();
   readonly execs = new Map<string, ExecProcess>();
   readonly tracer = new Tracer();
+  readonly #started = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<BoxExit>();
   #cancelStart = new AbortController();
 
@@ -46,12 +47,18 @@ export class Box {
     readonly spec: BoxSpec,
     readonly image: Image,
   ) {
+    this.#started.promise.catch(() => {});
     this.#ended.promise.catch(() => {});
   }
 
   /** Host name in the guest: what was asked for, else the short id. */
   get hostname(): string {
     return this.spec.hostname ?? this.id.slice(0, 12);
+  }
+
+  /** Resolves when the main process runs. Rejects with why it could not be started. */
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   /** Resolves with the end of the box, after all that belonged to its run was freed. Rejects when it never started. */
@@ -68,12 +75,17 @@ export class Box {
     this.#cancelStart.abort();
   }
 
+  succeedStart(): void {
+    this.#started.resolve();
+  }
+
   end(exit: BoxExit): void {
     this.#ended.resolve(exit);
   }
 
   /** @param error why the box could not be started */
   failStart(error: unknown): void {
+    this.#started.reject(error);
     this.#ended.reject(error);
   }
 }

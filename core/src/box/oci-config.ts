@@ -8,13 +8,34 @@ const CPU_PERIOD_US = 100_000;
 
 /** What Docker gives to a container by default. */
 const CAPABILITIES = [
-  'CAP_AUDIT_WRITE', 'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_MKNOD',
-  'CAP_NET_BIND_SERVICE', 'CAP_NET_RAW', 'CAP_SETFCAP', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_SETUID', 'CAP_SYS_CHROOT',
+  'CAP_AUDIT_WRITE',
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_MKNOD',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_RAW',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
 ] as const;
 
 const MASKED_PATHS = [
-  '/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats',
-  '/proc/sched_debug', '/proc/scsi', '/proc/timer_list', '/proc/timer_stats', '/sys/devices/virtual/powercap',
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
   '/sys/firmware',
 ] as const;
 
@@ -49,16 +70,14 @@ interface ProcessRequest {
  * @throws INVALID_ARGUMENT when neither names a command
  */
 export function compileOciConfig(spec: BoxSpec, image: ImageConfig, hostname: string): Record<string, unknown> {
-  const process = compileProcess(
-    {
-      args: commandOf(spec, image),
-      environment: mergeEnvironment([DEFAULT_PATH, `HOSTNAME=${hostname}`], image.env, spec.environment),
-      workingDirectory: spec.workingDirectory ?? image.workingDir,
-      user: spec.user ?? image.user,
-      terminal: spec.terminal,
-      terminalSize: spec.terminalSize,
-    },
-  );
+  const process = compileProcess({
+    args: commandOf(spec, image),
+    environment: mergeEnvironment([DEFAULT_PATH, `HOSTNAME=${hostname}`], image.env, spec.environment),
+    workingDirectory: spec.workingDirectory ?? image.workingDir,
+    user: spec.user ?? image.user,
+    terminal: spec.terminal,
+    terminalSize: spec.terminalSize,
+  });
   const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
   return {
     ociVersion: OCI_VERSION,
@@ -76,7 +95,12 @@ export function compileOciConfig(spec: BoxSpec, image: ImageConfig, hostname: st
 }
 
 /** Compiles the `process` document of an exec. @param image config of the box's image @param box the box's own spec */
-export function compileExecProcess(request: ProcessRequest, box: BoxSpec, image: ImageConfig, hostname: string): OciProcess {
+export function compileExecProcess(
+  request: ProcessRequest,
+  box: BoxSpec,
+  image: ImageConfig,
+  hostname: string,
+): OciProcess {
   return compileProcess({
     ...request,
     environment: mergeEnvironment(
@@ -92,23 +116,39 @@ export function compileExecProcess(request: ProcessRequest, box: BoxSpec, image:
 
 const MOUNTS = [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+  {
+    destination: '/dev',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+  },
   {
     destination: '/dev/pts',
     type: 'devpts',
     source: 'devpts',
     options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
   },
-  { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'] },
+  {
+    destination: '/dev/shm',
+    type: 'tmpfs',
+    source: 'shm',
+    options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
+  },
   { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-  { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
+  {
+    destination: '/sys/fs/cgroup',
+    type: 'cgroup',
+    source: 'cgroup',
+    options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+  },
 ] as const;
 
 function compileProcess(request: ProcessRequest): OciProcess {
-  const environment = request.terminal && !has(request.environment, 'TERM')
-    ? [...request.environment, 'TERM=xterm']
-    : request.environment;
+  const environment =
+    request.terminal && !has(request.environment, 'TERM')
+      ? [...request.environment, 'TERM=xterm']
+      : request.environment;
   const size = request.terminalSize;
   return {
     terminal: request.terminal,

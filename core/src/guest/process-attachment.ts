@@ -50,7 +50,9 @@ export class ProcessAttachment {
     this.#opened.promise.catch(() => {});
     this.#exited.promise.catch(() => {});
     this.#call.on('data', (response: AttachResponse) => this.#receive(response));
-    this.#call.on('error', (error: ServiceError) => this.#finish(fromServiceError(error, { unavailable: 'AGENT_UNREACHABLE' })));
+    this.#call.on('error', (error: ServiceError) =>
+      this.#finish(fromServiceError(error, { unavailable: 'AGENT_UNREACHABLE' })),
+    );
     this.#call.on('end', () => this.#finish());
     this.#send({ $case: 'open', value: open });
   }
@@ -84,7 +86,7 @@ export class ProcessAttachment {
 
   /** Writes to the process's stdin; resolves when the guest has room for more. @throws what ended the attachment */
   async writeStdin(data: Buffer): Promise<void> {
-    for (let start = 0; start < data.length; ) {
+    for (let start = 0; start < data.length;) {
       const room = this.#stdinLimit - this.#stdinOffset;
       if (room <= 0n) {
         this.#assertAlive();
@@ -136,6 +138,10 @@ export class ProcessAttachment {
       case 'exited':
         this.#exited.resolve(response.value);
         this.#finish();
+        break;
+      case 'outputEnd':
+      case undefined:
+        // The exit comes last and says as much; messages of later minor versions are not ours to judge.
         break;
     }
     this.#wake();

@@ -61,7 +61,14 @@ function sinkOf(call: AttachCall): OutputSink {
 async function exitOf(box: Box, execId: string, io: ProcessIo): Promise<ExitStatus> {
   if (execId === '') return exitStatusOf(await box.ended);
   const status = await io.drained;
-  return { known: true, code: status.code, outOfMemory: status.outOfMemory, timedOut: false, reason: '', timeNs: status.timeNs };
+  return {
+    known: true,
+    code: status.code,
+    outOfMemory: status.outOfMemory,
+    timedOut: false,
+    reason: '',
+    timeNs: status.timeNs,
+  };
 }
 
 /** Ends with the client's stdin, or when the process takes no more. */

@@ -8,11 +8,7 @@ import { unaryHandler } from './grpc-handlers.js';
 import { boxRecordOf, boxSpecFrom, execSpecFrom, exitStatusOf } from './messages.js';
 
 /** The Boxes service of the supervisor protocol. */
-export function boxHandlers(
-  boxes: BoxService,
-  notice: EmulationNotice,
-  logger: Logger,
-): BoxesServer {
+export function boxHandlers(boxes: BoxService, notice: EmulationNotice, logger: Logger): BoxesServer {
   return {
     create: unaryHandler(logger, async ({ spec }, context) => {
       const box = await boxes.create(boxSpecFrom(spec), context);
@@ -52,6 +48,6 @@ export function boxHandlers(
         .filter((box) => all || box.state.kind === 'running')
         .map(boxRecordOf),
     })),
-    trace: unaryHandler(logger, ({ box }) => ({ spans: [...boxes.find(box).tracer.spans] })),
+    trace: unaryHandler(logger, ({ box }) => ({ spans: [...boxes.trace(box)] })),
   };
 }

@@ -35,8 +35,7 @@ export function unaryHandler<Request, Response>(
 }
 
 type ResponseStream<Request, Response> =
-  | ServerDuplexStream<Request, Response>
-  | ServerWritableStream<Request, Response>;
+  ServerDuplexStream<Request, Response> | ServerWritableStream<Request, Response>;
 
 /** Ends a stream with the status that an error stands for. */
 export function failStream<Request, Response>(call: ResponseStream<Request, Response>, error: unknown): void {

@@ -48,7 +48,10 @@ export function imageHandlers(images: ImageStore, logger: Logger): ImagesServer 
           await writeMessage(call, { data: Buffer.from(data) });
         }
       };
-      send().then(() => call.end(), (error: unknown) => failStream(call, error));
+      send().then(
+        () => call.end(),
+        (error: unknown) => failStream(call, error),
+      );
     },
     tag: unaryHandler(logger, async ({ image, name }, context) => {
       await images.tag(image, name, context);

@@ -45,7 +45,8 @@ export function imageConfigOf(config: ImageConfig): ImageConfigMessage {
 }
 
 export function imageConfigFrom(message: ImageConfigMessage): Partial<ImageConfig> {
-  const { user, environment, entrypoint, command, workingDirectory, exposedPorts, volumes, labels, stopSignal } = message;
+  const { user, environment, entrypoint, command, workingDirectory, exposedPorts, volumes, labels, stopSignal } =
+    message;
   return {
     env: environment,
     exposedPorts,

@@ -5,16 +5,30 @@ import type { Vm, VmExit } from '../ports/hypervisor.js';
 import type { BackendChoice } from './backend-chooser.js';
 import type { Sizing } from '../box/box-spec.js';
 
+export interface RunningVmParts {
+  readonly vm: Vm;
+  readonly session: AgentSession;
+  readonly backend: BackendChoice;
+  readonly sizing: Sizing;
+  /** Opens the next session. */
+  readonly nextKey: Buffer;
+}
+
 /** A VM whose guest has answered. Belongs to who started it; ends by {@link RunningVm.shutDown} or `kill`. */
 export class RunningVm {
-  constructor(
-    readonly vm: Vm,
-    readonly session: AgentSession,
-    readonly backend: BackendChoice,
-    readonly sizing: Sizing,
-    /** Opens the next session. */
-    readonly nextKey: Buffer,
-  ) {}
+  readonly vm: Vm;
+  readonly session: AgentSession;
+  readonly backend: BackendChoice;
+  readonly sizing: Sizing;
+  readonly nextKey: Buffer;
+
+  constructor({ vm, session, backend, sizing, nextKey }: RunningVmParts) {
+    this.vm = vm;
+    this.session = session;
+    this.backend = backend;
+    this.sizing = sizing;
+    this.nextKey = nextKey;
+  }
 
   /** Resolves when the VMM is gone. Never rejects. */
   get exited(): Promise<VmExit> {

@@ -59,7 +59,7 @@ export class VmManager {
       const nextKey = randomBytes(SESSION_KEY_BYTES);
       const session = await openFirstSession(vm, { nextKey, tracer: request.tracer, signal });
       undo.move();
-      return new RunningVm(vm, session, request.backend, request.sizing, nextKey);
+      return new RunningVm({ vm, session, backend: request.backend, sizing: request.sizing, nextKey });
     } catch (error) {
       await undo.disposeAsync();
       throw error;

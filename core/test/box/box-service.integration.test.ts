@@ -114,7 +114,10 @@ describe('BoxService', () => {
     const box = await boxes.create(spec({ timeoutMs: 20 }), operation);
     await boxes.start(box);
     const exit = await box.ended;
-    assert.deepEqual({ code: exit.code, timedOut: exit.timedOut, known: exit.known }, { code: 124, timedOut: true, known: true });
+    assert.deepEqual(
+      { code: exit.code, timedOut: exit.timedOut, known: exit.known },
+      { code: 124, timedOut: true, known: true },
+    );
   });
 
   it('stops with the stop signal, then kills', async () => {
@@ -122,7 +125,10 @@ describe('BoxService', () => {
     await boxes.start(box);
     const vm = await hypervisor.vm();
     const exit = await boxes.stop(box, 10);
-    assert.deepEqual(vm.signals.map(({ signal }) => signal), [10, 9]);
+    assert.deepEqual(
+      vm.signals.map(({ signal }) => signal),
+      [10, 9],
+    );
     assert.equal(exit?.code, 137);
   });
 

@@ -41,7 +41,10 @@ describe('compileOciConfig', () => {
   });
 
   it('lets the user’s environment win over the image’s, and that over the defaults', () => {
-    const { env } = processOf(spec({ environment: ['A=user'] }), image({ cmd: ['x'], env: ['A=image', 'PATH=/image'] }));
+    const { env } = processOf(
+      spec({ environment: ['A=user'] }),
+      image({ cmd: ['x'], env: ['A=image', 'PATH=/image'] }),
+    );
     assert.deepEqual(env, ['PATH=/image', 'HOSTNAME=host', 'A=user']);
   });
 

@@ -45,7 +45,12 @@ describe('AgentSession', () => {
   });
 
   it('discards what is left of an earlier session, an echo of it included', async () => {
-    guest.leftOver = Buffer.concat([randomBytes(100_000), Buffer.from('A3SBOX1\n'), randomBytes(16), Buffer.from('A3SB')]);
+    guest.leftOver = Buffer.concat([
+      randomBytes(100_000),
+      Buffer.from('A3SBOX1\n'),
+      randomBytes(16),
+      Buffer.from('A3SB'),
+    ]);
     using session = await open([guest.key]);
     assert.equal(session.hello.version, '1.2.3');
   });

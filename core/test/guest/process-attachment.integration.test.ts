@@ -161,9 +161,12 @@ describe('ProcessAttachment', () => {
     const attachment = new ProcessAttachment(session, AttachOpen.create({ containerId: 'box' }));
     await attachment.opened;
     guest.cut();
-    await assert.rejects(async () => {
-      for await (const chunk of attachment.output()) assert.ok(chunk);
-    }, { code: 'AGENT_UNREACHABLE' });
+    await assert.rejects(
+      async () => {
+        for await (const chunk of attachment.output()) assert.ok(chunk);
+      },
+      { code: 'AGENT_UNREACHABLE' },
+    );
     await assert.rejects(attachment.exited, { code: 'AGENT_UNREACHABLE' });
     await assert.rejects(attachment.writeStdin(Buffer.alloc(1 << 20)), { code: 'AGENT_UNREACHABLE' });
   });

@@ -22,7 +22,9 @@ describe('SupervisorLock', () => {
       globalThis.held = SupervisorLock.tryAcquire(${JSON.stringify(path)});
       process.stdout.write(held ? 'held' : 'busy');
       setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const [said] = await once(child.stdout, 'data');
     assert.equal(String(said), 'held');
     assert.equal(SupervisorLock.tryAcquire(path), undefined);

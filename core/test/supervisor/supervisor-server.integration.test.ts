@@ -100,9 +100,12 @@ describe('SupervisorServer', () => {
     const { id } = await client.create(spec);
     using attachment = await client.attach(id, { owner: true });
     await assert.rejects(client.start(id), { code: 'NOT_FOUND', message: 'no such command: nope' });
-    await assert.rejects(async () => {
-      for await (const chunk of attachment.output) assert.ok(chunk);
-    }, { message: 'no such command: nope' });
+    await assert.rejects(
+      async () => {
+        for await (const chunk of attachment.output) assert.ok(chunk);
+      },
+      { message: 'no such command: nope' },
+    );
   });
 
   it('passes signals, sizes and waits on, and refuses them for a box that does not run', async () => {

@@ -59,5 +59,11 @@ export function fakeBoxService(layout: HomeLayout, hypervisor: FakeHypervisor): 
   const activity = new Activity();
   const backends = new BackendChooser([hypervisor]);
   const runner = new BoxRunner(images, backends, new VmManager(layout, assets), strict);
-  return { boxes: new BoxService(images, backends, runner, activity), images, backends, activity, rootDisks: () => rootDisks };
+  return {
+    boxes: new BoxService(images, backends, runner, activity),
+    images,
+    backends,
+    activity,
+    rootDisks: () => rootDisks,
+  };
 }

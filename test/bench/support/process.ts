@@ -2,7 +2,12 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** Runs a program to its end. @throws when it ends with another status */
-export function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env, status = 0): Promise<void> {
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  status = 0,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';

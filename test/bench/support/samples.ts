@@ -12,7 +12,15 @@ export interface Summary {
 export function summarize(samples: readonly number[], unit: string): Summary {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? NaN);
-  return { unit, count: sorted.length, min: at(0.0001), p50: at(0.5), p95: at(0.95), max: at(1), samples: samples.map(round) };
+  return {
+    unit,
+    count: sorted.length,
+    min: at(0.0001),
+    p50: at(0.5),
+    p95: at(0.95),
+    max: at(1),
+    samples: samples.map(round),
+  };
 }
 
 /** Runs two things in turn, A B A B, so that a machine whose speed drifts treats both alike. Times in milliseconds. */
@@ -29,7 +37,10 @@ export async function compare(
     times.b.push(await timed(b));
   }
   const [sa, sb] = [summarize(times.a, 'ms'), summarize(times.b, 'ms')];
-  const ratios = summarize(times.a.map((time, i) => time / (times.b[i] ?? NaN)), 'A/B');
+  const ratios = summarize(
+    times.a.map((time, i) => time / (times.b[i] ?? NaN)),
+    'A/B',
+  );
   return { a: sa, b: sb, ratioOfMedians: round(sa.p50 / sb.p50), ratios };
 }
 

@@ -72,10 +72,11 @@ export class BoxCli implements AsyncDisposable {
 export async function stopSupervisor(home: string): Promise<void> {
   const run = join(home, 'run');
   if (!existsSync(join(run, 'supervisor.sock'))) return;
-  const changes = on(watch(run), 'change');
+  const watcher = watch(run);
+  const changes = on(watcher, 'change');
   const client = await BoxClient.connect({ home });
   await client.stopSupervisor();
   client.close();
   while (existsSync(join(run, 'supervisor.sock'))) await changes.next();
-  await changes.return?.();
+  watcher.close();
 }
