@@ -28,6 +28,8 @@ export interface Confinement {
 /** User ids of VMMs that root starts, one for each: 0x78000000 to 0x7800ffff (docs/compatibility.md). */
 const FIRST_UID = 0x7800_0000;
 const UID_COUNT = 0x1_0000;
+/** Files that the VMM opens itself. Of one it inherits it makes two more: the registered copy, and that of the open disk. */
+const OPEN_FILES = 64;
 /** With 1000 VMs the chance that all attempts meet an id in use is below 10^-14. */
 const UID_ATTEMPTS = 8;
 
@@ -73,7 +75,7 @@ function commonOptions(confinement: Confinement): string[] {
   const { table } = confinement;
   return [
     ...['--keep', String(table.size), '--deny-sockets'],
-    ...['--open-files', String(table.size + 64), '--file-bytes', String(confinement.fileBytes)],
+    ...['--open-files', String(OPEN_FILES + 3 * table.size), '--file-bytes', String(confinement.fileBytes)],
     ...(confinement.smallPages ? ['--small-pages'] : []),
     ...confinement.read.flatMap((path) => ['--read', path]),
     ...confinement.execute.flatMap((path) => ['--execute', path]),
