@@ -1,7 +1,7 @@
 // a3s-box-confine: gives up everything that a virtual machine monitor does not need, then becomes it.
 //
-//   a3s-box-confine --keep N [--uid U --gid G [--group G]... [--exclusive] [--threads N]]
-//       [--open-files N] [--file-bytes N] [--deny-sockets] [--small-pages] [--read PATH]... [--execute PATH]... [--device PATH]...
+//   a3s-box-confine --keep N [--uid U --gid G [--group G]... [--exclusive] [--threads N]] [--open-files N]
+//       [--file-bytes N] [--deny-sockets] [--small-pages] [--read PATH]... [--execute PATH]... [--device PATH]...
 //       [--read-descriptor FD]... [--env NAME=VALUE]... -- PROGRAM ARGUMENT...
 //
 // Descriptors 0 to N-1 are inherited, all others closed. Descriptor 3 is for the status and closes with the exec: end of
