@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { before, describe, it, type Context } from 'mocha';
-import { skip } from '../../../test/support/skip.ts';
+import { before, describe, it } from 'mocha';
+import { debianArchive } from './support/debian.ts';
 import { NASTY_IMAGES } from './support/nasty-layers.ts';
 import { writeLayout } from './support/oci-layout.ts';
 import { fsck, mounted, needErofsMounts, needPrograms, run } from './support/programs.ts';
@@ -53,7 +53,7 @@ describe('a mounted image', function () {
     needPrograms(this, 'mmdebstrap');
     await using place = await temporary();
     const tar = join(place.path, 'debian.tar');
-    debootstrapped(this, tar);
+    debianArchive(this, tar);
     const layout = join(place.path, 'layout');
     writeLayout(layout, [{ tag: 'debian', layers: [readFileSync(tar)], compression: 'gzip' }]);
     assert.ok((await compare(layout, 'debian')) > 2000);
@@ -73,16 +73,3 @@ describe('a mounted image', function () {
     assert.ok((await compare(layout, 'latest')) > 200);
   });
 });
-
-/** Makes a Debian of its essential packages, bash, dpkg and perl among them. Skips where no mirror can be reached. */
-function debootstrapped(context: Context, tar: string): void {
-  try {
-    run('mmdebstrap', ['--quiet', '--variant=essential', 'bookworm', tar]);
-  } catch (error) {
-    const { stderr } = error as { stderr?: string };
-    if (/(Could not resolve|Could not connect|Temporary failure|Unable to connect)/.test(stderr ?? '')) {
-      skip(context, 'no Debian mirror can be reached');
-    }
-    throw error;
-  }
-}

@@ -156,8 +156,22 @@ const IMAGES: Readonly<Record<string, readonly (readonly Member[])[]>> = {
 };
 
 export const NASTY_IMAGES: readonly { name: string; layers: Buffer[] }[] = Object.entries(IMAGES).map(
-  ([name, layers]) => ({
-    name,
-    layers: layers.map((members) => archive(members)),
-  }),
+  ([name, layers]) => ({ name, layers: layers.map((members) => archive(members)) }),
 );
+
+/** All of them as one list of layers, each in a directory of its own below `nasty/`. */
+export function nastyTogether(): Buffer[] {
+  const images = Object.values(IMAGES);
+  const depth = Math.max(...images.map(({ length }) => length));
+  return Array.from({ length: depth }, (_, level) =>
+    archive([
+      ...(level === 0 ? [dir('nasty')] : []),
+      ...images.flatMap((layers, index) => (layers[level] ?? []).map((member) => below(`nasty/${index}/`, member))),
+    ]),
+  );
+}
+
+function below(directory: string, member: Member): Member {
+  const name = `${directory}${member.name}`;
+  return member.type === '1' ? { ...member, name, link: `${directory}${member.link ?? ''}` } : { ...member, name };
+}
