@@ -111,7 +111,20 @@ export class Catalog implements Disposable {
     this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   }
 
-  /** Runs a change alone; undone when it throws. Not to be nested. */
+  /**
+   * {@link transaction} for what need not outlive a power failure, since the processes that it tells of do not either.
+   * Nothing waits for the disk; a later transaction of the other kind makes it durable too.
+   */
+  passingTransaction<T>(change: () => T): T {
+    this.db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      return this.transaction(change);
+    } finally {
+      this.db.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  /** Runs a change alone; undone when it throws, durable when it returns. Not to be nested. */
   transaction<T>(change: () => T): T {
     this.db.exec('BEGIN IMMEDIATE');
     try {

@@ -54,7 +54,7 @@ export class RootDisks {
   }
 
   private hold(token: string, imageId: string): HeldImage {
-    return this.catalog.transaction(() => {
+    return this.catalog.passingTransaction(() => {
       const image = this.catalog.get('SELECT disk_key FROM images WHERE id = ?', imageId);
       if (image === undefined) throw notFound(imageId);
       const diskKey = String(image['disk_key']);

@@ -20,7 +20,7 @@ export class Work implements AsyncDisposable {
 
   static async begin(catalog: Catalog, paths: StorePaths): Promise<Work> {
     const token = randomBytes(16).toString('hex');
-    catalog.transaction(() => registerHolder(catalog, token, 'work'));
+    catalog.passingTransaction(() => registerHolder(catalog, token, 'work'));
     const work = new Work(catalog, paths, token, join(paths.work, token));
     await mkdir(work.directory, { mode: 0o700 });
     return work;
@@ -55,5 +55,5 @@ export function registerHolder(catalog: Catalog, token: string, kind: 'work' | '
 }
 
 export function releaseHolder(catalog: Catalog, token: string): void {
-  catalog.transaction(() => catalog.run('DELETE FROM holders WHERE token = ?', token));
+  catalog.passingTransaction(() => catalog.run('DELETE FROM holders WHERE token = ?', token));
 }
