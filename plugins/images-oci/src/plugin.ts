@@ -1,11 +1,25 @@
 import { definePlugin, ImageStorePort } from '@a3s-box/core';
 import { OciImageStore } from './oci-image-store.js';
 
+/** As settings.schema.json says. */
+interface Settings {
+  readonly maxLayerBytes?: number;
+  readonly maxLayerEntries?: number;
+}
+
 export default definePlugin({
   provides: { imageStore: { port: ImageStorePort, name: 'oci' } },
   requires: {},
-  async activate({ logger, stateDirectory }) {
-    const store = await OciImageStore.open({ directory: stateDirectory, logger });
+  async activate({ logger, stateDirectory, settings }) {
+    const { maxLayerBytes, maxLayerEntries } = settings as Settings;
+    const store = await OciImageStore.open({
+      directory: stateDirectory,
+      logger,
+      limits: {
+        ...(maxLayerBytes === undefined ? {} : { maxBytes: maxLayerBytes }),
+        ...(maxLayerEntries === undefined ? {} : { maxEntries: maxLayerEntries }),
+      },
+    });
     return {
       services: { imageStore: store },
       dispose: () => store[Symbol.asyncDispose](),

@@ -29,6 +29,13 @@ describe('a mounted image', function () {
     const images = await made.store.load({ kind: 'directory', path: layout }, operation);
     const root = await made.store.rootDisk((images[0] as { id: string }).id, operation);
     fsck(root.disk);
+    for (const layer of new Set(images[0]?.diffIds)) {
+      fsck({
+        path: join(made.directory, 'layers/sha256', layer.slice(7), 'layer.erofs'),
+        format: 'raw',
+        readOnly: true,
+      });
+    }
     run('umoci', ['unpack', '--image', `${layout}:${tag}`, join(place.path, 'bundle')]);
     const expected = treeManifest(join(place.path, 'bundle/rootfs'), { ignoreTime });
     using mount = mounted(root.disk, place.path);
