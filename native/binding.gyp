@@ -11,7 +11,7 @@
       "sources": ["addon/addon.cc"],
       "conditions": [
         ["OS=='linux'", {
-          "sources": ["addon/kernel.cc", "addon/process.cc", "addon/sockets.cc", "addon/tsc.cc"],
+          "sources": ["addon/kernel.cc", "addon/memory_file.cc", "addon/process.cc", "addon/sockets.cc", "addon/tsc.cc"],
           "libraries": ["-ldl"],
         }],
       ],

@@ -4,6 +4,7 @@
 #ifdef __linux__
 namespace a3s {
 void RegisterKernel(Napi::Env env, Napi::Object exports);
+void RegisterMemoryFile(Napi::Env env, Napi::Object exports);
 void RegisterProcess(Napi::Env env, Napi::Object exports);
 void RegisterSockets(Napi::Env env, Napi::Object exports);
 void RegisterTsc(Napi::Env env, Napi::Object exports);
@@ -13,6 +14,7 @@ void RegisterTsc(Napi::Env env, Napi::Object exports);
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
 #ifdef __linux__
   a3s::RegisterKernel(env, exports);
+  a3s::RegisterMemoryFile(env, exports);
   a3s::RegisterProcess(env, exports);
   a3s::RegisterSockets(env, exports);
   a3s::RegisterTsc(env, exports);

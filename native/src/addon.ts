@@ -36,6 +36,7 @@ interface Addon {
   listenUnix(path: string): number;
   connectUnix(path: string): number;
   sendDescriptor(socket: number, message: string, descriptor: number): void;
+  copyToMemory(source: number, name: string): number;
   makeFifo(path: string): void;
   readonly ProcessHandle: new (pid: number) => ProcessHandle;
 }

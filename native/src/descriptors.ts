@@ -31,3 +31,14 @@ export function makeFifo(path: string): void {
 export function sendDescriptor(socket: number, message: string, descriptor: number): void {
   addon().sendDescriptor(socket, message, descriptor);
 }
+
+/**
+ * Copies a file into one that lives in memory only (memfd) and has no name.
+ *
+ * @param source descriptor of a regular file; stays the caller's
+ * @param name shown in /proc and nowhere else
+ * @returns a descriptor that the caller closes; it is closed on exec
+ */
+export function copyToMemory(source: number, name: string): number {
+  return addon().copyToMemory(source, name);
+}

@@ -6,6 +6,7 @@ import {
   constants,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   rmSync,
   statSync,
@@ -18,6 +19,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   connectUnix,
+  copyToMemory,
   extractKernel,
   libkrunfwPath,
   listenUnix,
@@ -100,6 +102,19 @@ describe('native', () => {
     assert.equal(data.toString(), 'through');
     closeSync(reader);
     closeSync(writer);
+  });
+
+  it('copies a file into memory, whole and apart from it', () => {
+    const path = join(directory, 'file');
+    const data = Buffer.alloc(3_000_001, 'abc');
+    writeFileSync(path, data);
+    const source = openSync(path, 'r');
+    const copy = copyToMemory(source, 'copy');
+    closeSync(source);
+    writeFileSync(path, 'changed');
+    assert.ok(readFileSync(`/proc/self/fd/${copy}`).equals(data));
+    closeSync(copy);
+    assert.throws(() => copyToMemory(9999, 'nothing'), { errno: 9 });
   });
 
   it('sends a message with a descriptor over a socket', async () => {

@@ -7,6 +7,7 @@ import { launchConfined, type Confinement } from './confined-launch.js';
 import { ConsoleLog } from './console-log.js';
 import { DescriptorTable } from './descriptor-table.js';
 import { deviceOptions, slotStates } from './device-options.js';
+import { KernelCopy } from './kernel-copy.js';
 import { kvmGroups } from './kvm-device.js';
 import { machineOptions, type Accelerator } from './machine-options.js';
 import { executablePaths, readablePaths, type QemuBinary } from './qemu-binary.js';
@@ -61,9 +62,11 @@ export async function startVm(spec: VmSpec, machine: Machine, signal: AbortSigna
 async function start(spec: VmSpec, machine: Machine, signal: AbortSignal, undo: AsyncDisposableStack): Promise<QemuVm> {
   const subject = `start of vm ${spec.id}`;
   undo.defer(() => removeFiles(spec.directory));
-  const { vmm, console, qmp, shutdown } = await launch(spec, machine, undo);
+  using kernel = new KernelCopy(spec.boot.kernel);
+  const { vmm, console, qmp, shutdown } = await launch(spec, machine, kernel, undo);
   throwIfCancelled(signal, subject);
   await orCancelled(openOrFail(qmp, vmm, spec.id), signal, subject);
+  kernel.empty();
   const slots = slotStates(spec);
   const record: VmRecord = {
     backend: 'qemu',
@@ -81,11 +84,16 @@ interface Launched extends QmpConnection {
   readonly console: ConsoleLog;
 }
 
-async function launch(spec: VmSpec, { binary, accelerator }: Machine, undo: AsyncDisposableStack): Promise<Launched> {
+async function launch(
+  spec: VmSpec,
+  { binary, accelerator }: Machine,
+  kernelCopy: KernelCopy,
+  undo: AsyncDisposableStack,
+): Promise<Launched> {
   using table = new DescriptorTable();
   const { log: console, writer } = ConsoleLog.create(spec.directory, table);
   undo.defer(() => console.close());
-  const kernel = table.open(spec.boot.kernel, 'r');
+  const kernel = table.open(`/proc/self/fd/${kernelCopy.descriptor}`, 'r');
   const initramfs = table.open(spec.boot.initramfs, 'r');
   const parameters = [
     ...machineOptions({
@@ -101,7 +109,8 @@ async function launch(spec: VmSpec, { binary, accelerator }: Machine, undo: Asyn
   // The socket listens already, so nothing has to wait for QEMU to make it.
   const connection = connectQmp(spec.directory, spec.id);
   undo.defer(() => connection.qmp.close());
-  const rights = { ...vmmRights(spec, { binary, accelerator }), table, readDescriptors: [kernel, initramfs] };
+  // A file in memory needs no rule, and Landlock takes none for it.
+  const rights = { ...vmmRights(spec, { binary, accelerator }), table, readDescriptors: [initramfs] };
   const child = await launchConfined(binary.path, parameters, rights);
   const vmm = new ChildVmm(child);
   undo.defer(async () => {

@@ -86,7 +86,13 @@ describe('a VMM of the qemu backend', function () {
   });
 
   it('holds no descriptor but of its own files, sockets and events', () => {
-    const own = [boot.kernel, boot.initramfs, join(spec.directory, 'console'), join(home, 'scratch.img'), '/dev/null'];
+    const own = [
+      '/memfd:kernel (deleted)',
+      boot.initramfs,
+      join(spec.directory, 'console'),
+      join(home, 'scratch.img'),
+      '/dev/null',
+    ];
     for (const number of readdirSync(`/proc/${vm.vmm.pid}/fd`)) {
       const target = readlinkSync(`/proc/${vm.vmm.pid}/fd/${number}`);
       assert.ok(own.includes(target) || /^(socket|anon_inode):/.test(target), `descriptor ${number} is ${target}`);
