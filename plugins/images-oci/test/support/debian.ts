@@ -9,7 +9,8 @@ import { run } from './programs.ts';
  */
 export function debianArchive(context: Context, tar: string, include: readonly string[] = []): void {
   try {
-    run('mmdebstrap', ['--quiet', '--variant=essential', `--include=${include.join(',')}`, 'bookworm', tar]);
+    const packages = include.length === 0 ? [] : [`--include=${include.join(',')}`];
+    run('mmdebstrap', ['--quiet', '--variant=essential', ...packages, 'bookworm', tar]);
   } catch (error) {
     const { stderr } = error as { stderr?: string };
     if (/(Could not resolve|Could not connect|Temporary failure|Unable to connect)/.test(stderr ?? '')) {
