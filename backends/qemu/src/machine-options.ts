@@ -8,11 +8,11 @@ const SMALLEST_CACHE_MIB = 16;
 const LARGEST_CACHE_MIB = 256;
 
 /**
- * Cache of translated code under emulation, MiB: a 32nd of the guest's memory within bounds. A boot fills 30 MiB, and what
+ * Cache of translated code under emulation, MiB: a 16th of the guest's memory within bounds. A boot fills 30 MiB, and what
  * was once filled is never given back; a small VM is slower by a twentieth at boot instead (docs/adr/0013).
  */
 export function translationCacheMib(memoryBytes: number): number {
-  const share = Math.floor(memoryBytes / MIB / 32);
+  const share = Math.floor(memoryBytes / MIB / 16);
   return Math.min(LARGEST_CACHE_MIB, Math.max(SMALLEST_CACHE_MIB, share));
 }
 

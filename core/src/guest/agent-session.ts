@@ -14,9 +14,12 @@ const TRANSPORT_WINDOW = 8 * 1024 * 1024;
 export interface AgentSessionOptions {
   /** Unix stream socket of the guest's agent port. */
   readonly socket: string;
-  /** Session keys of which one is in force: the last one kept, and the one before when it may not have got through. */
-  readonly keys: readonly Buffer[];
-  /** The key for the next session, 32 random bytes. To be kept before the call, or the guest may be lost. */
+  /**
+   * Session key in force: that of the last session whose hello was answered gave the key for this one; until then the
+   * key that opened it stays in force.
+   */
+  readonly key: Buffer;
+  /** The key for the next session, 32 random bytes. */
   readonly nextKey: Buffer;
   /** Ends the attempt; the session, once open, is not bound to it. */
   readonly signal: AbortSignal;
@@ -50,7 +53,7 @@ export class AgentSession implements Disposable {
    * @throws CANCELLED when the signal fires
    */
   static async open(options: AgentSessionOptions): Promise<AgentSession> {
-    const credentials = new SessionCredentials(options.keys, options.signal);
+    const credentials = new SessionCredentials(options.key, options.signal);
     const client = new Client(`unix:${options.socket}`, credentials, {
       'grpc.default_authority': 'agent',
       'grpc.enable_http_proxy': 0,

@@ -13,17 +13,17 @@ export class SessionCredentials extends ChannelCredentials {
   /** The socket, once the guest has echoed the opening. Rejects when the connection ends before that. */
   readonly opened: Promise<Socket>;
   readonly #opened = Promise.withResolvers<Socket>();
-  readonly #keys: readonly Buffer[];
+  readonly #key: Buffer;
   readonly #signal: AbortSignal;
   #used = false;
 
   /**
-   * @param keys session keys of which one is in force
+   * @param key the session key in force
    * @param signal gives up the handshake
    */
-  constructor(keys: readonly Buffer[], signal: AbortSignal) {
+  constructor(key: Buffer, signal: AbortSignal) {
     super();
-    this.#keys = keys;
+    this.#key = key;
     this.#signal = signal;
     this.opened = this.#opened.promise;
     this.opened.catch(() => {});
@@ -46,7 +46,7 @@ export class SessionCredentials extends ChannelCredentials {
       waitForReady: () => this.#claim(),
       connect: async (socket) => {
         try {
-          await shakeHands(socket, this.#keys, this.#signal);
+          await shakeHands(socket, this.#key, this.#signal);
         } catch (error) {
           this.#opened.reject(error);
           throw error;
@@ -74,8 +74,8 @@ function sessionEnded(): BoxError {
 }
 
 /** Opens a session on a fresh connection; on return the socket is paused and gives the new session's bytes only. */
-async function shakeHands(socket: Socket, keys: readonly Buffer[], signal: AbortSignal): Promise<void> {
-  const opening = makeSessionOpening(keys);
+async function shakeHands(socket: Socket, key: Buffer, signal: AbortSignal): Promise<void> {
+  const opening = makeSessionOpening(key);
   const matcher = new StreamMatcher(opening.echo);
   const done = Promise.withResolvers<void>();
   const onData = (piece: Buffer) => {

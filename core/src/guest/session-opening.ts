@@ -15,17 +15,11 @@ export interface SessionOpening {
   readonly echo: Buffer;
 }
 
-/**
- * Draws a nonce and makes an opening for each key that may be in force: a guest ignores all but the one that is, and
- * all carry the same nonce, so there is one echo to wait for.
- */
-export function makeSessionOpening(keys: readonly Buffer[]): SessionOpening {
+/** Draws a nonce and makes the opening for a session key of 32 bytes. */
+export function makeSessionOpening(key: Buffer): SessionOpening {
   const nonce = randomBytes(NONCE_BYTES);
-  const openings = keys.map((key) => {
-    const checksum = createHash('sha256').update(key).update(nonce).digest().subarray(0, CHECKSUM_BYTES);
-    return Buffer.concat([key, nonce, checksum]);
-  });
-  return { bytes: Buffer.concat(openings), echo: Buffer.concat([ECHO_MAGIC, nonce]) };
+  const checksum = createHash('sha256').update(key).update(nonce).digest().subarray(0, CHECKSUM_BYTES);
+  return { bytes: Buffer.concat([key, nonce, checksum]), echo: Buffer.concat([ECHO_MAGIC, nonce]) };
 }
 
 /**

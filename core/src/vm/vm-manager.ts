@@ -109,7 +109,7 @@ async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<A
     return await tracer.span('boot guest', () =>
       AgentSession.open({
         socket: vm.agent.socket,
-        keys: [FRESH_BOOT_SESSION_KEY],
+        key: FRESH_BOOT_SESSION_KEY,
         nextKey,
         signal: AbortSignal.any([signal, ended.signal]),
       }),

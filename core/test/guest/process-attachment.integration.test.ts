@@ -97,7 +97,7 @@ describe('ProcessAttachment', () => {
     await guest.listen();
     session = await AgentSession.open({
       socket: guest.socketPath,
-      keys: [guest.key],
+      key: guest.key,
       nextKey: randomBytes(32),
       signal: new AbortController().signal,
     });

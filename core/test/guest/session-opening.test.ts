@@ -6,7 +6,7 @@ import { FRESH_BOOT_SESSION_KEY, makeSessionOpening, StreamMatcher } from '../..
 describe('session opening', () => {
   it('has the form that the guest expects', () => {
     const key = Buffer.alloc(32, 7);
-    const { bytes, echo } = makeSessionOpening([key]);
+    const { bytes, echo } = makeSessionOpening(key);
     assert.equal(bytes.length, 56);
     assert.deepEqual(bytes.subarray(0, 32), key);
     const nonce = bytes.subarray(32, 48);
@@ -16,7 +16,7 @@ describe('session opening', () => {
 
   it('draws a nonce of its own each time', () => {
     const key = Buffer.alloc(32);
-    assert.notDeepEqual(makeSessionOpening([key]).echo, makeSessionOpening([key]).echo);
+    assert.notDeepEqual(makeSessionOpening(key).echo, makeSessionOpening(key).echo);
   });
 
   it('knows the key of a fresh boot', () => {

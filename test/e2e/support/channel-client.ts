@@ -10,8 +10,8 @@ import { AgentService, AttachOpen, StatsRequest } from '../../../core/dist/gen/a
 
 export interface ChannelTask {
   readonly socket: string;
-  /** Session keys, hexadecimal, of which one is in force. */
-  readonly keys: readonly string[];
+  /** Session key in force, hexadecimal. */
+  readonly key: string;
   readonly nextKey: string;
   /** Offset of stdout to go on from. */
   readonly from: string;
@@ -20,7 +20,7 @@ export interface ChannelTask {
 const task = JSON.parse(process.argv[2] ?? '') as ChannelTask;
 const session = await AgentSession.open({
   socket: task.socket,
-  keys: task.keys.map((key) => Buffer.from(key, 'hex')),
+  key: Buffer.from(task.key, 'hex'),
   nextKey: Buffer.from(task.nextKey, 'hex'),
   signal: new AbortController().signal,
 });
