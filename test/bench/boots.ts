@@ -109,7 +109,7 @@ async function helloOf(vm: Vm, start: number, signal: AbortSignal): Promise<Boot
   void vm.exited.then(() => ended.abort(new Error('the VM ended')));
   using session = await AgentSession.open({
     socket: vm.agent.socket,
-    keys: [FRESH_BOOT_SESSION_KEY],
+    key: FRESH_BOOT_SESSION_KEY,
     nextKey: randomBytes(SESSION_KEY_BYTES),
     signal: AbortSignal.any([signal, ended.signal]),
   });

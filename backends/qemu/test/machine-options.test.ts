@@ -36,6 +36,6 @@ describe('machine options', () => {
 
   it('size the translation cache by the memory, within bounds', () => {
     const sizes = [128, 256, 512, 1024, 4096, 8192, 65536].map((mib) => translationCacheMib(mib * MIB));
-    assert.deepEqual(sizes, [16, 16, 16, 32, 128, 256, 256]);
+    assert.deepEqual(sizes, [16, 16, 32, 64, 256, 256, 256]);
   });
 });
