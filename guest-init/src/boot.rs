@@ -49,7 +49,12 @@ const MOUNTS: &[Mount] = &[
     Mount { kind: c"devpts", target: c"/dev/pts", flags: NO_EXECUTABLES, options: c"gid=5,mode=0620,ptmxmode=0666" },
     Mount { kind: c"tmpfs", target: c"/run", flags: NO_DEVICES, options: c"mode=0755" },
     Mount { kind: c"tmpfs", target: c"/tmp", flags: NO_DEVICES, options: c"mode=1777" },
-    Mount { kind: c"cgroup2", target: c"/sys/fs/cgroup", flags: RESTRICTED, options: c"nsdelegate,memory_recursiveprot" },
+    Mount {
+        kind: c"cgroup2",
+        target: c"/sys/fs/cgroup",
+        flags: RESTRICTED,
+        options: c"nsdelegate,memory_recursiveprot",
+    },
 ];
 const RESTRICTED: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 const NO_EXECUTABLES: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC);

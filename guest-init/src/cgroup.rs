@@ -9,8 +9,8 @@ use rustix::fs::inotify;
 use rustix::fs::{Mode, OFlags};
 use tokio::io::Interest;
 
-use crate::sys;
 use crate::error::{AgentError, Result};
+use crate::sys;
 use crate::sys::write_attribute;
 
 const ROOT: &str = "/sys/fs/cgroup";
@@ -94,8 +94,12 @@ impl Cgroup {
     pub fn apply(&self, settings: &[Setting]) -> Result<()> {
         for Setting { file, value } in settings {
             write_attribute(self.file(file), value).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => AgentError::unsupported(format!("cgroup setting {file}: this kernel does not have it")),
-                io::ErrorKind::InvalidInput => AgentError::invalid(format!("cgroup setting {file}: the kernel refuses {value:?}")),
+                io::ErrorKind::NotFound => {
+                    AgentError::unsupported(format!("cgroup setting {file}: this kernel does not have it"))
+                }
+                io::ErrorKind::InvalidInput => {
+                    AgentError::invalid(format!("cgroup setting {file}: the kernel refuses {value:?}"))
+                }
                 _ => AgentError::system(format_args!("set {file} to {value:?}"), error),
             })?;
         }
@@ -104,7 +108,8 @@ impl Cgroup {
 
     /// Kills every process of the cgroup and below, also frozen ones.
     pub fn kill(&self) -> Result<()> {
-        write_attribute(self.file("cgroup.kill"), "1").map_err(|error| AgentError::system("kill the container's processes", error))
+        write_attribute(self.file("cgroup.kill"), "1")
+            .map_err(|error| AgentError::system("kill the container's processes", error))
     }
 
     /// Sends a signal to every process of the cgroup and below it.
@@ -125,7 +130,8 @@ impl Cgroup {
 
     /// Freezes or thaws all processes and waits until the kernel says that they are.
     pub async fn freeze(&self, frozen: bool) -> Result<()> {
-        let failed = |error| AgentError::system(if frozen { "freeze the container" } else { "thaw the container" }, error);
+        let failed =
+            |error| AgentError::system(if frozen { "freeze the container" } else { "thaw the container" }, error);
         let value = if frozen { "1" } else { "0" };
         write_attribute(self.file("cgroup.freeze"), value).map_err(failed)?;
         self.wait_for("frozen", value).await.map_err(failed)
@@ -133,7 +139,9 @@ impl Cgroup {
 
     /// Waits until no process is left.
     pub async fn wait_empty(&self) -> Result<()> {
-        self.wait_for("populated", "0").await.map_err(|error| AgentError::system("wait for the container's processes", error))
+        self.wait_for("populated", "0")
+            .await
+            .map_err(|error| AgentError::system("wait for the container's processes", error))
     }
 
     async fn wait_for(&self, key: &str, value: &str) -> io::Result<()> {
@@ -176,7 +184,8 @@ impl Cgroup {
 
     /// Removes the cgroup and what the workload made below it. No process may be left.
     pub fn remove(&self) -> Result<()> {
-        remove_tree(&self.path).map_err(|error| AgentError::system(format_args!("remove cgroup {}", self.path.display()), error))
+        remove_tree(&self.path)
+            .map_err(|error| AgentError::system(format_args!("remove cgroup {}", self.path.display()), error))
     }
 }
 
@@ -192,7 +201,8 @@ fn children(cgroup: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn processes(cgroup: &Path) -> io::Result<Vec<i32>> {
-    let mut pids: Vec<i32> = fs::read_to_string(cgroup.join("cgroup.procs"))?.lines().filter_map(|line| line.parse().ok()).collect();
+    let mut pids: Vec<i32> =
+        fs::read_to_string(cgroup.join("cgroup.procs"))?.lines().filter_map(|line| line.parse().ok()).collect();
     for child in children(cgroup)? {
         pids.extend(processes(&child)?);
     }

@@ -43,7 +43,13 @@ pub struct Guest {
 
 impl Guest {
     /// A guest without containers.
-    pub fn new(events: Arc<EventLog>, registry: Registry, oom: OomWatcher, keys: KeyStore, phases: Vec<Phase>) -> io::Result<Arc<Self>> {
+    pub fn new(
+        events: Arc<EventLog>,
+        registry: Registry,
+        oom: OomWatcher,
+        keys: KeyStore,
+        phases: Vec<Phase>,
+    ) -> io::Result<Arc<Self>> {
         let own_pid_namespace = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let services = Services { registry, oom, slots: Slots::default(), events: events.clone(), own_pid_namespace };
         Ok(Arc::new(Self {
@@ -77,7 +83,12 @@ impl Guest {
     }
 
     /// Creates a container, or finds the one that an equal request has created.
-    pub async fn create(&self, id: String, fingerprint: [u8; 32], create: impl Future<Output = Result<Arc<Container>>>) -> Result<()> {
+    pub async fn create(
+        &self,
+        id: String,
+        fingerprint: [u8; 32],
+        create: impl Future<Output = Result<Arc<Container>>>,
+    ) -> Result<()> {
         check_id(&id)?;
         {
             let mut containers = lock(&self.containers);
@@ -87,7 +98,9 @@ impl Guest {
             match containers.get(&id) {
                 None => {}
                 Some(Slot::Ready(container)) if container.is_from(&fingerprint) => return Ok(()),
-                Some(Slot::Ready(_)) => return Err(AgentError::already_exists(format!("container {id:?} was created by another request"))),
+                Some(Slot::Ready(_)) => {
+                    return Err(AgentError::already_exists(format!("container {id:?} was created by another request")));
+                }
                 Some(Slot::Creating) => return Err(AgentError::conflict(format!("container {id:?} is being created"))),
             }
             containers.insert(id.clone(), Slot::Creating);
@@ -138,7 +151,13 @@ fn check_id(id: &str) -> Result<()> {
     let plain = (1..=128).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
         && id.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if plain { Ok(()) } else { Err(AgentError::invalid(format!("container id {id:?} is not 1 to 128 letters, digits, dots, dashes and underscores"))) }
+    if plain {
+        Ok(())
+    } else {
+        Err(AgentError::invalid(format!(
+            "container id {id:?} is not 1 to 128 letters, digits, dots, dashes and underscores"
+        )))
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use rustix::fs::{Mode, OFlags, SeekFrom, inotify};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::sys;
 use crate::sync::lock;
+use crate::sys;
 
 const VICTIMS_KEPT: usize = 256;
 
@@ -125,7 +125,8 @@ fn victim(record: &[u8]) -> Option<u32> {
         return None;
     }
     let (cause, victim) = message.split_once("Killed process ")?;
-    let by_oom_killer = cause.eq_ignore_ascii_case("out of memory: ") || cause.eq_ignore_ascii_case("memory cgroup out of memory: ");
+    let by_oom_killer =
+        cause.eq_ignore_ascii_case("out of memory: ") || cause.eq_ignore_ascii_case("memory cgroup out of memory: ");
     if !by_oom_killer {
         return None;
     }

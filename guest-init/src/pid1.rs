@@ -24,7 +24,10 @@ use crate::transport::vsock;
 /// Runs the guest and never returns: when PID 1 cannot go on it says why on the console and powers the machine off.
 pub fn run_as_pid1() -> ! {
     if std::process::id() != 1 {
-        eprintln!("guest-init {}: this is PID 1 of an A3S Box guest and does nothing elsewhere", env!("CARGO_PKG_VERSION"));
+        eprintln!(
+            "guest-init {}: this is PID 1 of an A3S Box guest and does nothing elsewhere",
+            env!("CARGO_PKG_VERSION")
+        );
         std::process::exit(2);
     }
     std::panic::set_hook(Box::new(|panic| {

@@ -61,7 +61,10 @@ impl Slots {
         let mut mounted = lock(&self.mounted);
         if let Some(entry) = mounted.get_mut(slot) {
             if entry.usage != usage {
-                return Err(AgentError::conflict(format!("disk slot {slot} is already in use as {}", entry.usage.file_system())));
+                return Err(AgentError::conflict(format!(
+                    "disk slot {slot} is already in use as {}",
+                    entry.usage.file_system()
+                )));
             }
             entry.users += 1;
             return Ok(target);
@@ -69,8 +72,9 @@ impl Slots {
         let device = find_device(Path::new(BLOCK_DEVICES), slot)
             .map_err(|error| AgentError::system(format_args!("look for disk slot {slot}"), error))?
             .ok_or_else(|| AgentError::not_found(format!("disk slot {slot}: no disk has this serial")))?;
-        mount_device(&device, &target, usage)
-            .map_err(|error| AgentError::system(format_args!("mount disk slot {slot} as {}", usage.file_system()), error))?;
+        mount_device(&device, &target, usage).map_err(|error| {
+            AgentError::system(format_args!("mount disk slot {slot} as {}", usage.file_system()), error)
+        })?;
         mounted.insert(slot.to_owned(), Mounted { usage, users: 1 });
         Ok(target)
     }
@@ -99,7 +103,11 @@ impl Slots {
 fn check_name(slot: &str) -> Result<()> {
     // virtio-blk serials have at most 20 bytes.
     let valid = (1..=20).contains(&slot.len()) && slot.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if valid { Ok(()) } else { Err(AgentError::invalid(format!("disk slot name {slot:?} is not 1 to 20 letters, digits and dashes"))) }
+    if valid {
+        Ok(())
+    } else {
+        Err(AgentError::invalid(format!("disk slot name {slot:?} is not 1 to 20 letters, digits and dashes")))
+    }
 }
 
 fn find_device(devices: &Path, slot: &str) -> io::Result<Option<PathBuf>> {

@@ -49,7 +49,8 @@ fn cpu_busy(stat: &str) -> u64 {
     // Guest time (8 and 9) is already in user time.
     const LAST: usize = 7;
     let Some(line) = stat.lines().find_map(|line| line.strip_prefix("cpu ")) else { return 0 };
-    let ticks = line.split_whitespace().enumerate().filter(|(index, _)| *index <= LAST && ![IDLE, IO_WAIT].contains(index));
+    let ticks =
+        line.split_whitespace().enumerate().filter(|(index, _)| *index <= LAST && ![IDLE, IO_WAIT].contains(index));
     ticks.filter_map(|(_, ticks)| ticks.parse::<u64>().ok()).sum()
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
+    unmount,
 };
 
 use super::beneath;
@@ -57,13 +58,17 @@ pub fn build(materials: &Materials) -> Result<Built> {
     let root = mount_root(materials)?;
     let root_fd = root.as_fd();
     for mount in &settings.mounts {
-        apply_mount(root_fd, mount).map_err(|error| AgentError::system(format_args!("mount {} on {}", mount.describe(), mount.destination), error))?;
+        apply_mount(root_fd, mount).map_err(|error| {
+            AgentError::system(format_args!("mount {} on {}", mount.describe(), mount.destination), error)
+        })?;
     }
     make_devices(root_fd, &settings.devices)?;
-    let terminals = open_terminals(root_fd).map_err(|error| AgentError::system("open the container's terminals", error))?;
+    let terminals =
+        open_terminals(root_fd).map_err(|error| AgentError::system("open the container's terminals", error))?;
     let console = make_console(root_fd, settings, terminals.as_ref())?;
     for file in &materials.files {
-        beneath::write_file(root_fd, &file.path, &file.content, file.mode).map_err(|error| AgentError::system(format_args!("make file {}", file.path), error))?;
+        beneath::write_file(root_fd, &file.path, &file.content, file.mode)
+            .map_err(|error| AgentError::system(format_args!("make file {}", file.path), error))?;
     }
     make_working_directory(root_fd, &settings.working_directory)?;
     set_names(settings)?;
@@ -92,7 +97,8 @@ fn enter(wanted: &Namespaces) -> Result<Vec<(OwnedFd, i32)>> {
             return Err(failed(io::Error::last_os_error()));
         }
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let namespace = rustix::fs::open(format!("/proc/thread-self/ns/{name}"), flags, Mode::empty()).map_err(|error| failed(error.into()))?;
+        let namespace = rustix::fs::open(format!("/proc/thread-self/ns/{name}"), flags, Mode::empty())
+            .map_err(|error| failed(error.into()))?;
         namespaces.push((namespace, kind));
     }
     Ok(namespaces)
@@ -162,7 +168,9 @@ fn new_file_system(kind: &str, mount: &CheckedMount) -> io::Result<OwnedFd> {
             Some(value) => fsconfig_set_string(&context, key.as_str(), value.as_str()),
             None => fsconfig_set_flag(&context, key.as_str()),
         };
-        set.map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("option {key:?} is not taken by {kind} ({error})")))?;
+        set.map_err(|error| {
+            io::Error::new(io::Error::from(error).kind(), format!("option {key:?} is not taken by {kind} ({error})"))
+        })?;
     }
     fsconfig_create(&context)?;
     Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
@@ -176,8 +184,13 @@ fn bind(root: BorrowedFd<'_>, mount: &CheckedMount, recursive: bool) -> io::Resu
     }
     let tree = open_tree(&source, "", flags)?;
     set_attributes(&tree, mount)?;
-    let directory = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&source)?.st_mode) == rustix::fs::FileType::Directory;
-    let target = if directory { beneath::make_directory(root, &mount.destination)? } else { beneath::make_file(root, &mount.destination)? };
+    let directory =
+        rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&source)?.st_mode) == rustix::fs::FileType::Directory;
+    let target = if directory {
+        beneath::make_directory(root, &mount.destination)?
+    } else {
+        beneath::make_file(root, &mount.destination)?
+    };
     attach(&tree, target.as_fd())
 }
 
@@ -195,7 +208,8 @@ fn set_attributes(made: &OwnedFd, mount: &CheckedMount) -> io::Result<()> {
 
 fn make_devices(root: BorrowedFd<'_>, nodes: &[Node]) -> Result<()> {
     for node in nodes {
-        devices::make_node(root, node).map_err(|error| AgentError::system(format_args!("make device {}", node.path), error))?;
+        devices::make_node(root, node)
+            .map_err(|error| AgentError::system(format_args!("make device {}", node.path), error))?;
     }
     devices::make_links(root).map_err(|error| AgentError::system("make the links in /dev", error))
 }
@@ -232,7 +246,8 @@ fn set_names(settings: &Settings) -> Result<()> {
         rustix::system::sethostname(name.as_bytes()).map_err(|error| AgentError::system("set the host name", error))?;
     }
     if let Some(name) = &settings.domainname {
-        rustix::system::setdomainname(name.as_bytes()).map_err(|error| AgentError::system("set the domain name", error))?;
+        rustix::system::setdomainname(name.as_bytes())
+            .map_err(|error| AgentError::system("set the domain name", error))?;
     }
     Ok(())
 }

@@ -40,8 +40,14 @@ pub enum NodeKind {
     Pipe,
 }
 
-const DEFAULTS: &[(&str, u32, u32)] =
-    &[("/dev/null", 1, 3), ("/dev/zero", 1, 5), ("/dev/full", 1, 7), ("/dev/random", 1, 8), ("/dev/urandom", 1, 9), ("/dev/tty", 5, 0)];
+const DEFAULTS: &[(&str, u32, u32)] = &[
+    ("/dev/null", 1, 3),
+    ("/dev/zero", 1, 5),
+    ("/dev/full", 1, 7),
+    ("/dev/random", 1, 8),
+    ("/dev/urandom", 1, 9),
+    ("/dev/tty", 5, 0),
+];
 
 const LINKS: &[(&str, &str)] = &[
     ("/dev/fd", "/proc/self/fd"),
@@ -147,12 +153,20 @@ mod tests {
     fn a_container_has_the_default_devices_and_its_own() {
         let nodes = nodes("linux.devices", &[device("c", "/dev/fuse"), device("p", "/dev/null")]).unwrap();
         assert_eq!(nodes.len(), DEFAULTS.len() + 1);
-        assert_eq!(nodes.iter().filter(|node| node.path == "/dev/null").map(|node| node.kind).collect::<Vec<_>>(), [NodeKind::Pipe]);
+        assert_eq!(
+            nodes.iter().filter(|node| node.path == "/dev/null").map(|node| node.kind).collect::<Vec<_>>(),
+            [NodeKind::Pipe]
+        );
     }
 
     #[test]
     fn what_is_no_device_is_refused() {
-        for wrong in [device("x", "/dev/a"), device("c", "dev/a"), device("c", "/dev/../a"), Device { file_mode: Some(0o100_666), ..device("c", "/a") }] {
+        for wrong in [
+            device("x", "/dev/a"),
+            device("c", "dev/a"),
+            device("c", "/dev/../a"),
+            Device { file_mode: Some(0o100_666), ..device("c", "/a") },
+        ] {
             assert!(node("d", &wrong).is_err(), "{wrong:?}");
         }
     }

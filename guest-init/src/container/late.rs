@@ -9,7 +9,8 @@ use std::ptr::null;
 use crate::error::Result;
 use crate::oci::mounts::{CheckedMount, MountKind};
 use crate::oci::parse::refuse;
-use crate::process::child::{Failure, Stage, check};
+use crate::process::child::{Failure, Stage};
+use crate::process::raw::call;
 
 /// Result of a part of the set-up.
 pub(crate) type Outcome = std::result::Result<(), Failure>;
@@ -33,7 +34,11 @@ pub struct LateSetup {
 impl LateSetup {
     /// Takes from `mounts` those that the container's first process has to make.
     pub fn new(mounts: &[CheckedMount], masked: &[String], read_only: &[String]) -> Result<Self> {
-        let mut setup = Self { mounts: Vec::new(), masked: paths("linux.maskedPaths", masked)?, read_only: paths("linux.readonlyPaths", read_only)? };
+        let mut setup = Self {
+            mounts: Vec::new(),
+            masked: paths("linux.maskedPaths", masked)?,
+            read_only: paths("linux.readonlyPaths", read_only)?,
+        };
         for mount in mounts {
             if let MountKind::Own(kind) = mount.kind {
                 setup.mounts.push(LateMount::new(kind, mount)?);
@@ -95,7 +100,7 @@ impl LateSetup {
 
 fn paths(field: &str, paths: &[String]) -> Result<Vec<CString>> {
     let check = |(index, path): (usize, &String)| {
-        let plain = path.starts_with('/') && path.trim_matches('/') != "";
+        let plain = path.starts_with('/') && !path.trim_matches('/').is_empty();
         let path = CString::new(path.as_str()).ok().filter(|_| plain);
         path.ok_or_else(|| refuse(format_args!("{field}[{index}]"), "is not an absolute path below the root"))
     };
@@ -104,7 +109,8 @@ fn paths(field: &str, paths: &[String]) -> Result<Vec<CString>> {
 
 impl LateMount {
     fn new(kind: &'static str, mount: &CheckedMount) -> Result<Self> {
-        let text = |text: &str| CString::new(text).map_err(|_| refuse("mounts", format_args!("{text:?} holds a NUL byte")));
+        let text =
+            |text: &str| CString::new(text).map_err(|_| refuse("mounts", format_args!("{text:?} holds a NUL byte")));
         if mount.recursive_attributes != crate::oci::mounts::Attributes::default() || !mount.propagation.is_empty() {
             return Err(refuse("mounts", format_args!("{kind} takes neither recursive nor propagation options")));
         }
@@ -120,10 +126,11 @@ impl LateMount {
         // SAFETY: all strings are NUL-terminated and outlive the calls.
         unsafe {
             let context = fs_open(self.kind)?;
-            check(libc::syscall(libc::SYS_fsconfig, context, FSCONFIG_SET_STRING, c"source".as_ptr(), self.kind.as_ptr(), 0))?;
+            call!(libc::SYS_fsconfig, context, FSCONFIG_SET_STRING, c"source".as_ptr(), self.kind.as_ptr(), 0)?;
             for (key, value) in &self.options {
-                let (command, value) = value.as_ref().map_or((FSCONFIG_SET_FLAG, null()), |value| (FSCONFIG_SET_STRING, value.as_ptr()));
-                check(libc::syscall(libc::SYS_fsconfig, context, command, key.as_ptr(), value, 0))?;
+                let (command, value) =
+                    value.as_ref().map_or((FSCONFIG_SET_FLAG, null()), |value| (FSCONFIG_SET_STRING, value.as_ptr()));
+                call!(libc::SYS_fsconfig, context, command, key.as_ptr(), value, 0)?;
             }
             let mount = fs_mount(context, self.set)?;
             let target = open_in_root(&self.target)?;
@@ -146,22 +153,22 @@ const RESOLVE_IN_ROOT: u64 = 0x10;
 unsafe fn fs_open(kind: &CStr) -> std::result::Result<RawFd, Failure> {
     const FSOPEN_CLOEXEC: u32 = 1;
     // SAFETY: the string outlives the call.
-    unsafe { check(libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC)).map(|fd| fd as RawFd) }
+    unsafe { call!(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC).map(|fd| fd as RawFd) }
 }
 
 unsafe fn fs_mount(context: RawFd, attributes: u64) -> std::result::Result<RawFd, Failure> {
     const FSMOUNT_CLOEXEC: u32 = 1;
     // SAFETY: the null pointers are what these commands take.
     unsafe {
-        check(libc::syscall(libc::SYS_fsconfig, context, FSCONFIG_CMD_CREATE, null::<u8>(), null::<u8>(), 0))?;
-        check(libc::syscall(libc::SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes as u32)).map(|fd| fd as RawFd)
+        call!(libc::SYS_fsconfig, context, FSCONFIG_CMD_CREATE, null::<u8>(), null::<u8>(), 0)?;
+        call!(libc::SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes as u32).map(|fd| fd as RawFd)
     }
 }
 
 unsafe fn move_mount(mount: RawFd, target: RawFd) -> Outcome {
     let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
     // SAFETY: the strings are constants.
-    unsafe { check(libc::syscall(libc::SYS_move_mount, mount, c"".as_ptr(), target, c"".as_ptr(), flags)).map(drop) }
+    unsafe { call!(libc::SYS_move_mount, mount, c"".as_ptr(), target, c"".as_ptr(), flags).map(drop) }
 }
 
 /// Opens a path that cannot lead out of the working directory, which is the container's root.
@@ -171,7 +178,10 @@ unsafe fn open_in_root(path: &CStr) -> std::result::Result<RawFd, Failure> {
     how.flags = (libc::O_PATH | libc::O_CLOEXEC) as u64;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     // SAFETY: path and `how` outlive the call and the true size is given.
-    unsafe { check(libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<libc::open_how>())).map(|fd| fd as RawFd) }
+    unsafe {
+        call!(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<libc::open_how>())
+            .map(|fd| fd as RawFd)
+    }
 }
 
 unsafe fn open_if_there(path: &CStr) -> std::result::Result<Option<RawFd>, Failure> {
@@ -187,15 +197,16 @@ unsafe fn status(fd: RawFd) -> std::result::Result<libc::stat, Failure> {
     // SAFETY: all-zero is a valid stat buffer, which outlives the call.
     unsafe {
         let mut status: libc::stat = zeroed();
-        check(libc::syscall(libc::SYS_newfstatat, fd, c"".as_ptr(), &raw mut status, libc::AT_EMPTY_PATH))?;
+        call!(libc::SYS_newfstatat, fd, c"".as_ptr(), &raw mut status, libc::AT_EMPTY_PATH)?;
         Ok(status)
     }
 }
 
 unsafe fn clone_tree(fd: RawFd, recursive: bool) -> std::result::Result<RawFd, Failure> {
-    let flags = OPEN_TREE_CLONE as i32 | libc::O_CLOEXEC | libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    let flags =
+        OPEN_TREE_CLONE as i32 | libc::O_CLOEXEC | libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: the string is a constant.
-    unsafe { check(libc::syscall(libc::SYS_open_tree, fd, c"".as_ptr(), flags)).map(|fd| fd as RawFd) }
+    unsafe { call!(libc::SYS_open_tree, fd, c"".as_ptr(), flags).map(|fd| fd as RawFd) }
 }
 
 unsafe fn mask(path: &CStr) -> Outcome {
@@ -220,9 +231,17 @@ unsafe fn make_read_only(path: &CStr) -> Outcome {
     unsafe {
         let Some(target) = open_if_there(path)? else { return Ok(()) };
         let tree = clone_tree(target, true)?;
-        let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+        let attributes =
+            libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
         let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
-        check(libc::syscall(libc::SYS_mount_setattr, tree, c"".as_ptr(), flags, &raw const attributes, size_of::<libc::mount_attr>()))?;
+        call!(
+            libc::SYS_mount_setattr,
+            tree,
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<libc::mount_attr>()
+        )?;
         move_mount(tree, target)
     }
 }

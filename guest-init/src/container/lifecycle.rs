@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
@@ -22,7 +22,7 @@ use crate::oom::OomWatcher;
 use crate::process::plan::ProcessPlan;
 use crate::process::reaper::{ChildExit, Registry};
 use crate::process::running::{Prepared, Process};
-use crate::process::spawn::{Entry, Place, Spawned, spawn};
+use crate::process::spawn::{Entry, Executed, Place, spawn};
 use crate::process::terminal::Terminal;
 use crate::proto::{ContainerStats, CreateContainerRequest, ExitStatus, OutOfMemory, ProcessExited, event};
 use crate::slots::{SlotUse, Slots};
@@ -59,7 +59,7 @@ pub struct Container {
     id: String,
     fingerprint: [u8; 32],
     settings: Settings,
-    first: ProcessPlan,
+    first: Arc<ProcessPlan>,
     cgroup: Cgroup,
     slots: [String; 2],
     services: Arc<Services>,
@@ -67,6 +67,8 @@ pub struct Container {
     /// By process id; the container's own process has the empty one.
     processes: Mutex<HashMap<String, Slot>>,
     out_of_memory_kills: AtomicU64,
+    /// Whether a process that was added has had capabilities to trace others.
+    another_may_trace: AtomicBool,
 }
 
 /// The fingerprint of a request, to tell a repeated one from another.
@@ -131,6 +133,7 @@ impl Container {
             built: Mutex::new(Some(built)),
             processes: Mutex::default(),
             out_of_memory_kills: AtomicU64::new(0),
+            another_may_trace: AtomicBool::new(false),
         }))
     }
 
@@ -146,7 +149,13 @@ impl Container {
     }
 
     /// Starts one more process.
-    pub async fn exec(self: Arc<Self>, process_id: String, fingerprint: [u8; 32], document: Vec<u8>, stdin: bool) -> Result<u32> {
+    pub async fn exec(
+        self: Arc<Self>,
+        process_id: String,
+        fingerprint: [u8; 32],
+        document: Vec<u8>,
+        stdin: bool,
+    ) -> Result<u32> {
         if process_id.is_empty() {
             return Err(AgentError::invalid("process_id is empty"));
         }
@@ -154,13 +163,22 @@ impl Container {
         self.start_once(process_id, fingerprint, started).await
     }
 
-    async fn start_once(&self, id: String, fingerprint: [u8; 32], start: impl Future<Output = Result<Arc<Process>>>) -> Result<u32> {
+    async fn start_once(
+        &self,
+        id: String,
+        fingerprint: [u8; 32],
+        start: impl Future<Output = Result<Arc<Process>>>,
+    ) -> Result<u32> {
         {
             let mut processes = lock(&self.processes);
             match processes.get(&id) {
                 None => {}
-                Some(Slot::Started { fingerprint: earlier, process }) if *earlier == fingerprint => return Ok(process.pid),
-                Some(Slot::Started { .. }) => return Err(AgentError::already_exists(format!("process {id:?} was started by another request"))),
+                Some(Slot::Started { fingerprint: earlier, process }) if *earlier == fingerprint => {
+                    return Ok(process.pid);
+                }
+                Some(Slot::Started { .. }) => {
+                    return Err(AgentError::already_exists(format!("process {id:?} was started by another request")));
+                }
                 Some(Slot::Starting) => return Err(AgentError::conflict(format!("process {id:?} is being started"))),
                 Some(Slot::Failed(error)) => return Err(error.clone()),
             }
@@ -200,8 +218,8 @@ impl Container {
             let place = Place { cgroup: Some(self.cgroup.directory()), entry, stdio: ends.stdio() };
             (prepared, spawn(&self.first, &place, &self.services.registry)?)
         };
-        spawned.executed(&self.first, Some(&self.settings.late)).await?;
-        Ok(self.watch(String::new(), prepared, spawned))
+        let executed = spawned.executed().await?;
+        Ok(self.watch(String::new(), prepared, executed))
     }
 
     async fn start_another(self: Arc<Self>, id: String, document: Vec<u8>, stdin: bool) -> Result<Arc<Process>> {
@@ -210,13 +228,21 @@ impl Container {
         if first.exit_status().is_some() {
             return Err(AgentError::conflict(format!("container {:?} is not running", self.id)));
         }
-        let (plan, prepared, spawned) = {
+        let (prepared, spawned) = {
             let built = lock(&self.built);
             let Some(built) = built.as_ref() else { return Err(self.gone()) };
             let confinement = self.settings.confinement.overlaid("process", &document)?;
             let identity = identify(&document, built)?;
-            let plan = ProcessPlan::new("process", &document, identity, confinement)?;
-            let terminal = plan.terminal.then(|| Terminal::open(built.terminals.as_ref().map(AsFd::as_fd))).transpose()?;
+            let mut plan = ProcessPlan::new("process", &document, identity, confinement)?;
+            plan.in_tracing_container = !self.settings.namespaces.pid
+                || self.first.may_trace()
+                || self.another_may_trace.load(Ordering::Relaxed);
+            if plan.may_trace() {
+                self.another_may_trace.store(true, Ordering::Relaxed);
+            }
+            let plan = Arc::new(plan);
+            let terminal =
+                plan.terminal.then(|| Terminal::open(built.terminals.as_ref().map(AsFd::as_fd))).transpose()?;
             let (prepared, ends) = Prepared::new(&plan, stdin, terminal)?;
             let entry = Entry::Join {
                 pidfd: first.pidfd(),
@@ -224,16 +250,15 @@ impl Container {
                 own_pid_namespace: self.services.own_pid_namespace.as_fd(),
             };
             let place = Place { cgroup: Some(self.cgroup.directory()), entry, stdio: ends.stdio() };
-            let spawned = spawn(&plan, &place, &self.services.registry)?;
-            (plan, prepared, spawned)
+            (prepared, spawn(&plan, &place, &self.services.registry)?)
         };
-        spawned.executed(&plan, None).await?;
-        Ok(self.watch(id, prepared, spawned))
+        let executed = spawned.executed().await?;
+        Ok(self.watch(id, prepared, executed))
     }
 
     /// Follows a process to its end.
-    fn watch(self: Arc<Self>, id: String, prepared: Prepared, spawned: Spawned) -> Arc<Process> {
-        let Spawned { pid, pidfd, exit, .. } = spawned;
+    fn watch(self: Arc<Self>, id: String, prepared: Prepared, executed: Executed) -> Arc<Process> {
+        let Executed { pid, pidfd, exit } = executed;
         let process = Process::new(pid, pidfd, prepared);
         let watched = process.clone();
         tokio::spawn(async move {
@@ -241,7 +266,7 @@ impl Container {
             if id.is_empty() {
                 self.end_all().await;
             }
-            let status = self.status(pid, exit);
+            let status = watched.attribute(self.status(pid, exit));
             watched.end(status);
             let exited = ProcessExited { container_id: self.id.clone(), process_id: id, status: Some(status) };
             self.services.events.push(event::Event::Exited(exited));
@@ -293,7 +318,9 @@ impl Container {
     pub fn release(&self, id: &str) -> Result<()> {
         let mut processes = lock(&self.processes);
         match processes.get(id) {
-            Some(Slot::Started { process, .. }) if process.exit_status().is_none() => Err(AgentError::conflict(format!("process {id:?} has not ended"))),
+            Some(Slot::Started { process, .. }) if process.exit_status().is_none() => {
+                Err(AgentError::conflict(format!("process {id:?} has not ended")))
+            }
             Some(Slot::Starting) => Err(AgentError::conflict(format!("process {id:?} is being started"))),
             // Start may not be repeated, so the container's own process stays until Delete; its output may go.
             Some(Slot::Started { process, .. }) if id.is_empty() => {
@@ -401,17 +428,21 @@ async fn on_own_thread(materials: Materials) -> Result<(Materials, Built)> {
 fn limit(cgroup: &Cgroup, settings: &Settings, services: &Services, id: &str) -> Result<()> {
     cgroup.apply(&settings.limits)?;
     settings.device_filter.attach(cgroup.directory())?;
-    services.oom.watch(id, &cgroup.file("memory.events")).map_err(|error| AgentError::system("watch memory.events", error))
+    services
+        .oom
+        .watch(id, &cgroup.file("memory.events"))
+        .map_err(|error| AgentError::system("watch memory.events", error))
 }
 
-fn plan_first(settings: &Settings, built: &Built) -> Result<ProcessPlan> {
+fn plan_first(settings: &Settings, built: &Built) -> Result<Arc<ProcessPlan>> {
     let identity = identify(&settings.process, built)?;
-    ProcessPlan::new("process", &settings.process, identity, settings.confinement.clone())
+    ProcessPlan::new("process", &settings.process, identity, settings.confinement.clone()).map(Arc::new)
 }
 
 fn identify(process: &spec::Process, built: &Built) -> Result<user::Identity> {
     let read = |path: &str| {
-        beneath::read_text(built.root.as_fd(), path, USER_FILE_LIMIT).map_err(|error| AgentError::system(format_args!("read {path} of the container"), error))
+        beneath::read_text(built.root.as_fd(), path, USER_FILE_LIMIT)
+            .map_err(|error| AgentError::system(format_args!("read {path} of the container"), error))
     };
     let has_home = process.env.iter().any(|entry| entry.starts_with("HOME="));
     let named = process.user.username.as_deref().is_some_and(|name| !name.is_empty());
@@ -421,18 +452,24 @@ fn identify(process: &spec::Process, built: &Built) -> Result<user::Identity> {
 }
 
 fn check_segment(name: &str, segment: &str) -> Result<()> {
-    let plain = !segment.is_empty() && segment.len() <= 255 && !matches!(segment, "." | "..") && !segment.contains(['/', '\0']);
+    let plain =
+        !segment.is_empty() && segment.len() <= 255 && !matches!(segment, "." | "..") && !segment.contains(['/', '\0']);
     if plain { Ok(()) } else { Err(AgentError::invalid(format!("{name} {segment:?} is not one path segment"))) }
 }
 
 fn check_files(files: &[crate::proto::InjectedFile]) -> Result<()> {
     for file in files {
-        let plain = file.path.starts_with('/') && !file.path.ends_with('/') && !file.path.split('/').any(|segment| segment == "..");
+        let plain = file.path.starts_with('/')
+            && !file.path.ends_with('/')
+            && !file.path.split('/').any(|segment| segment == "..");
         if !plain || file.path.contains('\0') {
             return Err(AgentError::invalid(format!("file path {:?} is not a plain absolute path", file.path)));
         }
         if file.mode & !0o7777 != 0 {
-            return Err(AgentError::invalid(format!("file {}: mode {:o} holds more than permission bits", file.path, file.mode)));
+            return Err(AgentError::invalid(format!(
+                "file {}: mode {:o} holds more than permission bits",
+                file.path, file.mode
+            )));
         }
     }
     Ok(())

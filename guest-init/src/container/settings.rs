@@ -69,7 +69,7 @@ pub struct Settings {
     /// Mounts, in order.
     pub mounts: Vec<CheckedMount>,
     /// What the first process does to the mounts.
-    pub late: LateSetup,
+    pub late: Arc<LateSetup>,
     /// Device nodes.
     pub devices: Vec<Node>,
     /// Which devices may be used.
@@ -111,9 +111,12 @@ impl Settings {
             domainname: config.domainname,
             namespaces,
             mounts,
-            late,
+            late: Arc::new(late),
             devices: devices::nodes("linux.devices", &linux.devices)?,
-            device_filter: DeviceFilter::new("linux.resources.devices", resources.devices.as_deref().unwrap_or_default())?,
+            device_filter: DeviceFilter::new(
+                "linux.resources.devices",
+                resources.devices.as_deref().unwrap_or_default(),
+            )?,
             cgroup: cgroup_path(container_id, linux.cgroups_path.as_deref())?,
             limits: resources::settings("linux.resources", &resources)?,
             sysctls: linux.sysctl,
@@ -122,7 +125,11 @@ impl Settings {
 }
 
 fn check_version(version: &str) -> Result<()> {
-    if version.split('.').next() == Some("1") { Ok(()) } else { Err(refuse("ociVersion", format_args!("{version:?} is not version 1 of the specification"))) }
+    if version.split('.').next() == Some("1") {
+        Ok(())
+    } else {
+        Err(refuse("ociVersion", format_args!("{version:?} is not version 1 of the specification")))
+    }
 }
 
 fn namespaces(wanted: &[Namespace]) -> Result<Namespaces> {
@@ -158,10 +165,22 @@ fn check_name(path: &str, name: &str, longest: usize, namespaces: Namespaces) ->
 
 /// Only parameters of the container's own namespaces, so that no container changes the guest's.
 fn check_sysctls(sysctls: &BTreeMap<String, String>, namespaces: Namespaces) -> Result<()> {
-    const IPC: &[&str] = &["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"];
+    const IPC: &[&str] = &[
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+        "kernel.shm_rmid_forced",
+    ];
     for name in sysctls.keys() {
         let path = format!("linux.sysctl[{name:?}]");
-        let plain = name.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/')));
+        let plain = name.split('.').all(|part| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/'))
+        });
         if !plain || name.starts_with('/') {
             return Err(refuse(path, "is not a dotted name"));
         }
@@ -195,7 +214,10 @@ fn cgroup_path(container_id: &str, path: Option<&str>) -> Result<PathBuf> {
     let cgroup = Path::new(path);
     let plain = cgroup.components().all(|component| matches!(component, Component::RootDir | Component::Normal(_)));
     // Files of the cgroup file system have a dot in their names, or are these.
-    let clash = |component: Component<'_>| matches!(component.as_os_str().to_str(), None | Some("cgroup" | "cpu" | "io" | "memory" | "pids")) || component.as_os_str().to_string_lossy().starts_with("cgroup.");
+    let clash = |component: Component<'_>| {
+        matches!(component.as_os_str().to_str(), None | Some("cgroup" | "cpu" | "io" | "memory" | "pids"))
+            || component.as_os_str().to_string_lossy().starts_with("cgroup.")
+    };
     if !cgroup.is_absolute() || !plain || cgroup.components().count() < 2 || cgroup.components().any(clash) {
         return Err(refuse("linux.cgroupsPath", format_args!("{path:?} is not a plain absolute path")));
     }
@@ -240,7 +262,10 @@ mod tests {
             ("process", json!({ "process": null })),
             ("hostname", json!({ "hostname": "h" })),
             ("linux.namespaces[0].type", json!({ "linux": { "namespaces": [{ "type": "user" }] } })),
-            ("linux.namespaces[1].type", json!({ "linux": { "namespaces": [{ "type": "mount" }, { "type": "mount" }] } })),
+            (
+                "linux.namespaces[1].type",
+                json!({ "linux": { "namespaces": [{ "type": "mount" }, { "type": "mount" }] } }),
+            ),
             ("linux.namespaces", json!({ "linux": { "namespaces": [] } })),
             ("linux.sysctl", json!({ "linux": { "sysctl": { "kernel.panic": "1" } } })),
             ("linux.sysctl", json!({ "linux": { "sysctl": { "net.ipv4.ip_forward": "1" } } })),

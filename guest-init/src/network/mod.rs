@@ -67,10 +67,15 @@ impl<'request> CheckedInterface<'request> {
         let mac: Vec<&str> = request.mac.split(':').collect();
         let octet = |part: &&str| part.len() == 2 && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if mac.len() != 6 || !mac.iter().all(octet) {
-            return Err(AgentError::invalid(format!("interface {name}: {:?} is not a MAC address in lower case", request.mac)));
+            return Err(AgentError::invalid(format!(
+                "interface {name}: {:?} is not a MAC address in lower case",
+                request.mac
+            )));
         }
         let address = |text: &String| {
-            Prefix::parse(text).ok_or_else(|| AgentError::invalid(format!("interface {name}: {text:?} is not an address with a prefix length")))
+            Prefix::parse(text).ok_or_else(|| {
+                AgentError::invalid(format!("interface {name}: {text:?} is not an address with a prefix length"))
+            })
         };
         Ok(Self { request, addresses: request.addresses.iter().map(address).collect::<Result<_>>()? })
     }
@@ -101,11 +106,18 @@ impl CheckedRoute {
         let text = &route.destination;
         let destination = match text.as_str() {
             "default" => None,
-            prefix => Some(Prefix::parse(prefix).ok_or_else(|| AgentError::invalid(format!("route {prefix:?} is neither default nor a prefix")))?),
+            prefix => Some(
+                Prefix::parse(prefix)
+                    .ok_or_else(|| AgentError::invalid(format!("route {prefix:?} is neither default nor a prefix")))?,
+            ),
         };
         let gateway = match route.gateway.as_str() {
             "" => None,
-            gateway => Some(gateway.parse().map_err(|_| AgentError::invalid(format!("route {text}: {gateway:?} is not an address")))?),
+            gateway => Some(
+                gateway
+                    .parse()
+                    .map_err(|_| AgentError::invalid(format!("route {text}: {gateway:?} is not an address")))?,
+            ),
         };
         check_name(&route.interface)?;
         Ok(Self { destination_text: text.clone(), destination, gateway, interface: route.interface.clone() })

@@ -79,7 +79,8 @@ impl Message {
 
     /// Adds a route; no destination is the default route.
     pub(super) fn route(destination: Option<Prefix>, gateway: Option<IpAddr>, interface: i32) -> Self {
-        let any = destination.map(|prefix| prefix.address).or(gateway).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let any =
+            destination.map(|prefix| prefix.address).or(gateway).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let scope = if gateway.is_some() || any.is_ipv6() { RT_SCOPE_UNIVERSE } else { RT_SCOPE_LINK };
         let length = destination.map_or(0, |prefix| prefix.length);
         let mut body = vec![family(any), length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope, RTN_UNICAST];

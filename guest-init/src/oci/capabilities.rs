@@ -36,7 +36,10 @@ pub fn check(path: &str, capabilities: &Capabilities) -> Result<CapabilitySets> 
         return Err(refuse(format_args!("{path}.effective"), "holds capabilities that are not permitted"));
     }
     if sets.ambient & !(sets.permitted & sets.inheritable) != 0 {
-        return Err(refuse(format_args!("{path}.ambient"), "holds capabilities that are not both permitted and inheritable"));
+        return Err(refuse(
+            format_args!("{path}.ambient"),
+            "holds capabilities that are not both permitted and inheritable",
+        ));
     }
     if sets.inheritable & !sets.bounding != 0 {
         return Err(refuse(format_args!("{path}.inheritable"), "holds capabilities that are not in the bounding set"));

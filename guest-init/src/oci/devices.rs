@@ -64,7 +64,9 @@ impl DeviceFilter {
     /// Puts the rules in force for a cgroup.
     pub fn attach(&self, cgroup: BorrowedFd<'_>) -> Result<()> {
         let program = load(&self.program()).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOSYS | libc::EINVAL) => AgentError::unsupported("device rules: this guest's kernel has no device filters"),
+            Some(libc::ENOSYS | libc::EINVAL) => {
+                AgentError::unsupported("device rules: this guest's kernel has no device filters")
+            }
             _ => AgentError::system("load the device filter", error),
         })?;
         attach(&program, cgroup).map_err(|error| AgentError::system("attach the device filter", error))
@@ -106,7 +108,9 @@ impl Rule {
         };
         let number = |field: &str, number: Option<i64>| match number {
             None | Some(-1) => Ok(None),
-            Some(number) => u32::try_from(number).map(Some).map_err(|_| refuse(format_args!("{path}.{field}"), "is not a device number")),
+            Some(number) => u32::try_from(number)
+                .map(Some)
+                .map_err(|_| refuse(format_args!("{path}.{field}"), "is not a device number")),
         };
         let mut access = 0;
         for letter in rule.access.as_deref().filter(|access| !access.is_empty()).unwrap_or("rwm").chars() {
@@ -117,7 +121,13 @@ impl Rule {
                 _ => return Err(refuse(format_args!("{path}.access"), format_args!("{letter:?} is not r, w or m"))),
             };
         }
-        Ok(Self { allow: rule.allow, kind, major: number("major", rule.major)?, minor: number("minor", rule.minor)?, access })
+        Ok(Self {
+            allow: rule.allow,
+            kind,
+            major: number("major", rule.major)?,
+            minor: number("minor", rule.minor)?,
+            access,
+        })
     }
 
     /// Skips the rule's verdict (two instructions behind these) unless all hold. An access that is allowed in part only
@@ -255,10 +265,15 @@ fn attach(program: &OwnedFd, cgroup: BorrowedFd<'_>) -> io::Result<()> {
         kind: u32,
         flags: u32,
     }
-    let attributes =
-        Attributes { target: cgroup.as_raw_fd() as u32, program: program.as_raw_fd() as u32, kind: BPF_CGROUP_DEVICE, flags: BPF_F_ALLOW_MULTI };
+    let attributes = Attributes {
+        target: cgroup.as_raw_fd() as u32,
+        program: program.as_raw_fd() as u32,
+        kind: BPF_CGROUP_DEVICE,
+        flags: BPF_F_ALLOW_MULTI,
+    };
     // SAFETY: the attributes outlive the call and their true size is given.
-    let attached = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attributes, size_of::<Attributes>()) };
+    let attached =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attributes, size_of::<Attributes>()) };
     if attached == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -277,7 +292,9 @@ mod tests {
             let operand = instruction.operand as u32;
             at += 1;
             match instruction.code {
-                Instruction::LOAD_WORD => registers[to] = [access << 16 | kind, major, minor][instruction.offset as usize / 4],
+                Instruction::LOAD_WORD => {
+                    registers[to] = [access << 16 | kind, major, minor][instruction.offset as usize / 4]
+                }
                 Instruction::MOVE_REGISTER => registers[to] = registers[from],
                 Instruction::AND => registers[to] &= operand,
                 Instruction::SHIFT_RIGHT => registers[to] >>= operand,
@@ -291,7 +308,13 @@ mod tests {
         }
     }
 
-    fn rule(allow: bool, kind: Option<&str>, major: Option<i64>, minor: Option<i64>, access: Option<&str>) -> DeviceRule {
+    fn rule(
+        allow: bool,
+        kind: Option<&str>,
+        major: Option<i64>,
+        minor: Option<i64>,
+        access: Option<&str>,
+    ) -> DeviceRule {
         DeviceRule { allow, r#type: kind.map(str::to_owned), major, minor, access: access.map(str::to_owned) }
     }
 
@@ -333,14 +356,22 @@ mod tests {
 
     #[test]
     fn rules_that_say_nothing_known_are_refused() {
-        for wrong in [rule(true, Some("x"), None, None, None), rule(true, None, Some(-2), None, None), rule(true, None, None, None, Some("x"))] {
-            assert!(DeviceFilter::new("d", &[wrong.clone()]).is_err(), "{wrong:?}");
+        for wrong in [
+            rule(true, Some("x"), None, None, None),
+            rule(true, None, Some(-2), None, None),
+            rule(true, None, None, None, Some("x")),
+        ] {
+            assert!(DeviceFilter::new("d", std::slice::from_ref(&wrong)).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
     fn the_kernel_accepts_the_program() {
-        let rules = [rule(false, None, None, None, None), rule(true, Some("b"), Some(8), None, Some("r")), rule(false, Some("c"), None, Some(1), Some("w"))];
+        let rules = [
+            rule(false, None, None, None, None),
+            rule(true, Some("b"), Some(8), None, Some("r")),
+            rule(false, Some("c"), None, Some(1), Some("w")),
+        ];
         match load(&filter(&rules).program()) {
             // Not allowed to, or no such kernel: the VM tests show it.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS)) => {}

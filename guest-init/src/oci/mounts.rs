@@ -108,11 +108,16 @@ pub fn check(path: &str, mounts: &[Mount]) -> Result<Vec<CheckedMount>> {
     for (index, mount) in mounts.iter().enumerate() {
         let path = format!("{path}[{index}]");
         let mount = check_mount(&path, mount)?;
-        let hides = |earlier: &&CheckedMount| matches!(earlier.kind, MountKind::Own(_)) && is_beneath(&mount.destination, &earlier.destination);
+        let hides = |earlier: &&CheckedMount| {
+            matches!(earlier.kind, MountKind::Own(_)) && is_beneath(&mount.destination, &earlier.destination)
+        };
         if let Some(earlier) = checked.iter().find(hides)
             && !matches!(mount.kind, MountKind::Own(_))
         {
-            return Err(refuse(format_args!("{path}.destination"), format_args!("a mount beneath {} is not supported", earlier.destination)));
+            return Err(refuse(
+                format_args!("{path}.destination"),
+                format_args!("a mount beneath {} is not supported", earlier.destination),
+            ));
         }
         checked.push(mount);
     }
@@ -125,7 +130,10 @@ fn is_beneath(path: &str, directory: &str) -> bool {
 
 fn check_mount(path: &str, mount: &Mount) -> Result<CheckedMount> {
     if !mount.destination.starts_with('/') || mount.destination.split('/').any(|segment| segment == "..") {
-        return Err(refuse(format_args!("{path}.destination"), format_args!("{:?} is not a plain absolute path", mount.destination)));
+        return Err(refuse(
+            format_args!("{path}.destination"),
+            format_args!("{:?} is not a plain absolute path", mount.destination),
+        ));
     }
     let source = mount.source.clone().unwrap_or_default();
     let mut checked = CheckedMount {
@@ -138,7 +146,10 @@ fn check_mount(path: &str, mount: &Mount) -> Result<CheckedMount> {
         options: Vec::new(),
     };
     if matches!(checked.kind, MountKind::Bind { .. }) && !checked.source.starts_with('/') {
-        return Err(refuse(format_args!("{path}.source"), format_args!("{:?} is not an absolute path", checked.source)));
+        return Err(refuse(
+            format_args!("{path}.source"),
+            format_args!("{:?} is not an absolute path", checked.source),
+        ));
     }
     if checked.kind == MountKind::FileSystem("virtiofs") && checked.source.is_empty() {
         return Err(refuse(format_args!("{path}.source"), "is the tag of a share and cannot be empty"));
@@ -159,7 +170,10 @@ fn kind(path: &str, mount: &Mount) -> Result<MountKind> {
         "cgroup" | "cgroup2" => Ok(MountKind::Own("cgroup2")),
         _ => match FILE_SYSTEMS.iter().find(|known| **known == kind) {
             Some(known) => Ok(MountKind::FileSystem(known)),
-            None => Err(refuse(format_args!("{path}.type"), format_args!("file system {kind:?} is not supported by this guest"))),
+            None => Err(refuse(
+                format_args!("{path}.type"),
+                format_args!("file system {kind:?} is not supported by this guest"),
+            )),
         },
     }
 }
@@ -223,7 +237,10 @@ mod tests {
     fn options_become_attributes_and_file_system_options() {
         let tmpfs = one("tmpfs", &["nosuid", "noexec", "ro", "rw", "size=64k", "mode=1777"]).unwrap();
         assert_eq!(tmpfs.attributes, Attributes { set: NOSUID | NOEXEC, clear: RDONLY });
-        assert_eq!(tmpfs.options, [("size".to_owned(), Some("64k".to_owned())), ("mode".to_owned(), Some("1777".to_owned()))]);
+        assert_eq!(
+            tmpfs.options,
+            [("size".to_owned(), Some("64k".to_owned())), ("mode".to_owned(), Some("1777".to_owned()))]
+        );
         let bind = one("none", &["rbind", "rro", "rprivate", "noatime"]).unwrap();
         assert_eq!(bind.kind, MountKind::Bind { recursive: true });
         assert_eq!(bind.recursive_attributes.set, RDONLY);

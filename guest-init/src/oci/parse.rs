@@ -50,15 +50,22 @@ mod tests {
 
     #[test]
     fn every_unknown_field_is_named_by_its_path() {
-        let message = error(r#"{"hooks":{},"linux":{"intelRdt":{},"namespaces":[{"type":"pid","path":"/x"}],"resources":{"blockIO":{}}},"process":{"user":{"uid":0,"sid":1}}}"#);
-        for path in ["hooks", "linux.intelRdt", "linux.namespaces[0].path", "linux.resources.blockIO", "process.user.sid"] {
+        let message = error(
+            r#"{"hooks":{},"linux":{"intelRdt":{},"namespaces":[{"type":"pid","path":"/x"}],"resources":{"blockIO":{}}},"process":{"user":{"uid":0,"sid":1}}}"#,
+        );
+        for path in
+            ["hooks", "linux.intelRdt", "linux.namespaces[0].path", "linux.resources.blockIO", "process.user.sid"]
+        {
             assert!(message.contains(path), "{path} in {message}");
         }
     }
 
     #[test]
     fn a_wrong_type_is_named_by_its_path() {
-        assert!(error(r#"{"process":{"rlimits":[{"type":"RLIMIT_NOFILE","hard":-1}]}}"#).contains("process.rlimits[0].hard"));
+        assert!(
+            error(r#"{"process":{"rlimits":[{"type":"RLIMIT_NOFILE","hard":-1}]}}"#)
+                .contains("process.rlimits[0].hard")
+        );
         assert!(error(r#"{"process":{"args":"sh"}}"#).contains("process.args"));
     }
 

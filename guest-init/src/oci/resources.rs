@@ -31,7 +31,9 @@ fn memory_settings(path: &str, memory: &Memory, settings: &mut Vec<Setting>) -> 
         let value = match (swap, memory.limit) {
             (-1, _) => "max".to_owned(),
             (swap, Some(limit)) if limit >= 0 && swap >= limit => (swap - limit).to_string(),
-            (_, Some(limit)) if limit >= 0 => return Err(refuse(format_args!("{path}.swap"), "is below the memory limit, which it includes")),
+            (_, Some(limit)) if limit >= 0 => {
+                return Err(refuse(format_args!("{path}.swap"), "is below the memory limit, which it includes"));
+            }
             _ => return Err(refuse(format_args!("{path}.swap"), "needs a memory limit")),
         };
         settings.push(Setting::new("memory.swap.max", value));
@@ -117,13 +119,25 @@ mod tests {
 
     fn of(json: &str) -> Result<Vec<String>> {
         let resources = parse::<Resources>("r", json.as_bytes())?;
-        Ok(settings("r", &resources)?.into_iter().map(|setting| format!("{}={}", setting.file, setting.value)).collect())
+        Ok(settings("r", &resources)?
+            .into_iter()
+            .map(|setting| format!("{}={}", setting.file, setting.value))
+            .collect())
     }
 
     #[test]
     fn limits_become_files() {
         let json = r#"{"memory":{"limit":1000,"swap":3000,"reservation":-1},"cpu":{"shares":1024,"quota":50000,"period":100000,"cpus":"0-1"},"pids":{"limit":0},"unified":{"memory.high":"9"}}"#;
-        let expected = ["memory.swap.max=2000", "memory.low=max", "memory.max=1000", "cpu.weight=100", "cpu.max=50000 100000", "cpuset.cpus=0-1", "pids.max=max", "memory.high=9"];
+        let expected = [
+            "memory.swap.max=2000",
+            "memory.low=max",
+            "memory.max=1000",
+            "cpu.weight=100",
+            "cpu.max=50000 100000",
+            "cpuset.cpus=0-1",
+            "pids.max=max",
+            "memory.high=9",
+        ];
         assert_eq!(of(json).unwrap(), expected);
     }
 

@@ -52,7 +52,9 @@ pub fn compile(path: &str, profile: &Seccomp) -> Result<Program> {
     let default = action(path, "defaultAction", &profile.default_action, profile.default_errno_ret)?;
     let architectures = Architectures::check(path, &profile.architectures)?;
     let rules = profile.syscalls.iter().enumerate();
-    let rules = rules.map(|(index, rule)| Rule::check(&format!("{path}.syscalls[{index}]"), rule)).collect::<Result<Vec<_>>>()?;
+    let rules = rules
+        .map(|(index, rule)| Rule::check(&format!("{path}.syscalls[{index}]"), rule))
+        .collect::<Result<Vec<_>>>()?;
     let mut code = vec![statement(LOAD, ARCHITECTURE_OFFSET)];
     for architecture in architectures.listed() {
         let section = section(architecture, &rules, default, architectures.x32);
@@ -62,7 +64,10 @@ pub fn compile(path: &str, profile: &Seccomp) -> Result<Program> {
     }
     code.push(statement(RETURN, RET_KILL_PROCESS));
     if code.len() > LONGEST_PROGRAM {
-        return Err(refuse(path, format_args!("compiles to {} instructions, of which the kernel takes {LONGEST_PROGRAM}", code.len())));
+        return Err(refuse(
+            path,
+            format_args!("compiles to {} instructions, of which the kernel takes {LONGEST_PROGRAM}", code.len()),
+        ));
     }
     Ok(Program { instructions: code, flags: flags(path, &profile.flags)? })
 }
@@ -76,11 +81,20 @@ fn action(path: &str, field: &str, name: &str, errno: Option<u32>) -> Result<u32
         "SCMP_ACT_TRACE" => (RET_TRACE | errno.unwrap_or(libc::EPERM as u32), true),
         "SCMP_ACT_LOG" => (RET_LOG, false),
         "SCMP_ACT_ALLOW" => (RET_ALLOW, false),
-        _ => return Err(refuse(format_args!("{path}.{field}"), format_args!("{name:?} is not supported by this guest"))),
+        _ => {
+            return Err(refuse(
+                format_args!("{path}.{field}"),
+                format_args!("{name:?} is not supported by this guest"),
+            ));
+        }
     };
     match errno {
-        Some(_) if !takes_errno => Err(refuse(format_args!("{path}.{field}"), format_args!("{name} takes no error number"))),
-        Some(errno) if errno > LARGEST_ERRNO => Err(refuse(format_args!("{path}.{field}"), format_args!("{errno} is not an error number"))),
+        Some(_) if !takes_errno => {
+            Err(refuse(format_args!("{path}.{field}"), format_args!("{name} takes no error number")))
+        }
+        Some(errno) if errno > LARGEST_ERRNO => {
+            Err(refuse(format_args!("{path}.{field}"), format_args!("{errno} is not an error number")))
+        }
         _ => Ok(value),
     }
 }
@@ -92,7 +106,12 @@ fn flags(path: &str, names: &[String]) -> Result<u32> {
             "SECCOMP_FILTER_FLAG_TSYNC" => libc::SECCOMP_FILTER_FLAG_TSYNC,
             "SECCOMP_FILTER_FLAG_LOG" => libc::SECCOMP_FILTER_FLAG_LOG,
             "SECCOMP_FILTER_FLAG_SPEC_ALLOW" => libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-            _ => return Err(refuse(format_args!("{path}.flags[{index}]"), format_args!("{name:?} is not supported by this guest"))),
+            _ => {
+                return Err(refuse(
+                    format_args!("{path}.flags[{index}]"),
+                    format_args!("{name:?} is not supported by this guest"),
+                ));
+            }
         } as u32;
     }
     Ok(flags)
@@ -106,9 +125,13 @@ struct Architectures {
 
 impl Architectures {
     fn check(path: &str, names: &[String]) -> Result<Self> {
-        const KNOWN: &[&str] = &["SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64"];
+        const KNOWN: &[&str] =
+            &["SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64"];
         if let Some(index) = names.iter().position(|name| !KNOWN.contains(&name.as_str())) {
-            return Err(refuse(format_args!("{path}.architectures[{index}]"), format_args!("{:?} is not supported by this guest", names[index])));
+            return Err(refuse(
+                format_args!("{path}.architectures[{index}]"),
+                format_args!("{:?} is not supported by this guest", names[index]),
+            ));
         }
         let listed = |name: &str| names.iter().any(|listed| listed == name);
         Ok(Self { compatible: listed(Architecture::Compatible.name()), x32: listed("SCMP_ARCH_X32") })
@@ -151,10 +174,15 @@ impl Rule {
         }
         let action = action(path, "action", &rule.action, rule.errno_ret)?;
         for (index, name) in rule.names.iter().enumerate() {
-            let known = [Architecture::Native, Architecture::Compatible].iter().any(|architecture| architecture.number(name).is_some());
+            let known = [Architecture::Native, Architecture::Compatible]
+                .iter()
+                .any(|architecture| architecture.number(name).is_some());
             // A call that does not exist need not be allowed; but one that is to be stopped might exist.
             if !known && action != RET_ALLOW {
-                return Err(refuse(format_args!("{path}.names[{index}]"), format_args!("{name:?} is not a known system call")));
+                return Err(refuse(
+                    format_args!("{path}.names[{index}]"),
+                    format_args!("{name:?} is not a known system call"),
+                ));
             }
         }
         let mut conditions: Vec<Condition> = Vec::new();
@@ -162,7 +190,10 @@ impl Rule {
             let path = format!("{path}.args[{index}]");
             let condition = Condition::check(&path, argument)?;
             if conditions.iter().any(|earlier| earlier.argument == condition.argument) {
-                return Err(refuse(format_args!("{path}.index"), "two conditions on one argument are not supported by this guest"));
+                return Err(refuse(
+                    format_args!("{path}.index"),
+                    "two conditions on one argument are not supported by this guest",
+                ));
             }
             conditions.push(condition);
         }
@@ -198,10 +229,18 @@ impl Condition {
         let (high_tests, low_test) = match self.comparison {
             Comparison::Equal => (vec![(EQUAL, high, Next, Fail)], (EQUAL, low, Pass, Fail)),
             Comparison::NotEqual => (vec![(EQUAL, high, Next, Pass)], (EQUAL, low, Fail, Pass)),
-            Comparison::Greater => (vec![(GREATER, high, Pass, Next), (EQUAL, high, Next, Fail)], (GREATER, low, Pass, Fail)),
-            Comparison::NotLess => (vec![(GREATER, high, Pass, Next), (EQUAL, high, Next, Fail)], (NOT_LESS, low, Pass, Fail)),
-            Comparison::Less => (vec![(GREATER, high, Fail, Next), (EQUAL, high, Next, Pass)], (NOT_LESS, low, Fail, Pass)),
-            Comparison::NotGreater => (vec![(GREATER, high, Fail, Next), (EQUAL, high, Next, Pass)], (GREATER, low, Fail, Pass)),
+            Comparison::Greater => {
+                (vec![(GREATER, high, Pass, Next), (EQUAL, high, Next, Fail)], (GREATER, low, Pass, Fail))
+            }
+            Comparison::NotLess => {
+                (vec![(GREATER, high, Pass, Next), (EQUAL, high, Next, Fail)], (NOT_LESS, low, Pass, Fail))
+            }
+            Comparison::Less => {
+                (vec![(GREATER, high, Fail, Next), (EQUAL, high, Next, Pass)], (NOT_LESS, low, Fail, Pass))
+            }
+            Comparison::NotGreater => {
+                (vec![(GREATER, high, Fail, Next), (EQUAL, high, Next, Pass)], (GREATER, low, Fail, Pass))
+            }
         };
         let offset = ARGUMENTS_OFFSET + 8 * self.argument;
         let mut steps: Vec<Step> = load(offset + 4, (self.mask >> 32) as u32);
@@ -219,7 +258,9 @@ impl Condition {
             .enumerate()
             .map(|(at, step)| match *step {
                 Step::Statement(code, operand) => statement(code, operand),
-                Step::Test((code, operand, holds, fails)) => jump(code, operand, resolve(at, holds), resolve(at, fails)),
+                Step::Test((code, operand, holds, fails)) => {
+                    jump(code, operand, resolve(at, holds), resolve(at, fails))
+                }
             })
             .collect();
         code.push(statement(JUMP, 0));
@@ -286,7 +327,9 @@ fn ranges(architecture: Architecture, rules: &[Rule], default: u32) -> Vec<Range
     let beyond = if default & 0xffff_0000 == RET_ERRNO && newest.is_some() { RET_ENOSYS } else { default };
     let mut ranges: Vec<Range> = Vec::new();
     let mut push = |first: u32, code: Vec<libc::sock_filter>| {
-        let same = ranges.last().is_some_and(|last: &Range| last.code.len() == 1 && code.len() == 1 && last.code[0].k == code[0].k);
+        let same = ranges
+            .last()
+            .is_some_and(|last: &Range| last.code.len() == 1 && code.len() == 1 && last.code[0].k == code[0].k);
         if !same {
             ranges.push(Range { first, code });
         }
@@ -379,7 +422,15 @@ mod tests {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             action: action.to_owned(),
             errno_ret: None,
-            args: args.iter().map(|(index, op, value, value_two)| SyscallArgument { index: *index, op: (*op).to_owned(), value: *value, value_two: *value_two }).collect(),
+            args: args
+                .iter()
+                .map(|(index, op, value, value_two)| SyscallArgument {
+                    index: *index,
+                    op: (*op).to_owned(),
+                    value: *value,
+                    value_two: *value_two,
+                })
+                .collect(),
         }
     }
 
@@ -430,9 +481,11 @@ mod tests {
 
     #[test]
     fn calls_newer_than_the_profile_do_not_exist() {
-        let errno = compile("s", &profile("SCMP_ACT_ERRNO", vec![rule(&["read", "openat2"], "SCMP_ACT_ALLOW", &[])])).unwrap();
+        let errno =
+            compile("s", &profile("SCMP_ACT_ERRNO", vec![rule(&["read", "openat2"], "SCMP_ACT_ALLOW", &[])])).unwrap();
         assert_eq!(run(&errno, Architecture::Native.token(), native("openat2") + 1, [0; 6]), RET_ENOSYS);
-        let kill = compile("s", &profile("SCMP_ACT_KILL_PROCESS", vec![rule(&["read"], "SCMP_ACT_ALLOW", &[])])).unwrap();
+        let kill =
+            compile("s", &profile("SCMP_ACT_KILL_PROCESS", vec![rule(&["read"], "SCMP_ACT_ALLOW", &[])])).unwrap();
         assert_eq!(run(&kill, Architecture::Native.token(), 4000, [0; 6]), RET_KILL_PROCESS);
     }
 
@@ -454,7 +507,10 @@ mod tests {
     fn x32_calls_are_never_allowed() {
         let mut profile = profile("SCMP_ACT_ALLOW", vec![]);
         let write = native("write") | X32_BIT;
-        assert_eq!(run(&compile("s", &profile).unwrap(), Architecture::Native.token(), write, [0; 6]), RET_KILL_PROCESS);
+        assert_eq!(
+            run(&compile("s", &profile).unwrap(), Architecture::Native.token(), write, [0; 6]),
+            RET_KILL_PROCESS
+        );
         profile.architectures = vec!["SCMP_ARCH_X32".to_owned()];
         assert_eq!(run(&compile("s", &profile).unwrap(), Architecture::Native.token(), write, [0; 6]), RET_ENOSYS);
     }
@@ -462,7 +518,8 @@ mod tests {
     #[test]
     fn what_cannot_be_compiled_is_refused_by_its_path() {
         let with = |change: &dyn Fn(&mut Seccomp)| {
-            let mut profile = profile("SCMP_ACT_ERRNO", vec![rule(&["read"], "SCMP_ACT_ALLOW", &[(0, "SCMP_CMP_EQ", 1, 0)])]);
+            let mut profile =
+                profile("SCMP_ACT_ERRNO", vec![rule(&["read"], "SCMP_ACT_ALLOW", &[(0, "SCMP_CMP_EQ", 1, 0)])]);
             change(&mut profile);
             compile("seccomp", &profile).map(|_| ()).unwrap_err().message().to_owned()
         };
@@ -475,8 +532,17 @@ mod tests {
             ("seccomp.syscalls[0].action", Box::new(|p| p.syscalls[0].errno_ret = Some(1))),
             ("seccomp.syscalls[0].args[0].index", Box::new(|p| p.syscalls[0].args[0].index = 6)),
             ("seccomp.syscalls[0].args[0].op", Box::new(|p| p.syscalls[0].args[0].op = "SCMP_CMP_X".into())),
-            ("seccomp.syscalls[0].args[1].index", Box::new(|p| { let arg = p.syscalls[0].args[0].clone(); p.syscalls[0].args.push(arg) })),
-            ("seccomp.syscalls[1].names[0]", Box::new(|p| p.syscalls.push(rule(&["no_such_call"], "SCMP_ACT_KILL", &[])))),
+            (
+                "seccomp.syscalls[0].args[1].index",
+                Box::new(|p| {
+                    let arg = p.syscalls[0].args[0].clone();
+                    p.syscalls[0].args.push(arg)
+                }),
+            ),
+            (
+                "seccomp.syscalls[1].names[0]",
+                Box::new(|p| p.syscalls.push(rule(&["no_such_call"], "SCMP_ACT_KILL", &[]))),
+            ),
         ];
         for (path, change) in cases {
             let message = with(&*change);
@@ -485,11 +551,25 @@ mod tests {
         assert!(compile("s", &profile("SCMP_ACT_ERRNO", vec![rule(&["no_such_call"], "SCMP_ACT_ALLOW", &[])])).is_ok());
     }
 
-    const OPERATORS: [&str; 7] = ["SCMP_CMP_EQ", "SCMP_CMP_NE", "SCMP_CMP_GT", "SCMP_CMP_GE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_MASKED_EQ"];
+    const OPERATORS: [&str; 7] = [
+        "SCMP_CMP_EQ",
+        "SCMP_CMP_NE",
+        "SCMP_CMP_GT",
+        "SCMP_CMP_GE",
+        "SCMP_CMP_LT",
+        "SCMP_CMP_LE",
+        "SCMP_CMP_MASKED_EQ",
+    ];
     const NAMES: [&str; 8] = ["read", "write", "open", "close", "mmap", "clone", "ioctl", "prctl"];
 
     fn interesting() -> impl Strategy<Value = u64> {
-        prop_oneof![any::<u64>(), 0u64..4, (0u64..4).prop_map(|high| high << 32), Just(u64::MAX), (0u64..4, 0u64..4).prop_map(|(high, low)| high << 32 | low)]
+        prop_oneof![
+            any::<u64>(),
+            0u64..4,
+            (0u64..4).prop_map(|high| high << 32),
+            Just(u64::MAX),
+            (0u64..4, 0u64..4).prop_map(|(high, low)| high << 32 | low)
+        ]
     }
 
     fn holds(argument: &SyscallArgument, arguments: [u64; 6]) -> bool {

@@ -56,7 +56,9 @@ pub fn resolve(path: &str, user: &User, passwd: &str, group: &str) -> Result<Ide
             let home = passwd_entries(passwd).find(|entry| entry.uid == user.uid).map(|entry| entry.home.to_owned());
             Ok(Identity { uid: user.uid, gid: user.gid, groups: user.additional_gids.clone(), home })
         }
-        Some(_) if user.uid != 0 || user.gid != 0 => Err(refuse(format_args!("{path}.username"), "cannot be given together with uid or gid")),
+        Some(_) if user.uid != 0 || user.gid != 0 => {
+            Err(refuse(format_args!("{path}.username"), "cannot be given together with uid or gid"))
+        }
         Some(name) => {
             let mut identity = resolve_name(&format!("{path}.username"), name, passwd, group)?;
             for gid in &user.additional_gids {
@@ -77,7 +79,9 @@ fn resolve_name(path: &str, spec: &str, passwd: &str, group: &str) -> Result<Ide
         .find(|entry| entry.name == user)
         .or_else(|| passwd_entries(passwd).find(|entry| Some(entry.uid) == number));
     let mut identity = match (&entry, number) {
-        (Some(entry), _) => Identity { uid: entry.uid, gid: entry.gid, groups: Vec::new(), home: Some(entry.home.to_owned()) },
+        (Some(entry), _) => {
+            Identity { uid: entry.uid, gid: entry.gid, groups: Vec::new(), home: Some(entry.home.to_owned()) }
+        }
         (None, Some(uid)) => Identity { uid, ..Identity::default() },
         (None, None) if user.is_empty() => Identity::default(),
         (None, None) => return Err(refuse(path, format_args!("user {user:?} is not in the container's /etc/passwd"))),
@@ -96,7 +100,9 @@ fn resolve_name(path: &str, spec: &str, passwd: &str, group: &str) -> Result<Ide
 
 fn resolve_group(path: &str, name: &str, group: &str) -> Result<u32> {
     let named = group_entries(group).find(|entry| entry.name == name).map(|entry| entry.gid);
-    named.or_else(|| name.parse().ok()).ok_or_else(|| refuse(path, format_args!("group {name:?} is not in the container's /etc/group")))
+    named
+        .or_else(|| name.parse().ok())
+        .ok_or_else(|| refuse(path, format_args!("group {name:?} is not in the container's /etc/group")))
 }
 
 #[cfg(test)]
@@ -107,7 +113,12 @@ mod tests {
     const GROUP: &str = "root:x:0:\nuser:x:1001:\nextra:x:2000:other,user\nuserland:x:2001:users\n";
 
     fn name(name: &str) -> Result<Identity> {
-        resolve("user", &User { username: Some(name.into()), additional_gids: vec![7], ..User::default() }, PASSWD, GROUP)
+        resolve(
+            "user",
+            &User { username: Some(name.into()), additional_gids: vec![7], ..User::default() },
+            PASSWD,
+            GROUP,
+        )
     }
 
     fn identity(uid: u32, gid: u32, groups: &[u32], home: Option<&str>) -> Identity {
@@ -129,7 +140,9 @@ mod tests {
         for wrong in ["nobody", "user:nogroup", "user:", "-1", "4294967296"] {
             assert!(name(wrong).is_err(), "{wrong}");
         }
-        assert!(resolve("user", &User { username: Some("user".into()), uid: 5, ..User::default() }, PASSWD, GROUP).is_err());
+        assert!(
+            resolve("user", &User { username: Some("user".into()), uid: 5, ..User::default() }, PASSWD, GROUP).is_err()
+        );
     }
 
     #[test]

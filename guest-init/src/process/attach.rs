@@ -10,7 +10,8 @@ use super::output::{Next, OutputLog, Piece};
 use super::running::Process;
 use crate::error::{AgentError, Result};
 use crate::proto::{
-    AttachOpen, AttachRequest, AttachResponse, Opened, Output, OutputEnd, OutputOffsets, StdinWindow, Stream, attach_request, attach_response,
+    AttachOpen, AttachRequest, AttachResponse, Opened, Output, OutputEnd, OutputOffsets, StdinWindow, Stream,
+    attach_request, attach_response,
 };
 
 type Sender = mpsc::Sender<std::result::Result<AttachResponse, Status>>;
@@ -35,7 +36,12 @@ impl Cursor {
 
     fn take(&mut self, piece: Piece) -> attach_response::Response {
         self.offset = piece.offset + piece.data.len() as u64;
-        attach_response::Response::Output(Output { stream: self.stream.into(), offset: piece.offset, time_ns: piece.time, data: piece.data })
+        attach_response::Response::Output(Output {
+            stream: self.stream.into(),
+            offset: piece.offset,
+            time_ns: piece.time,
+            data: piece.data,
+        })
     }
 
     fn finish(&mut self, offset: u64) -> attach_response::Response {
@@ -64,7 +70,10 @@ impl Attachment {
         let claim = process.stdin.as_ref().filter(|_| !open.read_only).map(|stdin| stdin.claim());
         let window = process.stdin.as_ref().map(|stdin| stdin.window()).unwrap_or_default();
         let opened = Opened {
-            from: Some(OutputOffsets { stdout: cursors[0].offset, stderr: cursors.get(1).map_or(0, |cursor| cursor.offset) }),
+            from: Some(OutputOffsets {
+                stdout: cursors[0].offset,
+                stderr: cursors.get(1).map_or(0, |cursor| cursor.offset),
+            }),
             stdin_window: claim.is_some().then_some(window),
             terminal: process.terminal,
         };
@@ -124,7 +133,9 @@ impl Attachment {
                 }
                 Ok(())
             }
-            Some(attach_request::Request::Open(_)) => Err(AgentError::invalid("attach: open is the first message only")),
+            Some(attach_request::Request::Open(_)) => {
+                Err(AgentError::invalid("attach: open is the first message only"))
+            }
             None => Err(AgentError::invalid("attach: a message says nothing")),
         }
     }
@@ -145,7 +156,8 @@ impl Attachment {
     }
 
     fn window_is_due(&self) -> bool {
-        self.claim.is_some() && self.process.stdin.as_ref().is_some_and(|stdin| worth_telling(self.window, stdin.window()))
+        self.claim.is_some()
+            && self.process.stdin.as_ref().is_some_and(|stdin| worth_telling(self.window, stdin.window()))
     }
 
     fn next(&mut self) -> Option<attach_response::Response> {
@@ -160,7 +172,9 @@ impl Attachment {
             Next::Piece(piece) => Some((index, piece)),
             _ => None,
         };
-        if let Some((index, piece)) = self.cursors.iter().enumerate().filter_map(next).min_by_key(|(_, piece)| piece.time) {
+        if let Some((index, piece)) =
+            self.cursors.iter().enumerate().filter_map(next).min_by_key(|(_, piece)| piece.time)
+        {
             return Some(self.cursors[index].take(piece));
         }
         for cursor in &mut self.cursors {

@@ -1,11 +1,15 @@
-//! What the child does between clone3 and execve. Nothing here allocates, locks or calls into the C library beyond plain
-//! system calls: the parent may have had other threads, whose locks nobody would release here.
+//! What the child does between clone3 and execve. It may share its parent's memory, which goes on running meanwhile, so
+//! nothing here allocates, locks, writes to anything but its own stack, or calls into the C library (whose errno is the
+//! parent's): only raw system calls on what was prepared before.
 
+use std::ffi::c_void;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use super::plan::ProcessPlan;
+use super::raw::call;
 use super::spawn::{Entry, Place};
 use crate::container::late::{self, LateSetup};
 
@@ -106,11 +110,6 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn last() -> Self {
-        // SAFETY: errno is this thread's own.
-        Self { errno: unsafe { *libc::__errno_location() }, detail: 0 }
-    }
-
     pub(crate) fn of(errno: i32) -> Self {
         Self { errno, detail: 0 }
     }
@@ -127,70 +126,76 @@ impl Failure {
 
 type Step = Result<(), Failure>;
 
-pub(crate) fn check(result: libc::c_long) -> Result<libc::c_long, Failure> {
-    if result < 0 { Err(Failure::last()) } else { Ok(result) }
+pub(crate) fn check(result: isize) -> Result<isize, Failure> {
+    if result < 0 { Err(Failure::of(-result as i32)) } else { Ok(result) }
 }
 
-/// Prepared for the child by its parent.
+/// Which namespaces the child enters; plain numbers, since descriptors are copied with the child's table.
 #[derive(Debug)]
-pub(super) struct Child<'parent> {
-    plan: &'parent ProcessPlan,
-    place: &'parent Place<'parent>,
+pub(super) enum Joined {
+    First { namespaces: Vec<(RawFd, i32)>, cgroup_namespace: bool, late: Arc<LateSetup> },
+    Join { pidfd: RawFd, kinds: i32 },
+    Guest,
+}
+
+/// Prepared for the child by its parent, and kept until the child has left this memory.
+#[derive(Debug)]
+pub(super) struct Child {
+    plan: Arc<ProcessPlan>,
+    joined: Joined,
+    stdio: [RawFd; 3],
     report: RawFd,
     /// Descriptors to keep, ascending; all others are closed.
-    keep: [RawFd; KEEP_LIMIT],
-    keep_len: usize,
+    keep: Vec<RawFd>,
 }
 
-const KEEP_LIMIT: usize = 16;
-
-impl<'parent> Child<'parent> {
-    pub(super) fn new(plan: &'parent ProcessPlan, place: &'parent Place<'parent>, report: RawFd) -> Self {
-        let mut keep = [0; KEEP_LIMIT];
-        let mut keep_len = 0;
-        let mut add = |fd: RawFd| {
-            if keep_len < KEEP_LIMIT {
-                keep[keep_len] = fd;
-                keep_len += 1;
+impl Child {
+    pub(super) fn new(plan: Arc<ProcessPlan>, place: &Place<'_>, report: RawFd) -> Self {
+        let mut keep = vec![report];
+        let joined = match &place.entry {
+            Entry::First { namespaces, cgroup_namespace, late, .. } => {
+                keep.extend(namespaces.iter().map(|(fd, _)| fd.as_raw_fd()));
+                let namespaces = namespaces.iter().map(|(fd, kind)| (fd.as_raw_fd(), *kind)).collect();
+                Joined::First { namespaces, cgroup_namespace: *cgroup_namespace, late: (*late).clone() }
             }
+            Entry::Join { pidfd, kinds, .. } => {
+                keep.push(pidfd.as_raw_fd());
+                Joined::Join { pidfd: pidfd.as_raw_fd(), kinds: *kinds }
+            }
+            Entry::Guest => Joined::Guest,
         };
-        add(report);
-        match &place.entry {
-            Entry::First { namespaces, .. } => namespaces.iter().for_each(|(fd, _)| add(fd.as_raw_fd())),
-            Entry::Join { pidfd, .. } => add(pidfd.as_raw_fd()),
-            Entry::Guest => {}
-        }
-        keep[..keep_len].sort_unstable();
-        Self { plan, place, report, keep, keep_len }
+        keep.sort_unstable();
+        Self { plan, joined, stdio: place.stdio.map(|fd| fd.as_raw_fd()), report, keep }
     }
 }
 
 /// Becomes the program, or reports and exits.
 ///
 /// # Safety
-/// Only in a child that was just cloned, which has no other thread.
-pub(super) unsafe fn run(child: &Child<'_>) -> ! {
+/// Only as the entry of a child that was just cloned; `child` points to a `Child`.
+pub(super) unsafe extern "C" fn run(child: *const c_void) -> ! {
     // SAFETY: as this function's own condition.
-    let report = unsafe { steps(child) };
-    let bytes = report.encode();
-    // SAFETY: `bytes` outlives the call; _exit does not return.
     unsafe {
-        libc::write(child.report, bytes.as_ptr().cast(), bytes.len());
-        libc::_exit(127)
+        let child = &*child.cast::<Child>();
+        let bytes = steps(child).encode();
+        let _ = call!(libc::SYS_write, child.report, bytes.as_ptr(), bytes.len());
+        loop {
+            let _ = call!(libc::SYS_exit_group, 127);
+        }
     }
 }
 
-unsafe fn steps(child: &Child<'_>) -> Report {
-    let plan = child.plan;
+unsafe fn steps(child: &Child) -> Report {
+    let plan = &*child.plan;
     let filter_early = !plan.confinement.no_new_privileges;
     // SAFETY: each step keeps to this module's rule.
     unsafe {
         let sequence: [(Stage, &dyn Fn() -> Step); 16] = [
             (Stage::Signals, &|| reset_signals()),
-            (Stage::Session, &|| check(libc::syscall(libc::SYS_setsid)).map(drop)),
+            (Stage::Session, &|| call!(libc::SYS_setsid).map(drop)),
             (Stage::Descriptors, &|| arrange_descriptors(child)),
             (Stage::OomScore, &|| set_oom_score(plan)),
-            (Stage::Namespaces, &|| enter_namespaces(&child.place.entry)),
+            (Stage::Namespaces, &|| enter_namespaces(&child.joined)),
             (Stage::LateMount, &|| late_setup(child, LateSetup::mount)),
             (Stage::Mask, &|| late_setup(child, LateSetup::mask)),
             (Stage::ReadOnly, &|| late_setup(child, LateSetup::make_read_only)),
@@ -215,28 +220,39 @@ unsafe fn steps(child: &Child<'_>) -> Report {
 }
 
 unsafe fn reset_signals() -> Step {
-    // SAFETY: the set outlives the call and has the size of the kernel's.
+    /// The kernel's, which is not the C library's.
+    #[repr(C)]
+    struct Action {
+        handler: usize,
+        flags: usize,
+        restorer: usize,
+        mask: u64,
+    }
+    let default = Action { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    let none = 0u64;
+    // SAFETY: action and set outlive the calls and have the kernel's layout and size.
     unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        let none = 0u64;
-        check(libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, null_mut::<u64>(), size_of::<u64>())).map(drop)
+        // What is handled was reset by clone3; this is what a Rust program ignores.
+        call!(libc::SYS_rt_sigaction, libc::SIGPIPE, &raw const default, null_mut::<Action>(), size_of::<u64>())?;
+        call!(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, null_mut::<u64>(), size_of::<u64>())
+            .map(drop)
     }
 }
 
-unsafe fn arrange_descriptors(child: &Child<'_>) -> Step {
+unsafe fn arrange_descriptors(child: &Child) -> Step {
     // SAFETY: no pointers.
     unsafe {
-        for (target, source) in child.place.stdio.iter().enumerate() {
-            check(libc::syscall(libc::SYS_dup3, source.as_raw_fd(), target, 0))?;
+        for (target, source) in child.stdio.iter().enumerate() {
+            call!(libc::SYS_dup3, *source, target, 0)?;
         }
         let mut first = 3;
-        for keep in &child.keep[..child.keep_len] {
+        for keep in &child.keep {
             if *keep > first {
-                check(libc::syscall(libc::SYS_close_range, first, *keep - 1, 0))?;
+                call!(libc::SYS_close_range, first, *keep - 1, 0)?;
             }
             first = first.max(*keep + 1);
         }
-        check(libc::syscall(libc::SYS_close_range, first, u32::MAX, 0)).map(drop)
+        call!(libc::SYS_close_range, first, u32::MAX, 0).map(drop)
     }
 }
 
@@ -244,37 +260,42 @@ unsafe fn set_oom_score(plan: &ProcessPlan) -> Step {
     let Some(text) = &plan.oom_score_text else { return Ok(()) };
     // SAFETY: the path is NUL-terminated and the text outlives the call.
     unsafe {
-        let fd = check(libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC))?;
-        check(libc::syscall(libc::SYS_write, fd, text.as_ptr(), text.len()))?;
-        check(libc::syscall(libc::SYS_close, fd)).map(drop)
+        let fd = call!(
+            libc::SYS_openat,
+            libc::AT_FDCWD,
+            c"/proc/self/oom_score_adj".as_ptr(),
+            libc::O_WRONLY | libc::O_CLOEXEC
+        )?;
+        call!(libc::SYS_write, fd, text.as_ptr(), text.len())?;
+        call!(libc::SYS_close, fd).map(drop)
     }
 }
 
-unsafe fn enter_namespaces(entry: &Entry<'_>) -> Step {
+unsafe fn enter_namespaces(joined: &Joined) -> Step {
     // SAFETY: no pointers.
     unsafe {
-        match entry {
-            Entry::First { namespaces, cgroup_namespace, .. } => {
-                for (fd, kind) in *namespaces {
-                    check(libc::syscall(libc::SYS_setns, fd.as_raw_fd(), *kind))?;
+        match joined {
+            Joined::First { namespaces, cgroup_namespace, .. } => {
+                for (fd, kind) in namespaces {
+                    call!(libc::SYS_setns, *fd, *kind)?;
                 }
                 if *cgroup_namespace {
-                    check(libc::syscall(libc::SYS_unshare, libc::CLONE_NEWCGROUP))?;
+                    call!(libc::SYS_unshare, libc::CLONE_NEWCGROUP)?;
                 }
             }
-            Entry::Join { pidfd, kinds, .. } => {
-                check(libc::syscall(libc::SYS_setns, pidfd.as_raw_fd(), kinds & !libc::CLONE_NEWPID))?;
+            Joined::Join { pidfd, kinds } => {
+                call!(libc::SYS_setns, *pidfd, *kinds & !libc::CLONE_NEWPID)?;
             }
-            Entry::Guest => {}
+            Joined::Guest => {}
         }
     }
     Ok(())
 }
 
-unsafe fn late_setup(child: &Child<'_>, part: unsafe fn(&LateSetup) -> late::Outcome) -> Step {
-    match &child.place.entry {
+unsafe fn late_setup(child: &Child, part: unsafe fn(&LateSetup) -> late::Outcome) -> Step {
+    match &child.joined {
         // SAFETY: the part keeps to this module's rule.
-        Entry::First { late, .. } => unsafe { part(late) },
+        Joined::First { late, .. } => unsafe { part(late) },
         _ => Ok(()),
     }
 }
@@ -284,14 +305,14 @@ unsafe fn take_terminal(plan: &ProcessPlan) -> Step {
         return Ok(());
     }
     // SAFETY: the request takes a number.
-    unsafe { check(libc::syscall(libc::SYS_ioctl, 0, libc::TIOCSCTTY, 0)).map(drop) }
+    unsafe { call!(libc::SYS_ioctl, 0, libc::TIOCSCTTY, 0).map(drop) }
 }
 
 unsafe fn set_rlimits(plan: &ProcessPlan) -> Step {
     for (index, limit) in plan.confinement.rlimits.iter().enumerate() {
         let value = libc::rlimit64 { rlim_cur: limit.soft, rlim_max: limit.hard };
         // SAFETY: `value` outlives the call.
-        unsafe { check(libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &raw const value, null_mut::<libc::rlimit64>())) }
+        unsafe { call!(libc::SYS_prlimit64, 0, limit.resource, &raw const value, null_mut::<libc::rlimit64>()) }
             .map_err(|failure| failure.at(index))?;
     }
     Ok(())
@@ -300,16 +321,17 @@ unsafe fn set_rlimits(plan: &ProcessPlan) -> Step {
 unsafe fn change_directory(plan: &ProcessPlan) -> Step {
     // SAFETY: the path is NUL-terminated.
     unsafe {
-        libc::syscall(libc::SYS_umask, plan.umask);
-        check(libc::syscall(libc::SYS_chdir, plan.directory.as_ptr())).map(drop)
+        call!(libc::SYS_umask, plan.umask)?;
+        call!(libc::SYS_chdir, plan.directory.as_ptr()).map(drop)
     }
 }
 
 unsafe fn install_filter(plan: &ProcessPlan) -> Step {
     let Some(program) = &plan.confinement.seccomp else { return Ok(()) };
-    let filter = libc::sock_fprog { len: program.instructions.len() as u16, filter: program.instructions.as_ptr().cast_mut() };
+    let filter =
+        libc::sock_fprog { len: program.instructions.len() as u16, filter: program.instructions.as_ptr().cast_mut() };
     // SAFETY: the kernel reads `len` instructions, which outlive the call, and writes none.
-    unsafe { check(libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, program.flags, &raw const filter)).map(drop) }
+    unsafe { call!(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, program.flags, &raw const filter).map(drop) }
 }
 
 unsafe fn become_user(plan: &ProcessPlan) -> Step {
@@ -317,11 +339,11 @@ unsafe fn become_user(plan: &ProcessPlan) -> Step {
     // SAFETY: the groups outlive the call. The raw calls change this thread, which is the only one.
     unsafe {
         drop_bounding(plan.confinement.capabilities.bounding)?;
-        check(libc::syscall(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 1, 0, 0, 0))?;
-        check(libc::syscall(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr()))?;
-        check(libc::syscall(libc::SYS_setresgid, identity.gid, identity.gid, identity.gid))?;
-        check(libc::syscall(libc::SYS_setresuid, identity.uid, identity.uid, identity.uid))?;
-        check(libc::syscall(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 0, 0, 0, 0)).map(drop)
+        call!(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 1, 0, 0, 0)?;
+        call!(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr())?;
+        call!(libc::SYS_setresgid, identity.gid, identity.gid, identity.gid)?;
+        call!(libc::SYS_setresuid, identity.uid, identity.uid, identity.uid)?;
+        call!(libc::SYS_prctl, libc::PR_SET_KEEPCAPS, 0, 0, 0, 0).map(drop)
     }
 }
 
@@ -329,7 +351,7 @@ unsafe fn drop_bounding(keep: u64) -> Step {
     for capability in 0..u64::BITS {
         if keep & (1 << capability) == 0 {
             // SAFETY: no pointers.
-            match unsafe { check(libc::syscall(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0)) } {
+            match unsafe { call!(libc::SYS_prctl, libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } {
                 Ok(_) => {}
                 // The kernel knows no more.
                 Err(Failure { errno: libc::EINVAL, .. }) => return Ok(()),
@@ -363,11 +385,11 @@ unsafe fn set_capabilities(plan: &ProcessPlan) -> Step {
     let data = [half(0), half(32)];
     // SAFETY: header and data outlive the call and are of the layout that this version has.
     unsafe {
-        check(libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()))?;
-        check(libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))?;
+        call!(libc::SYS_capset, &raw const header, data.as_ptr())?;
+        call!(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)?;
         for capability in 0..u64::BITS {
             if sets.ambient & (1 << capability) != 0 {
-                check(libc::syscall(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0))?;
+                call!(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, capability, 0, 0)?;
             }
         }
     }
@@ -379,7 +401,7 @@ unsafe fn set_no_new_privileges(plan: &ProcessPlan) -> Step {
         return Ok(());
     }
     // SAFETY: no pointers.
-    unsafe { check(libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)).map(drop) }
+    unsafe { call!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).map(drop) }
 }
 
 /// Tries the candidates in turn, as execvp(3) does. Returns only when none could be executed.
@@ -388,12 +410,10 @@ unsafe fn execute(plan: &ProcessPlan) -> Failure {
     let mut missing: Option<Failure> = None;
     for (index, candidate) in plan.candidates.iter().enumerate() {
         let path = candidate.as_ptr();
-        // SAFETY: path and arrays are NUL-terminated and outlive the call; with the report pipe's end of file this
-        // returns only on failure.
-        let mut failure = unsafe {
-            libc::syscall(libc::SYS_execve, path, plan.arguments.as_ptr(), plan.environment.as_ptr());
-            Failure::last()
-        };
+        // SAFETY: path and arrays are NUL-terminated and outlive the call.
+        let executed = unsafe { call!(libc::SYS_execve, path, plan.arguments.as_ptr(), plan.environment.as_ptr()) };
+        // A success does not return.
+        let Err(mut failure) = executed else { continue };
         let errno = failure.errno;
         // SAFETY: `path` is NUL-terminated.
         failure.detail = (index as u32 & CANDIDATE_MASK) | unsafe { inspect(path) };
@@ -411,7 +431,7 @@ unsafe fn inspect(path: *const libc::c_char) -> u32 {
     // SAFETY: all-zero is a valid stat buffer, which outlives the call; `path` is NUL-terminated.
     unsafe {
         let mut status: libc::stat = zeroed();
-        if libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, path, &raw mut status, 0) != 0 {
+        if call!(libc::SYS_newfstatat, libc::AT_FDCWD, path, &raw mut status, 0).is_err() {
             return 0;
         }
         let directory = status.st_mode & libc::S_IFMT == libc::S_IFDIR;

@@ -139,11 +139,17 @@ impl InputQueue {
 }
 
 fn check_claim(queue: &Queue, claim: InputClaim) -> Result<()> {
-    if queue.owner == claim.0 { Ok(()) } else { Err(AgentError::conflict("stdin was taken over by a newer attachment")) }
+    if queue.owner == claim.0 {
+        Ok(())
+    } else {
+        Err(AgentError::conflict("stdin was taken over by a newer attachment"))
+    }
 }
 
 /// Writes what the host sends to `target` until its end or until the process reads no more.
-pub async fn pump(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>) -> io::Result<()> {
+///
+/// Calls `written` with every piece that was taken.
+pub async fn pump(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>, written: impl Fn(&[u8])) -> io::Result<()> {
     loop {
         match queue.step() {
             Step::End => return Ok(()),
@@ -152,8 +158,9 @@ pub async fn pump(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>) -> io::
                 while !data.is_empty() {
                     match write(&target, &data).await {
                         Ok(count) => {
-                            data.advance(count);
+                            let taken = data.split_to(count);
                             queue.consume(count);
+                            written(&taken);
                         }
                         Err(rustix::io::Errno::PIPE | rustix::io::Errno::IO) => {
                             queue.close();
@@ -271,7 +278,7 @@ mod tests {
             let mut all = Vec::new();
             std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut all).map(|_| all)
         });
-        pump(queue, Arc::new(sys::watch(writer, sys::READ_WRITE)?)).await?;
+        pump(queue, Arc::new(sys::watch(writer, sys::READ_WRITE)?), |_| {}).await?;
         assert!(thread.join().is_ok_and(|all| all.is_ok_and(|all| all == data)));
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 pub mod attach;
 pub(crate) mod child;
+pub mod first_process;
 pub mod input;
 pub mod output;
 pub mod plan;
+pub(crate) mod raw;
 pub mod reaper;
 pub mod running;
 pub mod spawn;

@@ -148,7 +148,11 @@ impl OutputLog {
 /// A pipe or terminal may be held open by a process that outlives the one it belongs to. Once `exited` says that the
 /// owner has ended, what is in it is taken (a read of a terminal waits for what is on its way inside the kernel) and the
 /// stream ends; later output of others is read and dropped, so that they do not die of a broken pipe.
-pub async fn pump(source: Arc<AsyncFd<OwnedFd>>, log: Arc<OutputLog>, mut exited: watch::Receiver<bool>) -> io::Result<()> {
+pub async fn pump(
+    source: Arc<AsyncFd<OwnedFd>>,
+    log: Arc<OutputLog>,
+    mut exited: watch::Receiver<bool>,
+) -> io::Result<()> {
     let mut buffer = BytesMut::new();
     let result = loop {
         let room = log.wait_for_room().await.min(READ_BYTES);

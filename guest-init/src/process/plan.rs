@@ -4,6 +4,8 @@ use std::ffi::{CString, c_char};
 use std::ptr::null;
 use std::sync::Arc;
 
+use caps::Capability;
+
 use crate::error::Result;
 use crate::oci::capabilities::CapabilitySets;
 use crate::oci::parse::refuse;
@@ -104,6 +106,8 @@ pub struct ProcessPlan {
     pub confinement: Confinement,
     /// The text for /proc/self/oom_score_adj.
     pub oom_score_text: Option<String>,
+    /// Whether the container's own process may trace others.
+    pub in_tracing_container: bool,
     /// Whether it runs on a terminal.
     pub terminal: bool,
     /// Rows and columns of the terminal.
@@ -136,11 +140,26 @@ impl ProcessPlan {
             directory: string(&format!("{path}.cwd"), &process.cwd)?,
             identity,
             umask,
-            oom_score_text: confinement.oom_score_adj.map(|score| score.to_string()),
+            // Children start with PID 1's, which is 0.
+            oom_score_text: confinement.oom_score_adj.filter(|score| *score != 0).map(|score| score.to_string()),
+            in_tracing_container: false,
             confinement,
             terminal: process.terminal,
             terminal_size: process.console_size.as_ref().map(|size| (size.height, size.width)),
         })
+    }
+}
+
+/// Capabilities by which a process may reach into others.
+const TRACING: [Capability; 4] =
+    [Capability::CAP_SYS_PTRACE, Capability::CAP_SYS_ADMIN, Capability::CAP_PERFMON, Capability::CAP_BPF];
+
+impl ProcessPlan {
+    /// Whether the process, or what it executes, may reach into other processes of its container.
+    pub fn may_trace(&self) -> bool {
+        let sets = &self.confinement.capabilities;
+        let all = sets.bounding | sets.effective | sets.permitted | sets.inheritable | sets.ambient;
+        TRACING.iter().any(|capability| all & capability.bitmask() != 0)
     }
 }
 
@@ -177,7 +196,8 @@ fn candidates(command: &str, path: &str) -> Vec<String> {
     if command.contains('/') {
         return vec![command.to_owned()];
     }
-    let directory = |directory: &str| if directory.is_empty() { format!("./{command}") } else { format!("{directory}/{command}") };
+    let directory =
+        |directory: &str| if directory.is_empty() { format!("./{command}") } else { format!("{directory}/{command}") };
     path.split(':').map(directory).collect()
 }
 
@@ -207,7 +227,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_executed_is_refused_by_its_path() {
-        let plan = |process: &Process| ProcessPlan::new("process", process, Identity::default(), Confinement::default());
+        let plan =
+            |process: &Process| ProcessPlan::new("process", process, Identity::default(), Confinement::default());
         assert!(plan(&process(&["sh"])).is_ok());
         for (wrong, path) in [
             (process(&[]), "process.args"),
@@ -223,7 +244,8 @@ mod tests {
     #[test]
     fn exec_takes_over_what_it_does_not_say() {
         let container = Confinement { no_new_privileges: true, oom_score_adj: Some(5), ..Confinement::default() };
-        let overlaid = container.overlaid("process", &Process { oom_score_adj: Some(7), ..Process::default() }).unwrap();
+        let overlaid =
+            container.overlaid("process", &Process { oom_score_adj: Some(7), ..Process::default() }).unwrap();
         assert!(overlaid.no_new_privileges);
         assert_eq!(overlaid.oom_score_adj, Some(7));
     }

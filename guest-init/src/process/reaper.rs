@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::Interest;
 use tokio::sync::oneshot;
 
-use crate::sys;
 use crate::clock;
 use crate::sync::lock;
+use crate::sys;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,10 @@ pub struct Registry {
 
 impl Registry {
     /// Starts a process by `start` so that its end cannot be seen before it is registered.
-    pub fn start<T, E>(&self, start: impl FnOnce() -> Result<(u32, T), E>) -> Result<(T, oneshot::Receiver<ChildExit>), E> {
+    pub fn start<T, E>(
+        &self,
+        start: impl FnOnce() -> Result<(u32, T), E>,
+    ) -> Result<(T, oneshot::Receiver<ChildExit>), E> {
         let mut waiting = lock(&self.waiting);
         let (pid, started) = start()?;
         let (sender, receiver) = oneshot::channel();

@@ -3,19 +3,21 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 
+use super::first_process;
 use super::input::{self, InputQueue};
 use super::output::{self, OutputLog};
 use super::plan::ProcessPlan;
 use super::terminal::{self, Terminal};
-use crate::sys;
 use crate::error::{AgentError, Result};
 use crate::proto::ExitStatus;
+use crate::sys;
 
 /// Room in the kernel for output, so that a process need not wait for PID 1 at every 64 KiB.
 const PIPE_BYTES: usize = 256 << 10;
@@ -85,7 +87,10 @@ impl Prepared {
             (None, std::fs::File::open("/dev/null")?.into())
         };
         let streams = Streams { stdin: stdin_pipe, stdout, stderr: Some(stderr) };
-        Ok((Self { streams, terminal: false, stdin }, ProcessEnds { stdin: stdin_end, stdout: stdout_end, stderr: stderr_end }))
+        Ok((
+            Self { streams, terminal: false, stdin },
+            ProcessEnds { stdin: stdin_end, stdout: stdout_end, stderr: stderr_end },
+        ))
     }
 }
 
@@ -121,6 +126,8 @@ pub struct Process {
     leader: Option<Arc<AsyncFd<OwnedFd>>>,
     exit: watch::Sender<Option<ExitStatus>>,
     ended: watch::Sender<bool>,
+    /// The signal that SIGKILL stands in for, or 0.
+    stood_in_for: AtomicI32,
 }
 
 impl Process {
@@ -139,12 +146,13 @@ impl Process {
             leader: terminal.then(|| streams.stdout.clone()),
             exit: watch::Sender::new(None),
             ended: watch::Sender::new(false),
+            stood_in_for: AtomicI32::new(0),
         });
         process.start_pumps(streams);
         process
     }
 
-    fn start_pumps(&self, streams: Streams) {
+    fn start_pumps(self: &Arc<Self>, streams: Streams) {
         let pump = |source, log| {
             let pump = output::pump(source, log, self.ended.subscribe());
             tokio::spawn(report(self.pid, pump));
@@ -154,7 +162,7 @@ impl Process {
             pump(source, log.clone());
         }
         if let (Some(target), Some(queue)) = (streams.stdin, &self.stdin) {
-            tokio::spawn(report(self.pid, feed(queue.clone(), target, self.terminal)));
+            tokio::spawn(report(self.pid, feed(queue.clone(), target, self.clone())));
         }
     }
 
@@ -187,14 +195,56 @@ impl Process {
         }
     }
 
-    /// Sends a signal; fails when it has ended.
+    /// Sends a signal; fails when it has ended. One that a container's first process leaves to its default ends it.
     pub fn signal(&self, signal: i32) -> Result<()> {
+        self.send(signal)?;
+        self.stand_in_for(signal)
+    }
+
+    /// What a status of this process says after a signal that SIGKILL stood in for.
+    pub fn attribute(&self, status: ExitStatus) -> ExitStatus {
+        match self.stood_in_for.load(Ordering::Relaxed) {
+            0 => status,
+            signal if status.signal == libc::SIGKILL as u32 => {
+                ExitStatus { code: 128 + signal as u32, signal: signal as u32, out_of_memory: false, ..status }
+            }
+            _ => status,
+        }
+    }
+
+    fn stand_in_for(&self, signal: i32) -> Result<()> {
+        if !first_process::is_kept_from(self.pid, signal) {
+            return Ok(());
+        }
+        self.stood_in_for.store(signal, Ordering::Relaxed);
+        self.send(libc::SIGKILL)
+    }
+
+    /// Characters that were typed reached the terminal, which makes signals of some.
+    fn typed(&self, typed: &[u8]) -> Result<()> {
+        let Some(leader) = &self.leader else { return Ok(()) };
+        let leader = leader.get_ref().as_fd();
+        for signal in terminal::typed_signals(leader, typed) {
+            if terminal::foreground(leader) == Some(self.pid) {
+                self.stand_in_for(signal)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, signal: i32) -> Result<()> {
         if self.exit_status().is_some() {
             return Err(AgentError::conflict("the process has ended"));
         }
         // SAFETY: the null siginfo asks for an ordinary signal.
         let sent = unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, std::os::fd::AsRawFd::as_raw_fd(&self.pidfd), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                std::os::fd::AsRawFd::as_raw_fd(&self.pidfd),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
         };
         if sent == 0 {
             return Ok(());
@@ -211,7 +261,8 @@ impl Process {
     /// Sets its terminal's size.
     pub fn resize(&self, rows: u16, columns: u16) -> Result<()> {
         let Some(leader) = &self.leader else { return Err(AgentError::conflict("the process has no terminal")) };
-        terminal::resize(leader.get_ref().as_fd(), rows, columns).map_err(|error| AgentError::system("resize the terminal", error))
+        terminal::resize(leader.get_ref().as_fd(), rows, columns)
+            .map_err(|error| AgentError::system("resize the terminal", error))
     }
 
     /// For entering its namespaces.
@@ -220,10 +271,15 @@ impl Process {
     }
 }
 
-async fn feed(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>, terminal: bool) -> io::Result<()> {
-    input::pump(queue, target.clone()).await?;
+async fn feed(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>, process: Arc<Process>) -> io::Result<()> {
+    let typed = |piece: &[u8]| {
+        if let Err(error) = process.typed(piece) {
+            eprintln!("guest-init: process {}: {error}", process.pid);
+        }
+    };
+    input::pump(queue, target.clone(), typed).await?;
     // A pipe ends when this drops it; a terminal's reader is told by a character.
-    if terminal
+    if process.terminal
         && let Some(character) = terminal::end_of_input(target.get_ref().as_fd())
     {
         match rustix::io::write(target.get_ref(), &[character]) {

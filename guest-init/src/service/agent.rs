@@ -16,10 +16,11 @@ use crate::network;
 use crate::pid1::power_off;
 use crate::proto::agent_server::Agent;
 use crate::proto::{
-    ConfigureRequest, ConfigureResponse, Event, EventsRequest, HelloRequest, HelloResponse, Phase, SetTimeRequest, SetTimeResponse, ShutdownRequest,
-    ShutdownResponse, StatsRequest, StatsResponse,
+    ConfigureRequest, ConfigureResponse, Event, EventsRequest, HelloRequest, HelloResponse, Phase, SetTimeRequest,
+    SetTimeResponse, ShutdownRequest, ShutdownResponse, StatsRequest, StatsResponse,
 };
 use crate::stats;
+use crate::sync::lock;
 use crate::sys::write_attribute;
 use crate::transport::opening::SessionKey;
 
@@ -37,16 +38,22 @@ pub(super) struct AgentService(pub(super) Scope);
 #[tonic::async_trait]
 impl Agent for AgentService {
     async fn hello(&self, request: Request<HelloRequest>) -> std::result::Result<Response<HelloResponse>, Status> {
-        Ok(Response::new(hello(&self.0.guest, &request.into_inner())?))
+        Ok(Response::new(hello(&self.0, &request.into_inner())?))
     }
 
-    async fn configure(&self, request: Request<ConfigureRequest>) -> std::result::Result<Response<ConfigureResponse>, Status> {
+    async fn configure(
+        &self,
+        request: Request<ConfigureRequest>,
+    ) -> std::result::Result<Response<ConfigureResponse>, Status> {
         let guest = self.0.guest.clone();
         complete(async move { configure(&guest, request.into_inner()).await }).await?;
         Ok(Response::new(ConfigureResponse {}))
     }
 
-    async fn set_time(&self, request: Request<SetTimeRequest>) -> std::result::Result<Response<SetTimeResponse>, Status> {
+    async fn set_time(
+        &self,
+        request: Request<SetTimeRequest>,
+    ) -> std::result::Result<Response<SetTimeResponse>, Status> {
         let now = request.into_inner().host_time_ns;
         if now == 0 {
             return Err(AgentError::invalid("host_time_ns is 0").into());
@@ -57,9 +64,14 @@ impl Agent for AgentService {
 
     type EventsStream = Pin<Box<dyn Stream<Item = std::result::Result<Event, Status>> + Send>>;
 
-    async fn events(&self, request: Request<Streaming<EventsRequest>>) -> std::result::Result<Response<Self::EventsStream>, Status> {
+    async fn events(
+        &self,
+        request: Request<Streaming<EventsRequest>>,
+    ) -> std::result::Result<Response<Self::EventsStream>, Status> {
         let mut requests = request.into_inner();
-        let Some(first) = requests.message().await? else { return Err(AgentError::invalid("events: the first message is missing").into()) };
+        let Some(first) = requests.message().await? else {
+            return Err(AgentError::invalid("events: the first message is missing").into());
+        };
         let events = self.0.guest.events.clone();
         events.acknowledge(first.acknowledge);
         let (sender, receiver) = mpsc::channel(EVENTS_AHEAD);
@@ -92,7 +104,10 @@ impl Agent for AgentService {
         Ok(Response::new(stats))
     }
 
-    async fn shutdown(&self, request: Request<ShutdownRequest>) -> std::result::Result<Response<ShutdownResponse>, Status> {
+    async fn shutdown(
+        &self,
+        request: Request<ShutdownRequest>,
+    ) -> std::result::Result<Response<ShutdownResponse>, Status> {
         let guest = self.0.guest.clone();
         let grace = Duration::from_millis(request.into_inner().grace_ms.into());
         let first = guest.begin_shutdown();
@@ -113,28 +128,33 @@ impl Agent for AgentService {
     }
 }
 
-fn hello(guest: &Guest, request: &HelloRequest) -> Result<HelloResponse> {
+fn hello(scope: &Scope, request: &HelloRequest) -> Result<HelloResponse> {
     if request.entropy.len() < ENTROPY_BYTES {
         return Err(AgentError::invalid(format!("hello: entropy has fewer than {ENTROPY_BYTES} bytes")));
     }
     let next_key = match request.next_session_key.len() {
         0 => None,
-        _ => Some(SessionKey::try_from(&request.next_session_key[..]).map_err(|_| AgentError::invalid("hello: next_session_key has not 32 bytes"))?),
+        _ => Some(
+            SessionKey::try_from(&request.next_session_key[..])
+                .map_err(|_| AgentError::invalid("hello: next_session_key has not 32 bytes"))?,
+        ),
     };
     if request.host_time_ns != 0 {
         clock::set_realtime(request.host_time_ns).map_err(|error| AgentError::system("set the clock", error))?;
     }
     clock::add_entropy(&request.entropy).map_err(|error| AgentError::system("add entropy", error))?;
-    let response = describe(guest)?;
+    let response = describe(&scope.guest)?;
     if let Some(key) = next_key {
-        guest.keys.set(key);
+        scope.guest.keys.set_next(key);
+        *lock(&scope.given) = Some(key);
     }
     Ok(response)
 }
 
 fn describe(guest: &Guest) -> Result<HelloResponse> {
     let read = |path: &str| {
-        let text = std::fs::read_to_string(path).map_err(|error| AgentError::system(format_args!("read {path}"), error))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| AgentError::system(format_args!("read {path}"), error))?;
         Ok::<_, AgentError>(text.trim().to_owned())
     };
     let kernel = rustix::system::uname();
@@ -149,7 +169,11 @@ fn describe(guest: &Guest) -> Result<HelloResponse> {
         clock_source: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
         vcpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
         memory_bytes: memory.total,
-        phases: guest.phases.iter().map(|phase| Phase { name: phase.name.to_owned(), start_ns: phase.start, end_ns: phase.end }).collect(),
+        phases: guest
+            .phases
+            .iter()
+            .map(|phase| Phase { name: phase.name.to_owned(), start_ns: phase.start, end_ns: phase.end })
+            .collect(),
         boottime_ns: clock::boottime(),
     })
 }
@@ -163,7 +187,8 @@ async fn configure(guest: &Guest, request: ConfigureRequest) -> Result<()> {
     }
     check_configuration(&request)?;
     if !request.hostname.is_empty() {
-        rustix::system::sethostname(request.hostname.as_bytes()).map_err(|error| AgentError::system("set the host name", error))?;
+        rustix::system::sethostname(request.hostname.as_bytes())
+            .map_err(|error| AgentError::system("set the host name", error))?;
     }
     if !request.machine_id.is_empty() {
         let text = format!("{}\n", request.machine_id);
@@ -186,7 +211,9 @@ fn check_configuration(request: &ConfigureRequest) -> Result<()> {
     if !request.machine_id.is_empty() && !digits(&request.machine_id) {
         return Err(AgentError::invalid("machine_id is not 32 lower-case hexadecimal digits"));
     }
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
     match request.sysctls.keys().find(|name| !name.split('.').all(plain)) {
         Some(name) => Err(AgentError::invalid(format!("sysctl {name:?} is not a dotted name"))),
         None => Ok(()),
@@ -222,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_wrong_configuration_is_refused_before_anything_is_changed() {
-        let good = ConfigureRequest { hostname: "box".into(), machine_id: "0".repeat(32), ..ConfigureRequest::default() };
+        let good =
+            ConfigureRequest { hostname: "box".into(), machine_id: "0".repeat(32), ..ConfigureRequest::default() };
         assert!(check_configuration(&good).is_ok());
         let sysctls = |name: &str| std::collections::HashMap::from([(name.to_owned(), "1".to_owned())]);
         for wrong in [

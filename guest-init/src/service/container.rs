@@ -6,8 +6,9 @@ use super::{Scope, complete};
 use crate::container::{Container, fingerprint};
 use crate::proto::container_server::Container as ContainerApi;
 use crate::proto::{
-    CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, DeleteContainerResponse, FreezeContainerRequest, FreezeContainerResponse,
-    StartContainerRequest, StartContainerResponse, UpdateContainerRequest, UpdateContainerResponse,
+    CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, DeleteContainerResponse,
+    FreezeContainerRequest, FreezeContainerResponse, StartContainerRequest, StartContainerResponse,
+    UpdateContainerRequest, UpdateContainerResponse,
 };
 
 #[derive(Debug)]
@@ -15,7 +16,10 @@ pub(super) struct ContainerService(pub(super) Scope);
 
 #[tonic::async_trait]
 impl ContainerApi for ContainerService {
-    async fn create(&self, request: Request<CreateContainerRequest>) -> Result<Response<CreateContainerResponse>, Status> {
+    async fn create(
+        &self,
+        request: Request<CreateContainerRequest>,
+    ) -> Result<Response<CreateContainerResponse>, Status> {
         let guest = self.0.guest.clone();
         let request = request.into_inner();
         complete(async move {
@@ -33,19 +37,28 @@ impl ContainerApi for ContainerService {
         Ok(Response::new(StartContainerResponse { pid }))
     }
 
-    async fn update(&self, request: Request<UpdateContainerRequest>) -> Result<Response<UpdateContainerResponse>, Status> {
+    async fn update(
+        &self,
+        request: Request<UpdateContainerRequest>,
+    ) -> Result<Response<UpdateContainerResponse>, Status> {
         let UpdateContainerRequest { container_id, resources } = request.into_inner();
         self.0.guest.container(&container_id)?.update(&resources)?;
         Ok(Response::new(UpdateContainerResponse {}))
     }
 
-    async fn delete(&self, request: Request<DeleteContainerRequest>) -> Result<Response<DeleteContainerResponse>, Status> {
+    async fn delete(
+        &self,
+        request: Request<DeleteContainerRequest>,
+    ) -> Result<Response<DeleteContainerResponse>, Status> {
         let guest = self.0.guest.clone();
         complete(async move { guest.delete(&request.into_inner().container_id).await }).await?;
         Ok(Response::new(DeleteContainerResponse {}))
     }
 
-    async fn freeze(&self, request: Request<FreezeContainerRequest>) -> Result<Response<FreezeContainerResponse>, Status> {
+    async fn freeze(
+        &self,
+        request: Request<FreezeContainerRequest>,
+    ) -> Result<Response<FreezeContainerResponse>, Status> {
         let FreezeContainerRequest { container_id, frozen } = request.into_inner();
         let container = self.0.guest.container(&container_id)?;
         complete(async move { container.freeze(frozen).await }).await?;

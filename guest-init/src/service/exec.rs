@@ -10,8 +10,8 @@ use crate::error::AgentError;
 use crate::process::attach::Attachment;
 use crate::proto::exec_server::Exec;
 use crate::proto::{
-    AttachRequest, AttachResponse, ExitStatus, ReleaseRequest, ReleaseResponse, SignalRequest, SignalResponse, StartProcessRequest, StartProcessResponse,
-    WaitRequest, attach_request,
+    AttachRequest, AttachResponse, ExitStatus, ReleaseRequest, ReleaseResponse, SignalRequest, SignalResponse,
+    StartProcessRequest, StartProcessResponse, WaitRequest, attach_request,
 };
 
 /// Messages on their way to the host, each of at most 64 KiB.

@@ -7,8 +7,8 @@ mod pty;
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
@@ -24,6 +24,8 @@ use crate::proto::agent_server::AgentServer;
 use crate::proto::container_server::ContainerServer;
 use crate::proto::exec_server::ExecServer;
 use crate::proto::pty_server::PtyServer;
+use crate::sync::lock;
+use crate::transport::opening::SessionKey;
 use crate::transport::session::Session;
 
 /// Flow control is by the protocol's own windows; HTTP/2's are too large to matter.
@@ -39,6 +41,8 @@ const HELLO_PATH: &str = "/a3s.box.agent.v1.Agent/Hello";
 pub(crate) struct Scope {
     pub(crate) guest: Arc<Guest>,
     greeted: Arc<AtomicBool>,
+    /// The key for the next session, if this one's Hello gave one.
+    pub(crate) given: Arc<Mutex<Option<SessionKey>>>,
     /// Ends when the session does.
     pub(crate) session: tokio::sync::watch::Receiver<()>,
 }
@@ -46,7 +50,7 @@ pub(crate) struct Scope {
 /// Serves a session to its end.
 pub async fn serve(guest: Arc<Guest>, session: Session) {
     let (alive, ended) = tokio::sync::watch::channel(());
-    let scope = Scope { guest, greeted: Arc::default(), session: ended };
+    let scope = Scope { guest, greeted: Arc::default(), given: Arc::default(), session: ended };
     let mut server = http2::Builder::new(TokioExecutor::new());
     server
         .initial_stream_window_size(STREAM_WINDOW)
@@ -71,7 +75,8 @@ impl Services {
     fn new(scope: Scope) -> Self {
         Self {
             agent: AgentServer::new(agent::AgentService(scope.clone())),
-            container: ContainerServer::new(container::ContainerService(scope.clone())).max_decoding_message_size(MESSAGE_LIMIT),
+            container: ContainerServer::new(container::ContainerService(scope.clone()))
+                .max_decoding_message_size(MESSAGE_LIMIT),
             exec: ExecServer::new(exec::ExecService(scope.clone())),
             pty: PtyServer::new(pty::PtyService(scope.clone())),
             scope,
@@ -92,6 +97,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Services {
             self.scope.greeted.store(true, Ordering::Relaxed);
         } else if !self.scope.greeted.load(Ordering::Relaxed) {
             return refuse(AgentError::conflict("Hello is the first call of a session").into());
+        } else if let Some(key) = lock(&self.scope.given).take() {
+            self.scope.guest.keys.settle(key);
         }
         match path.split('/').nth(1).and_then(|service| service.rsplit('.').next()) {
             Some("Agent") => answer(self.agent.clone(), request),
@@ -118,7 +125,9 @@ fn refuse(status: Status) -> Answer {
 }
 
 /// Runs `work` to its end even if the session ends meanwhile: half-done work would be lost to the host's repetition.
-pub(crate) async fn complete<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> std::result::Result<T, Status> {
+pub(crate) async fn complete<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> std::result::Result<T, Status> {
     match tokio::spawn(work).await {
         Ok(result) => Ok(result?),
         Err(error) => Err(AgentError::internal(format!("a task of the agent failed: {error}")).into()),

@@ -6,8 +6,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::event::epoll;
 use crate::sys;
+use rustix::event::epoll;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -32,7 +32,8 @@ impl EdgeFd {
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let interest = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
+        let interest =
+            epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
         epoll::add(&events, &fd, epoll::EventData::new_u64(0), interest)?;
         Ok(Self { events: sys::watch(events, Interest::READABLE)?, fd })
     }
@@ -59,7 +60,8 @@ impl EdgeFd {
             Ok(0) => Ok(None),
             Ok(_) => {
                 let flags = { event[0].flags };
-                let ended = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR | epoll::EventFlags::RDHUP);
+                let ended =
+                    flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR | epoll::EventFlags::RDHUP);
                 Ok(Some(Edge {
                     readable: ended || flags.contains(epoll::EventFlags::IN),
                     writable: ended || flags.contains(epoll::EventFlags::OUT),

@@ -7,33 +7,47 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::edge::EdgeFd;
-use super::opening::{Opening, OpeningMatcher, SessionKey, boot_key};
+use super::opening::{Keys, Opening, OpeningMatcher, SessionKey, boot_key};
 use super::session::{CurrentSession, Session, SessionHandle};
 use crate::sync::lock;
 
 const READ_BYTES: usize = 64 << 10;
 
-/// The session key in force.
+/// The session keys in force.
 #[derive(Debug, Clone)]
 pub struct KeyStore {
-    key: Arc<Mutex<SessionKey>>,
+    keys: Arc<Mutex<Keys>>,
 }
 
 impl Default for KeyStore {
     fn default() -> Self {
-        Self { key: Arc::new(Mutex::new(boot_key())) }
+        Self { keys: Arc::new(Mutex::new(Keys { current: boot_key(), next: None })) }
     }
 }
 
 impl KeyStore {
-    /// The key in force.
-    pub fn get(&self) -> SessionKey {
-        *lock(&self.key)
+    /// The keys in force.
+    pub fn get(&self) -> Keys {
+        *lock(&self.keys)
     }
 
-    /// Puts another key in force from the next opening on.
-    pub fn set(&self, key: SessionKey) {
-        *lock(&self.key) = key;
+    /// Gives the key for the next session. The one of this session stays in force until that has come.
+    pub fn set_next(&self, key: SessionKey) {
+        lock(&self.keys).next = Some(key);
+    }
+
+    /// The host has had the answer to the Hello that gave `key`: it makes further calls. From now on only this key opens.
+    /// It matters most for the first session, whose own key everybody knows.
+    pub fn settle(&self, key: SessionKey) {
+        self.opened_with(key);
+    }
+
+    /// A session was opened with this key; from the next key's first session on it is the only one.
+    fn opened_with(&self, key: SessionKey) {
+        let mut keys = lock(&self.keys);
+        if keys.next == Some(key) {
+            *keys = Keys { current: key, next: None };
+        }
     }
 }
 
@@ -51,7 +65,7 @@ pub struct Switchboard {
 /// Whether a link goes on after the host has hung up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangUp {
-    /// A serial port: the next host comes on the same descriptor.
+    /// A serial port: the next host comes on the same descriptor, and its opening ends the session.
     Waits,
     /// A connection: it is over.
     Ends,
@@ -59,12 +73,8 @@ pub enum HangUp {
 
 /// Reads `link` for as long as it lasts. Each opening makes a session and ends the one before.
 pub async fn drive(link: EdgeFd, hang_up: HangUp, board: Switchboard) -> io::Result<()> {
-    let mut driver = Driver {
-        matcher: OpeningMatcher::new(&board.keys.get()),
-        link: Arc::new(link),
-        session: None,
-        board,
-    };
+    let mut driver =
+        Driver { matcher: OpeningMatcher::new(board.keys.get()), link: Arc::new(link), session: None, board };
     let result = driver.run(hang_up).await;
     driver.end_session();
     result
@@ -105,13 +115,10 @@ impl Driver {
                 match filled {
                     Filled::Full => tokio::task::yield_now().await,
                     Filled::Empty => break,
-                    Filled::HungUp => {
-                        self.end_session();
-                        if hang_up == HangUp::Ends {
-                            return Ok(());
-                        }
-                        break;
-                    }
+                    Filled::HungUp if hang_up == HangUp::Ends => return Ok(()),
+                    // The port's own account of its host comes by another queue than the data and may be late: the
+                    // opening of the next host may have been read already. So this ends nothing.
+                    Filled::HungUp => break,
                 }
             }
         }
@@ -134,9 +141,11 @@ impl Driver {
     }
 
     fn route(&mut self, mut bytes: &[u8]) {
-        self.matcher.set_key(&self.board.keys.get());
+        self.matcher.set_keys(self.board.keys.get());
         while let Some(opening) = self.matcher.scan(bytes) {
             bytes = &bytes[opening.end..];
+            self.board.keys.opened_with(opening.key);
+            self.matcher.set_keys(self.board.keys.get());
             self.open_session(&opening);
         }
         if let Some(session) = &self.session {
@@ -181,6 +190,22 @@ mod tests {
         opened.recv().await.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
+    #[test]
+    fn the_present_key_stays_in_force_until_the_next_one_has_opened_a_session() {
+        let keys = KeyStore::default();
+        keys.set_next([1; 32]);
+        keys.opened_with(boot_key());
+        assert_eq!(keys.get(), Keys { current: boot_key(), next: Some([1; 32]) });
+        keys.set_next([2; 32]);
+        keys.opened_with([2; 32]);
+        assert_eq!(keys.get(), Keys { current: [2; 32], next: None });
+        keys.set_next([3; 32]);
+        keys.settle([9; 32]);
+        assert_eq!(keys.get(), Keys { current: [2; 32], next: Some([3; 32]) });
+        keys.settle([3; 32]);
+        assert_eq!(keys.get(), Keys { current: [3; 32], next: None });
+    }
+
     fn runtime() -> io::Result<tokio::runtime::Runtime> {
         tokio::runtime::Builder::new_current_thread().enable_all().build()
     }
@@ -188,13 +213,13 @@ mod tests {
     #[tokio::test]
     async fn a_new_opening_ends_the_session_and_drops_what_it_had_queued() -> io::Result<()> {
         let (mut host, mut opened, keys) = start()?;
-        host.write_all(&encode_opening(&keys.get(), &[1; NONCE_BYTES]))?;
+        host.write_all(&encode_opening(&keys.get().current, &[1; NONCE_BYTES]))?;
         host.write_all(b"first")?;
         let mut first = next(&mut opened).await?;
         let mut word = [0; 5];
         first.read_exact(&mut word).await?;
         first.write_all(b"never flushed").await?;
-        host.write_all(&encode_opening(&keys.get(), &[2; NONCE_BYTES]))?;
+        host.write_all(&encode_opening(&keys.get().current, &[2; NONCE_BYTES]))?;
         host.write_all(b"second")?;
         let mut second = next(&mut opened).await?;
         assert_eq!(first.flush().await.err().map(|e| e.kind()), Some(io::ErrorKind::BrokenPipe));
@@ -212,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn a_hang_up_ends_the_session() -> io::Result<()> {
         let (mut host, mut opened, keys) = start()?;
-        host.write_all(&encode_opening(&keys.get(), &[1; NONCE_BYTES]))?;
+        host.write_all(&encode_opening(&keys.get().current, &[1; NONCE_BYTES]))?;
         let mut session = next(&mut opened).await?;
         drop(host);
         assert_eq!(session.read(&mut [0; 1]).await?, 0);
@@ -223,9 +248,9 @@ mod tests {
     async fn a_session_that_never_reads_is_ended_and_the_next_one_opens() -> io::Result<()> {
         let (mut host, mut opened, keys) = start()?;
         let flood = std::thread::spawn(move || -> io::Result<UnixStream> {
-            host.write_all(&encode_opening(&keys.get(), &[1; NONCE_BYTES]))?;
+            host.write_all(&encode_opening(&keys.get().current, &[1; NONCE_BYTES]))?;
             host.write_all(&vec![0; INBOUND_OVERRUN])?;
-            host.write_all(&encode_opening(&keys.get(), &[2; NONCE_BYTES]))?;
+            host.write_all(&encode_opening(&keys.get().current, &[2; NONCE_BYTES]))?;
             Ok(host)
         });
         let mut first = next(&mut opened).await?;
@@ -247,7 +272,7 @@ mod tests {
             let result: io::Result<Vec<u8>> = runtime()?.block_on(async {
                 let (mut host, mut opened, keys) = start()?;
                 let mut stream = noise;
-                stream.extend_from_slice(&encode_opening(&keys.get(), &[3; NONCE_BYTES]));
+                stream.extend_from_slice(&encode_opening(&keys.get().current, &[3; NONCE_BYTES]));
                 stream.extend_from_slice(&data);
                 for piece in stream.chunks(cut) {
                     host.write_all(piece)?;

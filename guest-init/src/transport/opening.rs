@@ -54,33 +54,70 @@ fn checksum(key: &[u8], nonce: &[u8]) -> [u8; CHECKSUM_BYTES] {
     checksum
 }
 
+/// The keys that open a session now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys {
+    /// Opened the session under way, or is to open the first.
+    pub current: SessionKey,
+    /// What the host was last given or gave to open the next one with. It may not know so, and use `current` again.
+    pub next: Option<SessionKey>,
+}
+
 /// An opening that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
+    /// The key that it was made with.
+    pub key: SessionKey,
     /// The host's nonce, to be echoed.
     pub nonce: [u8; NONCE_BYTES],
     /// Offset in the scanned chunk of the first byte of the new session.
     pub end: usize,
 }
 
+fn finders(keys: &Keys) -> Vec<Finder<'static>> {
+    std::iter::once(&keys.current).chain(&keys.next).map(|key| Finder::new(key).into_owned()).collect()
+}
+
+/// The first opening with one key, see `OpeningMatcher::find`.
+fn find_with(finder: &Finder<'_>, bytes: &[u8], earlier: usize) -> Option<Opening> {
+    let mut start = 0;
+    while let Some(found) = finder.find(bytes.get(start..)?) {
+        let begin = start + found;
+        let opening = bytes.get(begin..begin + OPENING_BYTES)?;
+        let (key, rest) = opening.split_at(KEY_BYTES);
+        let (nonce, sum) = rest.split_at(NONCE_BYTES);
+        if begin + OPENING_BYTES > earlier && checksum(key, nonce) == sum {
+            let mut found =
+                Opening { key: [0; KEY_BYTES], nonce: [0; NONCE_BYTES], end: begin + OPENING_BYTES - earlier };
+            found.key.copy_from_slice(key);
+            found.nonce.copy_from_slice(nonce);
+            return Some(found);
+        }
+        start = begin + 1;
+    }
+    None
+}
+
 /// Streaming search for openings.
 #[derive(Debug)]
 pub struct OpeningMatcher {
-    finder: Finder<'static>,
+    keys: Keys,
+    finders: Vec<Finder<'static>>,
     tail: [u8; TAIL_BYTES],
     tail_len: usize,
 }
 
 impl OpeningMatcher {
     /// Starts with no bytes seen.
-    pub fn new(key: &SessionKey) -> Self {
-        Self { finder: Finder::new(key).into_owned(), tail: [0; TAIL_BYTES], tail_len: 0 }
+    pub fn new(keys: Keys) -> Self {
+        Self { keys, finders: finders(&keys), tail: [0; TAIL_BYTES], tail_len: 0 }
     }
 
-    /// Takes another key, in force from the next opening on.
-    pub fn set_key(&mut self, key: &SessionKey) {
-        if self.finder.needle() != key {
-            self.finder = Finder::new(key).into_owned();
+    /// Takes other keys, in force from the next opening on.
+    pub fn set_keys(&mut self, keys: Keys) {
+        if self.keys != keys {
+            self.keys = keys;
+            self.finders = finders(&keys);
         }
     }
 
@@ -109,20 +146,7 @@ impl OpeningMatcher {
 
     /// Finds the first opening in `bytes`, of which the first `earlier` belong to earlier chunks and were scanned before.
     fn find(&self, bytes: &[u8], earlier: usize) -> Option<Opening> {
-        let mut start = 0;
-        while let Some(found) = self.finder.find(bytes.get(start..)?) {
-            let begin = start + found;
-            let opening = bytes.get(begin..begin + OPENING_BYTES)?;
-            let (key, rest) = opening.split_at(KEY_BYTES);
-            let (nonce, sum) = rest.split_at(NONCE_BYTES);
-            if begin + OPENING_BYTES > earlier && checksum(key, nonce) == sum {
-                let mut found = Opening { nonce: [0; NONCE_BYTES], end: begin + OPENING_BYTES - earlier };
-                found.nonce.copy_from_slice(nonce);
-                return Some(found);
-            }
-            start = begin + 1;
-        }
-        None
+        self.finders.iter().filter_map(|finder| find_with(finder, bytes, earlier)).min_by_key(|opening| opening.end)
     }
 
     fn remember(&mut self, chunk: &[u8]) {
@@ -145,7 +169,7 @@ mod tests {
 
     /// Feeds `stream` in pieces and returns (nonce, absolute end) of every opening that was found.
     fn feed(key: &SessionKey, stream: &[u8], cuts: &[usize]) -> Vec<([u8; NONCE_BYTES], usize)> {
-        let mut matcher = OpeningMatcher::new(key);
+        let mut matcher = OpeningMatcher::new(Keys { current: *key, next: None });
         let mut found = Vec::new();
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
         cuts.extend([0, stream.len()]);
@@ -253,11 +277,26 @@ mod tests {
 
     #[test]
     fn a_new_key_is_in_force_from_the_next_opening_on() {
-        let mut matcher = OpeningMatcher::new(&boot_key());
+        let mut matcher = OpeningMatcher::new(Keys { current: boot_key(), next: None });
         assert_eq!(matcher.scan(b"noise"), None);
-        matcher.set_key(&[9; KEY_BYTES]);
+        matcher.set_keys(Keys { current: [9; KEY_BYTES], next: None });
         assert_eq!(matcher.scan(&encode_opening(&boot_key(), &[1; NONCE_BYTES])), None);
         let end = OPENING_BYTES;
-        assert_eq!(matcher.scan(&encode_opening(&[9; KEY_BYTES], &[1; NONCE_BYTES])), Some(Opening { nonce: [1; NONCE_BYTES], end }));
+        assert_eq!(
+            matcher.scan(&encode_opening(&[9; KEY_BYTES], &[1; NONCE_BYTES])),
+            Some(Opening { key: [9; KEY_BYTES], nonce: [1; NONCE_BYTES], end })
+        );
+    }
+
+    #[test]
+    fn either_key_opens_and_the_first_opening_counts() {
+        let (old, new) = ([3; KEY_BYTES], [4; KEY_BYTES]);
+        let mut stream = encode_opening(&new, &[1; NONCE_BYTES]).to_vec();
+        stream.extend_from_slice(&encode_opening(&old, &[2; NONCE_BYTES]));
+        let mut matcher = OpeningMatcher::new(Keys { current: old, next: Some(new) });
+        let first = matcher.scan(&stream);
+        assert_eq!(first, Some(Opening { key: new, nonce: [1; NONCE_BYTES], end: OPENING_BYTES }));
+        let second = matcher.scan(&stream[OPENING_BYTES..]);
+        assert_eq!(second, Some(Opening { key: old, nonce: [2; NONCE_BYTES], end: OPENING_BYTES }));
     }
 }

@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use crate::sys;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, netlink};
-use crate::sys;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -26,7 +26,8 @@ impl DeviceEvents {
     /// Subscribes. Must be called within the runtime.
     pub fn subscribe() -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(netlink::KOBJECT_UEVENT))?;
+        let socket =
+            rustix::net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(netlink::KOBJECT_UEVENT))?;
         rustix::net::bind(&socket, &netlink::SocketAddrNetlink::new(0, 1))?;
         Ok(Self { socket: sys::watch(socket, Interest::READABLE)? })
     }

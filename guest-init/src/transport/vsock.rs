@@ -41,7 +41,11 @@ impl Listener {
         address.svm_port = PORT;
         // SAFETY: the address outlives the call and its true size is given.
         let bound = unsafe {
-            libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of::<libc::sockaddr_vm>() as libc::socklen_t)
+            libc::bind(
+                socket.as_raw_fd(),
+                (&raw const address).cast(),
+                size_of::<libc::sockaddr_vm>() as libc::socklen_t,
+            )
         };
         if bound != 0 {
             return Err(io::Error::last_os_error());
@@ -76,7 +80,12 @@ impl Listener {
         let mut length = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
         // SAFETY: `peer` and `length` outlive the call, and `length` is the size of `peer`.
         let fd = unsafe {
-            libc::accept4(self.socket.get_ref().as_raw_fd(), (&raw mut peer).cast(), &raw mut length, libc::SOCK_CLOEXEC)
+            libc::accept4(
+                self.socket.get_ref().as_raw_fd(),
+                (&raw mut peer).cast(),
+                &raw mut length,
+                libc::SOCK_CLOEXEC,
+            )
         };
         if fd < 0 {
             return Err(io::Error::last_os_error());
