@@ -69,7 +69,7 @@ describe('agent channel', () => {
     }
     assert.ok(hellos > SESSIONS / 2, `only ${hellos} sessions got as far as hello`);
     assert.ok(hellos < SESSIONS, 'no session was cut off before its hello was answered');
-    assert.ok(counter.offset > 1_000_000n, `only ${counter.offset} bytes arrived`);
+    assert.ok(counter.offset > 200_000n, `only ${counter.offset} bytes arrived`);
   });
 
   it('does not answer a host without the key', async () => {

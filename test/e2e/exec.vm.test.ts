@@ -34,8 +34,8 @@ describe('a3s-box exec', () => {
     await Promise.race([started.promise, box.then(({ stderr }) => assert.fail(stderr))]);
   });
   after(async () => {
-    await cli.run(['exec', '-u', '0', 'web', 'kill', '-9', '-1']);
     await cli[Symbol.asyncDispose]();
+    await box;
   });
 
   it('runs one more command and ends with its status', async () => {

@@ -68,13 +68,14 @@ export class BoxCli implements AsyncDisposable {
   }
 }
 
-/** Ends the supervisor of a home, if it has one, and waits until it serves no more. */
+/** Ends the boxes and the supervisor of a home, if it has one, and waits until it serves no more. */
 export async function stopSupervisor(home: string): Promise<void> {
   const run = join(home, 'run');
   if (!existsSync(join(run, 'supervisor.sock'))) return;
   const watcher = watch(run);
   const changes = on(watcher, 'change');
   const client = await BoxClient.connect({ home });
+  for (const { id } of await client.list({ all: true })) await client.remove(id, { force: true });
   await client.stopSupervisor();
   client.close();
   while (existsSync(join(run, 'supervisor.sock'))) await changes.next();
