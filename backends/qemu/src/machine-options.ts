@@ -4,16 +4,18 @@ export type Accelerator = { readonly kind: 'kvm' } | { readonly kind: 'tcg'; rea
 
 const MIB = 1024 * 1024;
 
-const SMALLEST_CACHE_MIB = 16;
+const SMALL_GUEST_MIB = 256;
+const SMALL_CACHE_MIB = 16;
 const LARGEST_CACHE_MIB = 256;
 
 /**
- * Cache of translated code under emulation, MiB: a 16th of the guest's memory within bounds. A boot fills 30 MiB, and what
- * was once filled is never given back; a small VM is slower by a twentieth at boot instead (docs/adr/0013).
+ * Cache of translated code under emulation, MiB: an eighth of the guest's memory, up to a bound. Boot and first container
+ * fill about 40; a cache that is full is emptied and all of it translated again, which a small guest puts up with for
+ * its memory's sake, since what was once filled is never given back (docs/adr/0013).
  */
 export function translationCacheMib(memoryBytes: number): number {
-  const share = Math.floor(memoryBytes / MIB / 16);
-  return Math.min(LARGEST_CACHE_MIB, Math.max(SMALLEST_CACHE_MIB, share));
+  const memory = memoryBytes / MIB;
+  return memory <= SMALL_GUEST_MIB ? SMALL_CACHE_MIB : Math.min(LARGEST_CACHE_MIB, Math.ceil(memory / 8));
 }
 
 export interface MachineSpec {

@@ -11,7 +11,7 @@ function options(accelerator: Accelerator, share = false): string {
 describe('machine options', () => {
   it('under emulation run one thread and tell the guest its clock', () => {
     const line = options({ kind: 'tcg', tscKhz: 2_345_678 });
-    assert.match(line, /-accel tcg,thread=single,tb-size=32 -cpu max/);
+    assert.match(line, /-accel tcg,thread=single,tb-size=64 -cpu max/);
     assert.match(line, /tsc=reliable tsc_early_khz=2345678/);
   });
 
@@ -36,6 +36,6 @@ describe('machine options', () => {
 
   it('size the translation cache by the memory, within bounds', () => {
     const sizes = [128, 256, 512, 1024, 4096, 8192, 65536].map((mib) => translationCacheMib(mib * MIB));
-    assert.deepEqual(sizes, [16, 16, 32, 64, 256, 256, 256]);
+    assert.deepEqual(sizes, [16, 16, 64, 128, 256, 256, 256]);
   });
 });

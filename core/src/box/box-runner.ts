@@ -102,8 +102,10 @@ export class BoxRunner {
 
   async #release(box: Box, vm: RunningVm, root: RootDisk): Promise<void> {
     // Nobody will read the disks of a box that goes away: no need to wait for its file systems.
-    if (box.spec.autoRemove) await vm.kill();
-    else await vm.shutDown(0, AbortSignal.timeout(GOODBYE_LIMIT_MS));
+    await box.tracer.span('end vmm', async () => {
+      if (box.spec.autoRemove) await vm.kill();
+      else await vm.shutDown(0, AbortSignal.timeout(GOODBYE_LIMIT_MS));
+    });
     const results = await Promise.allSettled([vm.vm.close(), root.release(), this.vms.removeFiles(box.id)]);
     for (const result of results) {
       if (result.status === 'rejected')
