@@ -117,14 +117,17 @@ export class BoxRunner {
 async function startContainer(box: Box, vm: RunningVm, signal: AbortSignal): Promise<void> {
   const { session } = vm;
   const configure = ConfigureRequest.create({ hostname: box.hostname });
-  await box.tracer.span('configure guest', () => session.call(AgentService.configure, configure, signal));
   const create = CreateContainerRequest.create({
     containerId: CONTAINER_ID,
     config: Buffer.from(JSON.stringify(compileOciConfig(box.spec, box.image.config, box.hostname))),
     rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: CONTAINER_ID },
     files: containerFiles(box.hostname),
   });
-  await box.tracer.span('create container', () => session.call(ContainerService.create, create, signal));
+  // Neither needs the other, and the way to the guest and back is a good part of a short call.
+  await Promise.all([
+    box.tracer.span('configure guest', () => session.call(AgentService.configure, configure, signal)),
+    box.tracer.span('create container', () => session.call(ContainerService.create, create, signal)),
+  ]);
   const start = StartContainerRequest.create({ containerId: CONTAINER_ID, stdin: box.spec.stdinOpen });
   await box.tracer.span('start container', () => session.call(ContainerService.start, start, signal));
 }
