@@ -112,6 +112,11 @@ impl Cgroup {
             .map_err(|error| AgentError::system("kill the container's processes", error))
     }
 
+    /// Whether no process is left in the cgroup or below it.
+    pub fn is_empty(&self) -> bool {
+        read_key(&self.file("cgroup.events"), "populated").is_ok_and(|populated| populated.as_deref() == Some("0"))
+    }
+
     /// Sends a signal to every process of the cgroup and below it.
     pub fn signal(&self, signal: i32) -> Result<()> {
         let failed = |error| AgentError::system("signal the container's processes", error);

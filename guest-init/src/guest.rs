@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{Mode, OFlags};
+use tokio::sync::Notify;
 
 use crate::clock::Phase;
 use crate::container::{Container, Services};
@@ -16,7 +17,7 @@ use crate::process::reaper::Registry;
 use crate::proto::ConfigureRequest;
 use crate::slots::Slots;
 use crate::sync::lock;
-use crate::transport::link::KeyStore;
+use crate::transport::link::{KeyStore, Switchboard};
 
 #[derive(Debug)]
 enum Slot {
@@ -31,6 +32,8 @@ pub struct Guest {
     pub events: Arc<EventLog>,
     /// The session key in force.
     pub keys: KeyStore,
+    /// Told when a serial port reports that its host has hung up.
+    pub hung_up: Arc<Notify>,
     /// How the guest started.
     pub phases: Vec<Phase>,
     /// What containers need.
@@ -47,14 +50,15 @@ impl Guest {
         events: Arc<EventLog>,
         registry: Registry,
         oom: OomWatcher,
-        keys: KeyStore,
+        board: &Switchboard,
         phases: Vec<Phase>,
     ) -> io::Result<Arc<Self>> {
         let own_pid_namespace = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let services = Services { registry, oom, slots: Slots::default(), events: events.clone(), own_pid_namespace };
         Ok(Arc::new(Self {
             events,
-            keys,
+            keys: board.keys.clone(),
+            hung_up: board.hung_up.clone(),
             phases,
             services: Arc::new(services),
             configured: tokio::sync::Mutex::default(),

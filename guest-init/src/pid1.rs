@@ -64,10 +64,15 @@ async fn serve(reaper: Reaper, mut phases: PhaseRecorder) -> Result<Infallible, 
     let events = Arc::new(EventLog::default());
     let oom = OomWatcher::new().map_err(BootError::at("watch for out-of-memory kills"))?;
     let (sessions, opened) = mpsc::unbounded_channel();
-    let board = Switchboard { keys: KeyStore::default(), current: CurrentSession::default(), sessions };
+    let board = Switchboard {
+        keys: KeyStore::default(),
+        current: CurrentSession::default(),
+        hung_up: Arc::default(),
+        sessions,
+    };
     let transport = Transport::find().map_err(BootError::at("find the agent's transport"))?;
     phases.end("agent");
-    let guest = Guest::new(events.clone(), reaper.registry(), oom, board.keys.clone(), phases.finish())
+    let guest = Guest::new(events.clone(), reaper.registry(), oom, &board, phases.finish())
         .map_err(BootError::at("set up the agent"))?;
     events.push(event::Event::Ready(Ready {}));
     tokio::select! {

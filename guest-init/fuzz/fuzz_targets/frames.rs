@@ -28,7 +28,7 @@ async fn run(input: &[u8]) {
     let (guest, host) = UnixStream::pair().expect("socket pair");
     let (sessions, mut opened) = mpsc::unbounded_channel();
     let keys = KeyStore::default();
-    let board = Switchboard { keys: keys.clone(), current: CurrentSession::default(), sessions };
+    let board = Switchboard { keys: keys.clone(), current: CurrentSession::default(), hung_up: Default::default(), sessions };
     tokio::spawn(drive(EdgeFd::new(guest.into()).expect("edge"), HangUp::Ends, board));
     tokio::spawn(async move {
         while let Some(session) = opened.recv().await {

@@ -274,8 +274,12 @@ impl Container {
         process
     }
 
-    /// With its own process, all of the container ends.
+    /// With its own process, all of the container ends. The kernel has seen to that where it was the first process of a
+    /// PID namespace.
     async fn end_all(&self) {
+        if self.cgroup.is_empty() {
+            return;
+        }
         let ended = match self.cgroup.kill() {
             Ok(()) => self.cgroup.wait_empty().await,
             failed => failed,

@@ -118,9 +118,14 @@ impl Agent for AgentService {
         .await?;
         if first {
             let mut session = self.0.session.clone();
+            let hung_up = self.0.guest.hung_up.clone().notified_owned();
             tokio::spawn(async move {
-                // An error is the session's end.
-                let _ = tokio::time::timeout(LINGER, session.changed()).await;
+                tokio::select! {
+                    // An error is the session's end.
+                    _ = session.changed() => {}
+                    () = hung_up => {}
+                    () = tokio::time::sleep(LINGER) => {}
+                }
                 power_off();
             });
         }

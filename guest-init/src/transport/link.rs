@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::edge::EdgeFd;
 use super::opening::{Keys, Opening, OpeningMatcher, SessionKey, boot_key};
@@ -58,6 +58,8 @@ pub struct Switchboard {
     pub keys: KeyStore,
     /// The session under way.
     pub current: CurrentSession,
+    /// Told when a serial port reports that its host has hung up, which may be late.
+    pub hung_up: Arc<Notify>,
     /// Takes each new session.
     pub sessions: mpsc::UnboundedSender<Session>,
 }
@@ -118,7 +120,10 @@ impl Driver {
                     Filled::HungUp if hang_up == HangUp::Ends => return Ok(()),
                     // The port's own account of its host comes by another queue than the data and may be late: the
                     // opening of the next host may have been read already. So this ends nothing.
-                    Filled::HungUp => break,
+                    Filled::HungUp => {
+                        self.board.hung_up.notify_waiters();
+                        break;
+                    }
                 }
             }
         }
@@ -181,7 +186,8 @@ mod tests {
         let (guest, host) = UnixStream::pair()?;
         let (sessions, opened) = mpsc::unbounded_channel();
         let keys = KeyStore::default();
-        let board = Switchboard { keys: keys.clone(), current: CurrentSession::default(), sessions };
+        let board =
+            Switchboard { keys: keys.clone(), current: CurrentSession::default(), hung_up: Arc::default(), sessions };
         tokio::spawn(drive(EdgeFd::new(guest.into())?, HangUp::Ends, board));
         Ok((host, opened, keys))
     }

@@ -154,6 +154,7 @@ export interface ProcessExited {
 /** The kernel killed a process of the container for lack of memory. */
 export interface OutOfMemory {
   containerId: string;
+  /** All such kills in the container so far. */
   kills: bigint;
 }
 
@@ -203,7 +204,8 @@ export interface CreateContainerRequest {
   containerId: string;
   /**
    * An OCI runtime-spec config.json (UTF-8). Fields that this guest cannot apply fail with INVALID_ARGUMENT and the
-   * field's path; nothing is ignored. `root.path` and `root.readonly` are taken with `root_filesystem`.
+   * field's path; nothing is ignored. `root.readonly` counts, `root.path` is given by `root_filesystem`. `user.username` is
+   * `USER[:GROUP]` by name or number, looked up in the container's /etc/passwd and /etc/group; uid and gid are 0 then.
    */
   config: Buffer;
   rootFilesystem:
@@ -294,7 +296,10 @@ export interface AttachRequest {
   request: { $case: "open"; value: AttachOpen } | //
   /** Bytes for stdin at an absolute offset. Bytes below the accepted offset are skipped (a resend after a reconnect). */
   { $case: "stdin"; value: StreamData } | //
-  /** Closes stdin once everything up to this offset was written. */
+  /**
+   * Closes stdin once everything up to this offset was written. A terminal that reads by lines is sent its end-of-file
+   * character instead; others have no end.
+   */
   { $case: "stdinEndOffset"; value: bigint } | //
   /** All output below these offsets has arrived at the host for good. */
   { $case: "acknowledge"; value: OutputOffsets } | undefined;
@@ -303,7 +308,11 @@ export interface AttachRequest {
 export interface AttachOpen {
   containerId: string;
   processId: string;
-  /** Where to read from. Offsets below what is still kept start at the oldest kept byte (see Opened). */
+  /**
+   * Where to read from. Offsets below what is still kept start at the oldest kept byte, those above what was written at
+   * the newest (see Opened). It acknowledges nothing: a host that reads on from an offset acknowledges it, or the process
+   * may wait for room for ever.
+   */
   from:
     | OutputOffsets
     | undefined;
@@ -4310,7 +4319,10 @@ export const ResizeResponse: MessageFns<ResizeResponse> = {
 /** The guest as a whole: hello, set-up, events, time, power. */
 export type AgentService = typeof AgentService;
 export const AgentService = {
-  /** First call of every session. Idempotent. Sets the clock and feeds entropy before it answers. */
+  /**
+   * First call of every session; until it was made, others fail with FAILED_PRECONDITION. Idempotent. Sets the clock and
+   * feeds entropy before it answers.
+   */
   hello: {
     path: "/a3s.box.agent.v1.Agent/Hello" as const,
     requestStream: false as const,
@@ -4368,7 +4380,7 @@ export const AgentService = {
   },
   /**
    * Says goodbye: ends what still runs, unmounts, syncs, answers, and powers the VM off once the host has closed the
-   * session or `linger` has passed. A VM that ends without an answered Shutdown has crashed.
+   * session, or after two seconds. A VM that ends without an answered Shutdown has crashed.
    */
   shutdown: {
     path: "/a3s.box.agent.v1.Agent/Shutdown" as const,
@@ -4382,7 +4394,10 @@ export const AgentService = {
 } as const;
 
 export interface AgentServer extends UntypedServiceImplementation {
-  /** First call of every session. Idempotent. Sets the clock and feeds entropy before it answers. */
+  /**
+   * First call of every session; until it was made, others fail with FAILED_PRECONDITION. Idempotent. Sets the clock and
+   * feeds entropy before it answers.
+   */
   hello: handleUnaryCall<HelloRequest, HelloResponse>;
   /**
    * Applies what the guest as a whole needs before a container is made: host name, name resolution, sysctls.
@@ -4400,13 +4415,16 @@ export interface AgentServer extends UntypedServiceImplementation {
   stats: handleUnaryCall<StatsRequest, StatsResponse>;
   /**
    * Says goodbye: ends what still runs, unmounts, syncs, answers, and powers the VM off once the host has closed the
-   * session or `linger` has passed. A VM that ends without an answered Shutdown has crashed.
+   * session, or after two seconds. A VM that ends without an answered Shutdown has crashed.
    */
   shutdown: handleUnaryCall<ShutdownRequest, ShutdownResponse>;
 }
 
 export interface AgentClient extends Client {
-  /** First call of every session. Idempotent. Sets the clock and feeds entropy before it answers. */
+  /**
+   * First call of every session; until it was made, others fail with FAILED_PRECONDITION. Idempotent. Sets the clock and
+   * feeds entropy before it answers.
+   */
   hello(
     request: HelloRequest,
     callback: (error: ServiceError | null, response: HelloResponse) => void,
@@ -4482,7 +4500,7 @@ export interface AgentClient extends Client {
   ): ClientUnaryCall;
   /**
    * Says goodbye: ends what still runs, unmounts, syncs, answers, and powers the VM off once the host has closed the
-   * session or `linger` has passed. A VM that ends without an answered Shutdown has crashed.
+   * session, or after two seconds. A VM that ends without an answered Shutdown has crashed.
    */
   shutdown(
     request: ShutdownRequest,
@@ -4510,7 +4528,10 @@ export const AgentClient = makeGenericClientConstructor(AgentService, "a3s.box.a
 /** OCI containers in the guest. */
 export type ContainerService = typeof ContainerService;
 export const ContainerService = {
-  /** Mounts the root file system and makes cgroup and namespaces, as `config.json` says. Nothing is started. */
+  /**
+   * Mounts the root file system and makes cgroup and namespaces, as `config.json` says. Nothing is started. Idempotent by
+   * container_id with equal contents.
+   */
   create: {
     path: "/a3s.box.agent.v1.Container/Create" as const,
     requestStream: false as const,
@@ -4522,7 +4543,10 @@ export const ContainerService = {
       Buffer.from(CreateContainerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateContainerResponse => CreateContainerResponse.decode(value),
   },
-  /** Starts the container's own process (`process` of config.json). Its process id is the empty string. */
+  /**
+   * Starts the container's own process (`process` of config.json). Its process id is the empty string. Idempotent; a start
+   * that failed is not tried again.
+   */
   start: {
     path: "/a3s.box.agent.v1.Container/Start" as const,
     requestStream: false as const,
@@ -4546,7 +4570,7 @@ export const ContainerService = {
       Buffer.from(UpdateContainerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateContainerResponse => UpdateContainerResponse.decode(value),
   },
-  /** Ends what still runs in the container and undoes Create. Idempotent. */
+  /** Ends what still runs in the container and undoes Create. What was written to the scratch disk stays there. Idempotent. */
   delete: {
     path: "/a3s.box.agent.v1.Container/Delete" as const,
     requestStream: false as const,
@@ -4573,20 +4597,29 @@ export const ContainerService = {
 } as const;
 
 export interface ContainerServer extends UntypedServiceImplementation {
-  /** Mounts the root file system and makes cgroup and namespaces, as `config.json` says. Nothing is started. */
+  /**
+   * Mounts the root file system and makes cgroup and namespaces, as `config.json` says. Nothing is started. Idempotent by
+   * container_id with equal contents.
+   */
   create: handleUnaryCall<CreateContainerRequest, CreateContainerResponse>;
-  /** Starts the container's own process (`process` of config.json). Its process id is the empty string. */
+  /**
+   * Starts the container's own process (`process` of config.json). Its process id is the empty string. Idempotent; a start
+   * that failed is not tried again.
+   */
   start: handleUnaryCall<StartContainerRequest, StartContainerResponse>;
   /** Changes the limits of a running container; fields left out stay. */
   update: handleUnaryCall<UpdateContainerRequest, UpdateContainerResponse>;
-  /** Ends what still runs in the container and undoes Create. Idempotent. */
+  /** Ends what still runs in the container and undoes Create. What was written to the scratch disk stays there. Idempotent. */
   delete: handleUnaryCall<DeleteContainerRequest, DeleteContainerResponse>;
   /** Stops and continues every process of the container (cgroup freezer). */
   freeze: handleUnaryCall<FreezeContainerRequest, FreezeContainerResponse>;
 }
 
 export interface ContainerClient extends Client {
-  /** Mounts the root file system and makes cgroup and namespaces, as `config.json` says. Nothing is started. */
+  /**
+   * Mounts the root file system and makes cgroup and namespaces, as `config.json` says. Nothing is started. Idempotent by
+   * container_id with equal contents.
+   */
   create(
     request: CreateContainerRequest,
     callback: (error: ServiceError | null, response: CreateContainerResponse) => void,
@@ -4602,7 +4635,10 @@ export interface ContainerClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateContainerResponse) => void,
   ): ClientUnaryCall;
-  /** Starts the container's own process (`process` of config.json). Its process id is the empty string. */
+  /**
+   * Starts the container's own process (`process` of config.json). Its process id is the empty string. Idempotent; a start
+   * that failed is not tried again.
+   */
   start(
     request: StartContainerRequest,
     callback: (error: ServiceError | null, response: StartContainerResponse) => void,
@@ -4634,7 +4670,7 @@ export interface ContainerClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateContainerResponse) => void,
   ): ClientUnaryCall;
-  /** Ends what still runs in the container and undoes Create. Idempotent. */
+  /** Ends what still runs in the container and undoes Create. What was written to the scratch disk stays there. Idempotent. */
   delete(
     request: DeleteContainerRequest,
     callback: (error: ServiceError | null, response: DeleteContainerResponse) => void,
@@ -4727,7 +4763,10 @@ export const ExecService = {
     responseSerialize: (value: ExitStatus): Buffer => Buffer.from(ExitStatus.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExitStatus => ExitStatus.decode(value),
   },
-  /** Forgets a process that has ended and what is left of its output. Idempotent. */
+  /**
+   * Forgets a process that has ended and what is left of its output. Idempotent. Of the container's own process only the
+   * output is forgotten; the rest goes with Delete.
+   */
   release: {
     path: "/a3s.box.agent.v1.Exec/Release" as const,
     requestStream: false as const,
@@ -4751,7 +4790,10 @@ export interface ExecServer extends UntypedServiceImplementation {
   signal: handleUnaryCall<SignalRequest, SignalResponse>;
   /** Waits until the process has ended. Output may still be buffered then. */
   wait: handleUnaryCall<WaitRequest, ExitStatus>;
-  /** Forgets a process that has ended and what is left of its output. Idempotent. */
+  /**
+   * Forgets a process that has ended and what is left of its output. Idempotent. Of the container's own process only the
+   * output is forgotten; the rest goes with Delete.
+   */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
 }
 
@@ -4808,7 +4850,10 @@ export interface ExecClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExitStatus) => void,
   ): ClientUnaryCall;
-  /** Forgets a process that has ended and what is left of its output. Idempotent. */
+  /**
+   * Forgets a process that has ended and what is left of its output. Idempotent. Of the container's own process only the
+   * output is forgotten; the rest goes with Delete.
+   */
   release(
     request: ReleaseRequest,
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
