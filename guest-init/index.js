@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
@@ -45,9 +55,13 @@ function unpackPrebuilt(architecture) {
   const name = `prebuilt-${manifest.sha256.slice(0, 16)}`;
   const unpacked = join(buildDirectory(architecture), name);
   if (existsSync(unpacked) && sha256(readFileSync(unpacked)) === manifest.sha256) return unpacked;
-  const binary = zstdDecompressSync(readFileSync(join(ROOT, 'prebuilt', architectureOf(architecture), 'guest-init.zst')));
+  const binary = zstdDecompressSync(
+    readFileSync(join(ROOT, 'prebuilt', architectureOf(architecture), 'guest-init.zst')),
+  );
   if (sha256(binary) !== manifest.sha256) {
-    throw new Error(`guest-init: the prebuilt executable for ${architectureOf(architecture)} does not match its manifest`);
+    throw new Error(
+      `guest-init: the prebuilt executable for ${architectureOf(architecture)} does not match its manifest`,
+    );
   }
   return writeExecutable(buildDirectory(architecture), name, binary);
 }

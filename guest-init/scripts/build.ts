@@ -15,7 +15,9 @@ if (target !== undefined && !prebuiltIsCurrent() && cargoIsThere()) {
   renameSync(join(directory, 'guest-init.new'), join(directory, 'guest-init'));
   writeFileSync(join(directory, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 } else if (!prebuiltIsCurrent()) {
-  console.error('guest-init: cargo is not there and the sources have changed; the prebuilt executable is older than they are');
+  console.error(
+    'guest-init: cargo is not there and the sources have changed; the prebuilt executable is older than they are',
+  );
   process.exitCode = 1;
 }
 console.log(guestInitPath() ?? `guest-init: nothing is built for ${process.arch}`);

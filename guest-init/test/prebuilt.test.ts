@@ -8,7 +8,10 @@ const ROOT = join(import.meta.dirname, '..');
 
 describe('guest-init prebuilt executable', () => {
   it('was made from the sources that are checked in', () => {
-    assert.ok(prebuiltIsCurrent('x86_64'), 'run `npm run prebuild-binary -w @a3s-box/guest-init` and check the result in');
+    assert.ok(
+      prebuiltIsCurrent('x86_64'),
+      'run `npm run prebuild-binary -w @a3s-box/guest-init` and check the result in',
+    );
   });
 
   it('has the digest of its manifest once unpacked', () => {
