@@ -10,16 +10,18 @@ const repository = join(import.meta.dirname, '../../..');
 
 describe('the container, with classes that the compiler wrote', () => {
   let services: typeof Services;
+  let out: ReturnType<typeof temporaryDirectory>;
 
   before(async () => {
     const tsc = join(repository, 'node_modules/.bin/tsc');
     const project = join(import.meta.dirname, 'fixtures/services');
-    const out = temporaryDirectory();
-    after(() => out[Symbol.dispose]());
+    out = temporaryDirectory();
     linkPackage(out.path, '@a3s-box/core', join(repository, 'core'));
     execFileSync(process.execPath, [tsc, '-p', project, '--outDir', out.path], { stdio: 'pipe' });
     services = (await import(pathToFileURL(join(out.path, 'services.js')).href)) as typeof Services;
   });
+
+  after(() => out[Symbol.dispose]());
 
   it('makes each service once, what it needs first, and disposes in reverse', async () => {
     const { Car, ClockToken, Engine, garage, trace } = services;
