@@ -9,8 +9,9 @@ use std::ptr::null;
 use crate::error::Result;
 use crate::oci::mounts::{CheckedMount, MountKind};
 use crate::oci::parse::refuse;
-use crate::process::child::{Failure, Stage};
+use crate::process::child::Failure;
 use crate::process::raw::call;
+use crate::process::report::Stage;
 
 /// Result of a part of the set-up.
 pub(crate) type Outcome = std::result::Result<(), Failure>;

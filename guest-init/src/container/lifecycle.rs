@@ -1,7 +1,7 @@
 //! A container from Create to Delete.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,27 +9,22 @@ use std::sync::{Arc, Mutex};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::beneath;
 use super::build::{self, Built, Materials};
 use super::settings::Settings;
+use super::starting::plan_first;
 use crate::cgroup::Cgroup;
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
 use crate::oci::parse::parse;
-use crate::oci::spec::{self, Resources};
-use crate::oci::{resources, user};
+use crate::oci::resources;
+use crate::oci::spec::Resources;
 use crate::oom::OomWatcher;
 use crate::process::plan::ProcessPlan;
-use crate::process::reaper::{ChildExit, Registry};
-use crate::process::running::{Prepared, Process};
-use crate::process::spawn::{Entry, Executed, Place, spawn};
-use crate::process::terminal::Terminal;
-use crate::proto::{ContainerStats, CreateContainerRequest, ExitStatus, OutOfMemory, ProcessExited, event};
+use crate::process::reaper::Registry;
+use crate::process::running::Process;
+use crate::proto::{ContainerStats, CreateContainerRequest, OutOfMemory, event};
 use crate::slots::{SlotUse, Slots};
 use crate::sync::lock;
-
-/// More than any real /etc/passwd or /etc/group.
-const USER_FILE_LIMIT: u64 = 4 << 20;
 
 /// What containers need of the guest.
 #[derive(Debug)]
@@ -47,7 +42,7 @@ pub struct Services {
 }
 
 #[derive(Debug)]
-enum Slot {
+pub(super) enum Slot {
     Starting,
     Started { fingerprint: [u8; 32], process: Arc<Process> },
     Failed(AgentError),
@@ -56,19 +51,19 @@ enum Slot {
 /// A container that was created.
 #[derive(Debug)]
 pub struct Container {
-    id: String,
+    pub(super) id: String,
     fingerprint: [u8; 32],
-    settings: Settings,
-    first: Arc<ProcessPlan>,
-    cgroup: Cgroup,
+    pub(super) settings: Settings,
+    pub(super) first: Arc<ProcessPlan>,
+    pub(super) cgroup: Cgroup,
     slots: [String; 2],
-    services: Arc<Services>,
-    built: Mutex<Option<Built>>,
+    pub(super) services: Arc<Services>,
+    pub(super) built: Mutex<Option<Built>>,
     /// By process id; the container's own process has the empty one.
-    processes: Mutex<HashMap<String, Slot>>,
+    pub(super) processes: Mutex<HashMap<String, Slot>>,
     out_of_memory_kills: AtomicU64,
     /// Whether a process that was added has had capabilities to trace others.
-    another_may_trace: AtomicBool,
+    pub(super) another_may_trace: AtomicBool,
 }
 
 /// The fingerprint of a request, to tell a repeated one from another.
@@ -140,163 +135,6 @@ impl Container {
     /// Whether it was created by an equal request.
     pub fn is_from(&self, fingerprint: &[u8; 32]) -> bool {
         self.fingerprint == *fingerprint
-    }
-
-    /// Starts the container's own process.
-    pub async fn start(self: Arc<Self>, stdin: bool) -> Result<u32> {
-        let fingerprint = [u8::from(stdin); 32];
-        self.start_once(String::new(), fingerprint, self.clone().start_first(stdin)).await
-    }
-
-    /// Starts one more process.
-    pub async fn exec(
-        self: Arc<Self>,
-        process_id: String,
-        fingerprint: [u8; 32],
-        document: Vec<u8>,
-        stdin: bool,
-    ) -> Result<u32> {
-        if process_id.is_empty() {
-            return Err(AgentError::invalid("process_id is empty"));
-        }
-        let started = self.clone().start_another(process_id.clone(), document, stdin);
-        self.start_once(process_id, fingerprint, started).await
-    }
-
-    async fn start_once(
-        &self,
-        id: String,
-        fingerprint: [u8; 32],
-        start: impl Future<Output = Result<Arc<Process>>>,
-    ) -> Result<u32> {
-        {
-            let mut processes = lock(&self.processes);
-            match processes.get(&id) {
-                None => {}
-                Some(Slot::Started { fingerprint: earlier, process }) if *earlier == fingerprint => {
-                    return Ok(process.pid);
-                }
-                Some(Slot::Started { .. }) => {
-                    return Err(AgentError::already_exists(format!("process {id:?} was started by another request")));
-                }
-                Some(Slot::Starting) => return Err(AgentError::conflict(format!("process {id:?} is being started"))),
-                Some(Slot::Failed(error)) => return Err(error.clone()),
-            }
-            processes.insert(id.clone(), Slot::Starting);
-        }
-        let started = start.await;
-        let mut processes = lock(&self.processes);
-        match started {
-            Ok(process) => {
-                let pid = process.pid;
-                processes.insert(id, Slot::Started { fingerprint, process });
-                Ok(pid)
-            }
-            Err(error) => {
-                // A container is made for one start; a process id that failed is free again.
-                if id.is_empty() {
-                    processes.insert(id, Slot::Failed(error.clone()));
-                } else {
-                    processes.remove(&id);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn start_first(self: Arc<Self>, stdin: bool) -> Result<Arc<Process>> {
-        let (prepared, spawned) = {
-            let mut built = lock(&self.built);
-            let Some(built) = built.as_mut() else { return Err(self.gone()) };
-            let (prepared, ends) = Prepared::new(&self.first, stdin, built.console.take())?;
-            let entry = Entry::First {
-                namespaces: &built.namespaces,
-                pid_namespace: self.settings.namespaces.pid,
-                cgroup_namespace: self.settings.namespaces.cgroup,
-                late: &self.settings.late,
-            };
-            let place = Place { cgroup: Some(self.cgroup.directory()), entry, stdio: ends.stdio() };
-            (prepared, spawn(&self.first, &place, &self.services.registry)?)
-        };
-        let executed = spawned.executed().await?;
-        Ok(self.watch(String::new(), prepared, executed))
-    }
-
-    async fn start_another(self: Arc<Self>, id: String, document: Vec<u8>, stdin: bool) -> Result<Arc<Process>> {
-        let document: spec::Process = parse("process", &document)?;
-        let first = self.process("")?;
-        if first.exit_status().is_some() {
-            return Err(AgentError::conflict(format!("container {:?} is not running", self.id)));
-        }
-        let (prepared, spawned) = {
-            let built = lock(&self.built);
-            let Some(built) = built.as_ref() else { return Err(self.gone()) };
-            let confinement = self.settings.confinement.overlaid("process", &document)?;
-            let identity = identify(&document, built)?;
-            let mut plan = ProcessPlan::new("process", &document, identity, confinement)?;
-            plan.in_tracing_container = !self.settings.namespaces.pid
-                || self.first.may_trace()
-                || self.another_may_trace.load(Ordering::Relaxed);
-            if plan.may_trace() {
-                self.another_may_trace.store(true, Ordering::Relaxed);
-            }
-            let plan = Arc::new(plan);
-            let terminal =
-                plan.terminal.then(|| Terminal::open(built.terminals.as_ref().map(AsFd::as_fd))).transpose()?;
-            let (prepared, ends) = Prepared::new(&plan, stdin, terminal)?;
-            let entry = Entry::Join {
-                pidfd: first.pidfd(),
-                kinds: self.settings.namespaces.kinds(),
-                own_pid_namespace: self.services.own_pid_namespace.as_fd(),
-            };
-            let place = Place { cgroup: Some(self.cgroup.directory()), entry, stdio: ends.stdio() };
-            (prepared, spawn(&plan, &place, &self.services.registry)?)
-        };
-        let executed = spawned.executed().await?;
-        Ok(self.watch(id, prepared, executed))
-    }
-
-    /// Follows a process to its end.
-    fn watch(self: Arc<Self>, id: String, prepared: Prepared, executed: Executed) -> Arc<Process> {
-        let Executed { pid, pidfd, exit } = executed;
-        let process = Process::new(pid, pidfd, prepared);
-        let watched = process.clone();
-        tokio::spawn(async move {
-            let Ok(exit) = exit.await else { return };
-            if id.is_empty() {
-                self.end_all().await;
-            }
-            let status = watched.attribute(self.status(pid, exit));
-            watched.end(status);
-            let exited = ProcessExited { container_id: self.id.clone(), process_id: id, status: Some(status) };
-            self.services.events.push(event::Event::Exited(exited));
-        });
-        process
-    }
-
-    /// With its own process, all of the container ends. The kernel has seen to that where it was the first process of a
-    /// PID namespace.
-    async fn end_all(&self) {
-        if self.cgroup.is_empty() {
-            return;
-        }
-        let ended = match self.cgroup.kill() {
-            Ok(()) => self.cgroup.wait_empty().await,
-            failed => failed,
-        };
-        if let Err(error) = ended {
-            eprintln!("guest-init: container {:?}: {error}", self.id);
-        }
-    }
-
-    fn status(&self, pid: u32, exit: ChildExit) -> ExitStatus {
-        let killed = exit.signal == libc::SIGKILL as u32;
-        let out_of_memory = killed
-            && self.services.oom.was_victim(pid).unwrap_or_else(|error| {
-                eprintln!("guest-init: read the kernel's log: {error}");
-                false
-            });
-        ExitStatus { code: exit.code, signal: exit.signal, out_of_memory, time_ns: exit.time }
     }
 
     /// Tells of out-of-memory kills that were not told of yet.
@@ -412,7 +250,7 @@ impl Container {
         self.slots.iter().try_for_each(|slot| self.services.slots.release(slot))
     }
 
-    fn gone(&self) -> AgentError {
+    pub(super) fn gone(&self) -> AgentError {
         AgentError::conflict(format!("container {:?} is being deleted", self.id))
     }
 }
@@ -436,23 +274,6 @@ fn limit(cgroup: &Cgroup, settings: &Settings, services: &Services, id: &str) ->
         .oom
         .watch(id, &cgroup.file("memory.events"))
         .map_err(|error| AgentError::system("watch memory.events", error))
-}
-
-fn plan_first(settings: &Settings, built: &Built) -> Result<Arc<ProcessPlan>> {
-    let identity = identify(&settings.process, built)?;
-    ProcessPlan::new("process", &settings.process, identity, settings.confinement.clone()).map(Arc::new)
-}
-
-fn identify(process: &spec::Process, built: &Built) -> Result<user::Identity> {
-    let read = |path: &str| {
-        beneath::read_text(built.root.as_fd(), path, USER_FILE_LIMIT)
-            .map_err(|error| AgentError::system(format_args!("read {path} of the container"), error))
-    };
-    let has_home = process.env.iter().any(|entry| entry.starts_with("HOME="));
-    let named = process.user.username.as_deref().is_some_and(|name| !name.is_empty());
-    let passwd = if named || !has_home { read("/etc/passwd")? } else { String::new() };
-    let group = if named { read("/etc/group")? } else { String::new() };
-    user::resolve("process.user", &process.user, &passwd, &group)
 }
 
 fn check_segment(name: &str, segment: &str) -> Result<()> {

@@ -6,5 +6,6 @@ pub mod devices;
 pub mod late;
 mod lifecycle;
 pub mod settings;
+mod starting;
 
 pub use lifecycle::{Container, Services, fingerprint};

@@ -8,6 +8,7 @@ pub mod output;
 pub mod plan;
 pub(crate) mod raw;
 pub mod reaper;
+pub(crate) mod report;
 pub mod running;
 pub mod spawn;
 pub mod terminal;

@@ -10,10 +10,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
-use super::child::{self, Child, REPORT_BYTES, Report, Stage};
+use super::child::{self, Child};
 use super::plan::ProcessPlan;
 use super::raw;
 use super::reaper::{ChildExit, Registry};
+use super::report::{CANDIDATE_MASK, FILE_EXISTS, IS_DIRECTORY, REPORT_BYTES, Report, Stage};
 use crate::container::late::LateSetup;
 use crate::error::{AgentError, Result};
 use crate::sys;
@@ -277,10 +278,10 @@ fn explain(report: &Report, plan: &ProcessPlan, late: Option<&LateSetup>) -> Age
 
 fn explain_execute(report: &Report, plan: &ProcessPlan) -> AgentError {
     let command = &plan.command;
-    let candidate = plan.candidates.get((report.detail & child::CANDIDATE_MASK) as usize);
+    let candidate = plan.candidates.get((report.detail & CANDIDATE_MASK) as usize);
     let path = candidate.map_or_else(|| command.clone(), |path| path.to_string_lossy().into_owned());
     match report.errno {
-        libc::ENOENT if report.detail & child::FILE_EXISTS != 0 => AgentError::command_not_found(format!(
+        libc::ENOENT if report.detail & FILE_EXISTS != 0 => AgentError::command_not_found(format!(
             "exec {path}: the file is there, but the program that should load it is not"
         ))
         .hint("check the interpreter in the script's first line, or the program's dynamic loader"),
@@ -290,7 +291,7 @@ fn explain_execute(report: &Report, plan: &ProcessPlan) -> AgentError {
         libc::ENOENT | libc::ENOTDIR => {
             AgentError::command_not_found(format!("exec {command:?}: no such file or directory"))
         }
-        libc::EACCES if report.detail & child::IS_DIRECTORY != 0 => {
+        libc::EACCES if report.detail & IS_DIRECTORY != 0 => {
             AgentError::command_not_executable(format!("exec {path:?}: is a directory"))
         }
         libc::E2BIG => AgentError::invalid(format!("exec {path:?}: arguments and environment are too long")),
