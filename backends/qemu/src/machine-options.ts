@@ -45,7 +45,7 @@ export function machineOptions({ name, shape, accelerator, kernel, initramfs }: 
 function acceleratorOptions(accelerator: Accelerator, { memoryBytes }: VmShape): string[] {
   if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
   // Emulation with several threads lets a guest's start fail now and then (docs/adr/0013).
-  return ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`, '-cpu', 'max'];
+  return ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`, '-cpu', 'max,-erms'];
 }
 
 function kernelCommandLine(accelerator: Accelerator): string {
