@@ -19,7 +19,7 @@ export interface AgentSessionOptions {
    * key that opened it stays in force.
    */
   readonly key: Buffer;
-  /** The key for the next session, 32 random bytes. */
+  /** The key for the next session, 32 random bytes. From the first call after this one on it is the only one in force. */
   readonly nextKey: Buffer;
   /** Ends the attempt; the session, once open, is not bound to it. */
   readonly signal: AbortSignal;

@@ -110,7 +110,7 @@ export interface BoxSpec {
   /** Replaces the image's entrypoint when `entrypoint_set`; an empty list takes it away. */
   entrypoint: string[];
   entrypointSet: boolean;
-  /** NAME=value. */
+  /** NAME=value; NAME alone takes a variable of the image away. */
   environment: string[];
   workingDirectory: string;
   /** user[:group], names or numbers. */
