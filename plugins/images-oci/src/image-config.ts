@@ -1,6 +1,9 @@
 import { BoxError, type ImageConfig, type ImageHealthcheck, type Platform } from '@a3s-box/core';
 import { isDigest } from './digest.js';
 
+/** Most layers of an image. */
+export const MAX_LAYERS = 1024;
+
 /** What the store reads from an OCI image config (image-spec, config.md). */
 export interface ParsedConfig {
   readonly platform: Platform;
@@ -29,7 +32,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Parses an image config. @throws IMAGE_CORRUPT when a field that is used has a wrong type */
+/** Parses an image config. @throws IMAGE_CORRUPT when a field that is used has a wrong type, LIMIT_EXCEEDED */
 export function parseConfig(bytes: Uint8Array): ParsedConfig {
   const document = parseJsonObject(bytes, 'image config');
   const { os, architecture, variant, created, rootfs } = document;
@@ -40,6 +43,7 @@ export function parseConfig(bytes: Uint8Array): ParsedConfig {
   if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) {
     throw corruptConfig('image config does not list its layers as sha256 digests');
   }
+  if (diffIds.length > MAX_LAYERS) throw new BoxError('LIMIT_EXCEEDED', `image has more than ${MAX_LAYERS} layers`);
   const inner = document['config'] ?? {};
   if (!isObject(inner)) throw corruptConfig('image config has a "config" that is no object');
   return {

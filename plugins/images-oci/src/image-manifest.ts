@@ -1,6 +1,6 @@
 import { BoxError, type Platform } from '@a3s-box/core';
 import { isDigest } from './digest.js';
-import { isObject, parseJsonObject, type JsonObject } from './image-config.js';
+import { isObject, MAX_LAYERS, parseJsonObject, type JsonObject } from './image-config.js';
 
 /** A reference to content (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -37,7 +37,6 @@ const LAYER_TYPE =
 
 /** Largest manifest, index or config that is read, as registries limit them. */
 export const MAX_DOCUMENT = 4 * 1024 * 1024;
-const MAX_LAYERS = 1024;
 
 /**
  * Parses an image manifest or index of OCI or Docker.

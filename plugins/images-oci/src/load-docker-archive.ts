@@ -31,13 +31,14 @@ export async function loadDockerArchive(
   return loaded;
 }
 
-interface DockerManifestEntry {
+export interface DockerManifestEntry {
   readonly config: string;
   readonly names: readonly string[];
   readonly layers: readonly string[];
 }
 
-function parseDockerManifest(bytes: Uint8Array): DockerManifestEntry[] {
+/** The list of images of a docker-archive, its manifest.json. @throws IMAGE_CORRUPT, INVALID_REFERENCE */
+export function parseDockerManifest(bytes: Uint8Array): DockerManifestEntry[] {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));

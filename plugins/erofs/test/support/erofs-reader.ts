@@ -16,7 +16,7 @@ export interface Node {
   readonly rdev: number;
   /** Names to values in hexadecimal. */
   readonly xattrs: Readonly<Record<string, string>>;
-  /** Content of a file, target of a link. */
+  /** Content of a file, target of a link; empty for files of more than 64 MiB. */
   readonly content: Buffer;
   /** Number of blocks that hold no data. */
   readonly holes: number;
@@ -24,6 +24,8 @@ export interface Node {
 }
 
 const BLOCK = 4096;
+/** The content of larger files is not read; where it lies is checked. */
+const MAX_CONTENT = 64 * 1024 * 1024;
 const PREFIXES: Readonly<Record<number, string>> = {
   1: 'user.',
   2: 'system.posix_acl_access',
@@ -194,7 +196,7 @@ class Reader {
     const indexed = (format & 0x20) !== 0;
     const unit = indexed ? 8 : 4;
     const start = Math.ceil(at / unit) * unit;
-    const content = Buffer.alloc(size);
+    const content = Buffer.alloc(size > MAX_CONTENT ? 0 : size);
     let holes = 0;
     for (let chunk = 0; chunk * chunkBytes < size; chunk++) {
       const entry = start + chunk * unit;

@@ -19,7 +19,8 @@ interface Directory {
 
 type State = Map<string, File | Directory>;
 
-const IMPLIED = '755 0 0 0';
+const IMPLIED = '755 0 0 0.0 {}';
+const XATTR = 'SCHILY.xattr.';
 
 export class Refused extends Error {}
 
@@ -74,7 +75,7 @@ function forget({ paths, named }: Own, path: string): void {
 
 function place(state: State, own: Own, member: Member, path: string): void {
   const before = state.get(path);
-  const attributes = `${(member.mode ?? 0o644).toString(8)} ${member.uid ?? 0} ${member.gid ?? 0} ${member.mtime ?? 0}`;
+  const attributes = attributesOf(member);
   if (member.type === '5') {
     if (before?.kind === 'directory') before.attributes = attributes;
     else {
@@ -92,7 +93,12 @@ function place(state: State, own: Own, member: Member, path: string): void {
     if (found?.kind === 'directory') throw new Refused(`link to ${target}`);
     file = found ?? { kind: 'file', identity: {}, below: target, type: '1', content: '', attributes: '' };
   } else {
-    const content = member.type === '2' ? (member.link ?? '') : (member.data?.toString('latin1') ?? '');
+    const device = member.type === '3' || member.type === '4';
+    const content = device
+      ? `${member.major}:${member.minor}`
+      : member.type === '2'
+        ? (member.link ?? '')
+        : ((member.content ?? member.data)?.toString('latin1') ?? '');
     file = { kind: 'file', identity: {}, type: member.type ?? '0', content, attributes };
   }
   remove(state, path);
@@ -100,6 +106,22 @@ function place(state: State, own: Own, member: Member, path: string): void {
   state.set(path, file);
   own.paths.add(path);
   own.named.add(path);
+}
+
+function attributesOf({ mode = 0o644, uid = 0, gid = 0, mtime = 0, nanoseconds = 0, pax = [] }: Member): string {
+  const xattrs = pax
+    .filter(([key]) => key.startsWith(XATTR))
+    .map(([key, value]) => [key.slice(XATTR.length), Buffer.from(value as string, 'latin1').toString('hex')] as const);
+  return `${mode.toString(8)} ${uid} ${gid} ${mtime}.${nanoseconds} ${sorted(Object.fromEntries(xattrs))}`;
+}
+
+function sorted(xattrs: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(xattrs).sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+/** Linux's encoding of device numbers, undone. */
+function deviceOf(rdev: number): string {
+  return `${(rdev >>> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >>> 12) & 0xfff00)}`;
 }
 
 function ensureDirectory(state: State, { paths, named, hidden }: Own, path: string): void {
@@ -162,9 +184,11 @@ export function linesOf(root: Node, walk: (node: Node) => Iterable<[string, Node
   const links = new Map<number, string[]>();
   for (const [path, { nid }] of all) links.set(nid, [...(links.get(nid) ?? []), path]);
   return all.map(([path, node]) => {
-    const attributes = `${(node.mode & 0o7777).toString(8)} ${node.uid} ${node.gid} ${node.mtime}`;
-    const type = { 4: '5', 8: '0', 10: '2', 1: '6' }[node.mode >> 12] ?? '?';
+    const times = `${node.mtime}.${node.nanoseconds}`;
+    const attributes = `${(node.mode & 0o7777).toString(8)} ${node.uid} ${node.gid} ${times} ${sorted(node.xattrs)}`;
+    const type = { 4: '5', 8: '0', 10: '2', 1: '6', 2: '3', 6: '4' }[node.mode >> 12] ?? '?';
     if (type === '5') return `${path}|5|${attributes}`;
-    return `${path}|${type}|${attributes}|${node.content.toString('latin1')}|${(links.get(node.nid) as string[]).join(',')}`;
+    const content = type === '3' || type === '4' ? deviceOf(node.rdev) : node.content.toString('latin1');
+    return `${path}|${type}|${attributes}|${content}|${(links.get(node.nid) as string[]).join(',')}`;
   });
 }

@@ -5,10 +5,14 @@ export interface Member {
   /** ustar type flag; default '0'. */
   readonly type?: string;
   readonly data?: Buffer;
+  /** What a reader sees, where that is not the data as it is stored. */
+  readonly content?: Buffer;
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
   readonly mtime?: number;
+  /** Nanoseconds of the time, for a PAX record. */
+  readonly nanoseconds?: number;
   readonly link?: string;
   readonly major?: number;
   readonly minor?: number;
@@ -30,6 +34,9 @@ export function member(entry: Member): Buffer {
   const records = [...(entry.pax ?? [])];
   if (entry.name.length > LONG) records.push(['path', entry.name]);
   if ((entry.link ?? '').length > LONG) records.push(['linkpath', entry.link as string]);
+  if (entry.nanoseconds !== undefined) {
+    records.push(['mtime', `${entry.mtime ?? 0}.${String(entry.nanoseconds).padStart(9, '0')}`]);
+  }
   if (records.length > 0) parts.push(extension('x', paxPayload(records)));
   parts.push(header(entry, entry.size ?? data.length), data, padding(data.length));
   return Buffer.concat(parts);
