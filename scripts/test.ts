@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseSelection, USAGE, type Selection } from './test/arguments.ts';
 import { killAllChildren } from './test/child.ts';
 import { ItemTimes } from './test/item-times.ts';
+import { runFuzz } from './test/fuzz-run.ts';
 import { discoverTests, LANES, workItems, type Lane } from './test/lanes.ts';
 import { runLint } from './test/lint-run.ts';
 import { runMocha } from './test/mocha-run.ts';
@@ -52,6 +53,7 @@ async function runLane(lane: Lane, selection: Selection): Promise<LaneTime> {
   const timer = setTimeout(() => timeout.abort(), lane.budgetMs);
   if (lane.kind === 'lint') await runLint(root, results, timeout.signal);
   else if (lane.kind === 'rust') await runRust(root, results, timeout.signal);
+  else if (lane.kind === 'fuzz') await runFuzz(root, results, { signal: timeout.signal, filters: selection.filters });
   else await runMochaLane(lane, selection, timeout.signal);
   clearTimeout(timer);
   return { lane: lane.name, durationMs: Date.now() - begin, budgetMs: lane.budgetMs };

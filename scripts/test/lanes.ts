@@ -3,7 +3,7 @@ import { globSync } from 'node:fs';
 
 export interface Lane {
   readonly name: string;
-  readonly kind: 'lint' | 'rust' | 'mocha';
+  readonly kind: 'lint' | 'rust' | 'fuzz' | 'mocha';
   /** The whole lane's limit, milliseconds; what has not run by then fails. */
   readonly budgetMs: number;
   /** Limit of one test that sets none of its own, milliseconds. */
@@ -21,6 +21,8 @@ export const LANES: readonly Lane[] = [
   { name: 'rust', kind: 'rust', budgetMs: 15 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
   { name: 'unit', kind: 'mocha', budgetMs: 3 * MINUTE, testTimeoutMs: 5000, parallel: 2, isolate: 'package' },
   { name: 'integration', kind: 'mocha', budgetMs: 12 * MINUTE, testTimeoutMs: 30_000, parallel: 2, isolate: 'file' },
+  // With the compiling of both kinds of targets on a machine that has compiled nothing yet.
+  { name: 'fuzz', kind: 'fuzz', budgetMs: 14 * MINUTE, testTimeoutMs: 0, parallel: 2, isolate: 'file' },
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
   { name: 'vm', kind: 'mocha', budgetMs: 40 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
 ];
