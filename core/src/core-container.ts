@@ -1,5 +1,12 @@
-import { BoxRunner } from './box/box-runner.js';
+import { BoxAdopter } from './box/box-adopter.js';
+import { BoxEnding } from './box/box-ending.js';
+import { BoxExecs } from './box/box-execs.js';
+import { BoxKeeper } from './box/box-keeper.js';
+import { BoxLogs } from './box/box-logs.js';
+import { BoxRecords } from './box/box-records.js';
+import { BoxRecovery } from './box/box-recovery.js';
 import { BoxService } from './box/box-service.js';
+import { BoxStarter } from './box/box-starter.js';
 import { Container } from './kernel/container.js';
 import type { PluginHost } from './kernel/plugin-host.js';
 import { HypervisorPort } from './ports/hypervisor.js';
@@ -10,8 +17,15 @@ import {
   HypervisorsToken,
   ImageStoreToken,
   LoggerToken,
+  StateDatabaseToken,
   SupervisorSelfToken,
 } from './service-tokens.js';
+import { BoxTable } from './state/box-table.js';
+import { Facts } from './state/facts.js';
+import { FreeSpace } from './state/free-space.js';
+import { Ledger } from './state/ledger.js';
+import { Reaper } from './state/reaper.js';
+import type { StateDatabase } from './state/state-database.js';
 import { HomeLayout } from './store/home-layout.js';
 import { Activity } from './supervisor/activity.js';
 import { EmulationNotice } from './supervisor/emulation-notice.js';
@@ -26,6 +40,7 @@ export interface CoreValues {
   readonly logger: Logger;
   readonly plugins: Pick<PluginHost, 'registry'>;
   readonly layout: HomeLayout;
+  readonly database: StateDatabase;
   readonly assets: BootAssetSource;
   readonly self: SupervisorSelf;
 }
@@ -36,10 +51,11 @@ export interface CoreValues {
  *
  * @throws PLUGIN_FAILED when no plugin provides the image store
  */
-export function createCoreContainer({ logger, plugins, layout, assets, self }: CoreValues): Container {
+export function createCoreContainer({ logger, plugins, layout, database, assets, self }: CoreValues): Container {
   return new Container()
     .registerValue(LoggerToken, logger)
     .registerValue(HomeLayout, layout)
+    .registerValue(StateDatabaseToken, database)
     .registerValue(BootAssetSourceToken, assets)
     .registerValue(SupervisorSelfToken, self)
     .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
@@ -47,8 +63,20 @@ export function createCoreContainer({ logger, plugins, layout, assets, self }: C
     .registerSingleton(Activity)
     .registerSingleton(BackendChooser)
     .registerSingleton(VmManager)
-    .registerSingleton(BoxRunner)
+    .registerSingleton(BoxTable)
+    .registerSingleton(Ledger)
+    .registerSingleton(Facts)
+    .registerSingleton(Reaper)
+    .registerSingleton(FreeSpace)
+    .registerSingleton(BoxRecords)
+    .registerSingleton(BoxLogs)
+    .registerSingleton(BoxEnding)
+    .registerSingleton(BoxKeeper)
+    .registerSingleton(BoxExecs)
+    .registerSingleton(BoxStarter)
+    .registerSingleton(BoxAdopter)
     .registerSingleton(BoxService)
+    .registerSingleton(BoxRecovery)
     .registerSingleton(EmulationNotice)
     .registerSingleton(SupervisorServer);
 }

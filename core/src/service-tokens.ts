@@ -2,6 +2,7 @@ import { defineToken } from './kernel/container.js';
 import type { Hypervisor } from './ports/hypervisor.js';
 import type { ImageStore } from './ports/image-store.js';
 import type { Logger } from './ports/logger.js';
+import type { StateDatabase } from './state/state-database.js';
 import type { BootAssetSource } from './vm/boot-asset-source.js';
 import type { SupervisorSelf } from './supervisor/supervisor-self.js';
 
@@ -12,5 +13,7 @@ export const ImageStoreToken = defineToken<ImageStore>('ImageStore');
 /** All backends, in the distribution's order. */
 export const HypervisorsToken = defineToken<readonly Hypervisor[]>('Hypervisors');
 export const BootAssetSourceToken = defineToken<BootAssetSource>('BootAssetSource');
+/** The home's database. */
+export const StateDatabaseToken = defineToken<StateDatabase>('StateDatabase');
 /** What a supervisor tells of itself. */
 export const SupervisorSelfToken = defineToken<SupervisorSelf>('SupervisorSelf');

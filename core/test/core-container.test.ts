@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createCoreContainer } from '../dist/core-container.js';
 import type { Logger } from '../dist/index.js';
 import { PluginRegistry } from '../dist/kernel/plugin-registry.js';
+import type { StateDatabase } from '../dist/state/state-database.js';
 import { HomeLayout } from '../dist/store/home-layout.js';
 import { SupervisorServer } from '../dist/supervisor/supervisor-server.js';
 
@@ -15,6 +16,7 @@ const values = (services: Parameters<typeof registry>[0]) => ({
   logger: silent,
   plugins: { registry: registry(services) },
   layout: new HomeLayout('/nowhere'),
+  database: {} as StateDatabase,
   assets: { boot: () => Promise.reject(), makeScratch: () => Promise.reject() },
   self: { pid: 1, home: '/nowhere', version: '0.0.0', plugins: [], stop: () => {} },
 });

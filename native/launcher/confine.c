@@ -1,11 +1,13 @@
 // a3s-box-confine: gives up everything that a virtual machine monitor does not need, then becomes it.
 //
-//   a3s-box-confine --keep N [--uid U --gid G [--group G]... [--exclusive] [--threads N]] [--open-files N]
+//   a3s-box-confine --keep N [--await-owner] [--uid U --gid G [--group G]... [--exclusive] [--threads N]] [--open-files N]
 //       [--file-bytes N] [--deny-sockets] [--small-pages] [--read PATH]... [--execute PATH]... [--device PATH]...
 //       [--read-descriptor FD]... [--env NAME=VALUE]... -- PROGRAM ARGUMENT...
 //
 // Descriptors 0 to N-1 are inherited, all others closed. Descriptor 3 is for the status and closes with the exec: end of
 // file without a byte says that PROGRAM runs confined; else one line `step errno subject` says what failed.
+// With --await-owner nothing is done before a byte has come on descriptor 0, so that whoever started the launcher can first
+// write down that it is there; when that one dies instead, the launcher ends. PROGRAM's descriptor 0 is /dev/null then.
 // Nothing is optional: a control that cannot be applied ends the launcher before the program starts.
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +52,16 @@ static void close_descriptors(const struct options *options) {
       fail("descriptors", errno, "fcntl");
     }
   }
+}
+
+static void await_owner(void) {
+  char byte;
+  ssize_t length;
+  while ((length = read(STDIN_FILENO, &byte, 1)) < 0 && errno == EINTR) continue;
+  if (length != 1) fail("owner", length < 0 ? errno : EPIPE, "descriptor 0");
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) fail("owner", errno, "/dev/null");
+  close(nothing);
 }
 
 static void limit(int resource, int64_t value, const char *name) {
@@ -107,6 +119,7 @@ int main(int count, char **values) {
   parse_options(count, values, &options);
   leave_session();
   close_descriptors(&options);
+  if (options.await_owner) await_owner();
   limit(RLIMIT_CORE, 0, "core");
   limit(RLIMIT_NOFILE, options.open_files, "open-files");
   limit(RLIMIT_FSIZE, options.file_bytes, "file-bytes");

@@ -20,6 +20,7 @@ struct grant {
 
 struct options {
   unsigned keep;
+  bool await_owner;
   bool switch_identity;
   bool exclusive;
   uid_t uid;

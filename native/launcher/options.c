@@ -67,7 +67,9 @@ static void apply(struct options *options, const char *name, char *value) {
 
 // Flags take no value. Returns whether `name` was one.
 static bool apply_flag(struct options *options, const char *name) {
-  if (strcmp(name, "--exclusive") == 0) {
+  if (strcmp(name, "--await-owner") == 0) {
+    options->await_owner = true;
+  } else if (strcmp(name, "--exclusive") == 0) {
     options->exclusive = true;
   } else if (strcmp(name, "--deny-sockets") == 0) {
     options->deny_sockets = true;

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import type { Readable } from 'node:stream';
-import { BoxError } from '@a3s-box/core';
-import { confinePath } from '@a3s-box/native';
+import type { Readable, Writable } from 'node:stream';
+import { BoxError, type ProcessIdentity } from '@a3s-box/core';
+import { confinePath, processStartTime } from '@a3s-box/native';
 import { STATUS_DESCRIPTOR, type DescriptorTable } from './descriptor-table.js';
 
 /** What a VMM gets, and nothing else. */
@@ -23,6 +23,8 @@ export interface Confinement {
   readonly threads: number;
   /** Keeps the kernel from giving it huge pages, which take more memory than is used of them. */
   readonly smallPages: boolean;
+  /** Is told of each process before it does anything. What it throws ends that process, and the launch. */
+  readonly onLaunch: (process: ProcessIdentity) => void;
 }
 
 /** User ids of VMMs that root starts, one for each: 0x78000000 to 0x7800ffff (docs/compatibility.md). */
@@ -59,7 +61,7 @@ export async function launchConfined(
   for (let attempt = 1; ; attempt++) {
     const identity = asRoot ? identityOptions(confinement) : [];
     const options = [...identity, ...commonOptions(confinement), '--', program, ...parameters];
-    const outcome = await launchOnce(launcher, options, confinement.table);
+    const outcome = await launchOnce(launcher, options, confinement);
     if ('child' in outcome) return outcome.child;
     if (outcome.step !== 'uid-in-use' || attempt === UID_ATTEMPTS) throw launchError(outcome, program);
   }
@@ -74,7 +76,7 @@ function identityOptions({ groups, threads }: Confinement): string[] {
 function commonOptions(confinement: Confinement): string[] {
   const { table } = confinement;
   return [
-    ...['--keep', String(table.size), '--deny-sockets'],
+    ...['--keep', String(table.size), '--await-owner', '--deny-sockets'],
     ...['--open-files', String(OPEN_FILES + 3 * table.size), '--file-bytes', String(confinement.fileBytes)],
     ...(confinement.smallPages ? ['--small-pages'] : []),
     ...confinement.read.flatMap((path) => ['--read', path]),
@@ -88,12 +90,12 @@ function commonOptions(confinement: Confinement): string[] {
 async function launchOnce(
   launcher: string,
   options: readonly string[],
-  table: DescriptorTable,
+  { table, onLaunch }: Confinement,
 ): Promise<LaunchOutcome> {
   const child = spawn(launcher, options, {
     cwd: '/',
     env: {},
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...table.inherited],
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe', ...table.inherited],
   });
   const failed = Promise.withResolvers<never>();
   child.once('error', (cause) =>
@@ -101,11 +103,26 @@ async function launchOnce(
       new BoxError('CONFINEMENT_FAILED', `the confining launcher ${launcher} could not be started`, { cause }),
     ),
   );
+  release(child, onLaunch);
   const status = child.stdio[STATUS_DESCRIPTOR] as Readable;
   const line = await Promise.race([readAll(status), failed.promise]);
   if (line === '') return { child };
   const [step = 'unknown', errno = '0', ...subject] = line.trimEnd().split(' ');
   return { step, errno: Number(errno), subject: subject.join(' ') };
+}
+
+/** Lets a launcher go on that waits for its owner. A launcher that dies first tells so by its status. */
+function release(child: ChildProcess, onLaunch: Confinement['onLaunch']): void {
+  const gate = child.stdin as Writable;
+  gate.on('error', () => undefined);
+  const { pid } = child;
+  try {
+    if (pid !== undefined) onLaunch({ pid, startTime: processStartTime(pid) ?? '' });
+  } catch (error) {
+    gate.destroy();
+    throw error;
+  }
+  gate.end('\n');
 }
 
 async function readAll(stream: Readable): Promise<string> {

@@ -57,9 +57,12 @@ export class QemuHypervisor implements Hypervisor {
     try {
       const vmm = new AdoptedVmm(record.vmm);
       undo.defer(() => vmm.release());
-      const { qmp, shutdown } = connectQmp(record.directory, record.id);
+      const { qmp, shutdown, space } = connectQmp(record.directory, record.id);
       undo.defer(() => qmp.close());
       await orCancelled(qmp.open(), signal, subject);
+      // What it stopped for may have been told to the process before this one.
+      const { status } = (await qmp.execute('query-status')) as { readonly status: string };
+      if (status === 'io-error') space.raise();
       const console = ConsoleLog.resume(record.directory);
       undo.move();
       const slots = record.details['slots'] as QemuVmParts['slots'];
@@ -71,6 +74,7 @@ export class QemuHypervisor implements Hypervisor {
         console,
         slots,
         shutdown,
+        space,
       });
     } catch (error) {
       await undo.disposeAsync();

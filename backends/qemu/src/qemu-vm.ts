@@ -14,6 +14,7 @@ import { orCancelled, throwIfCancelled } from './cancellation.js';
 import type { ConsoleLog } from './console-log.js';
 import { fileNode, formatNode, type SlotState } from './device-options.js';
 import type { QmpClient } from './qmp-client.js';
+import type { SpaceAlarm } from './space-alarm.js';
 import type { ShutdownEvent } from './vm-exit.js';
 import type { VmmProcess } from './vmm-process.js';
 
@@ -27,6 +28,7 @@ export interface QemuVmParts {
   readonly slots: Readonly<Partial<Record<DiskSlot, SlotState>>>;
   /** What QEMU said of its end so far. */
   readonly shutdown: () => ShutdownEvent | undefined;
+  readonly space: SpaceAlarm;
 }
 
 /** A VM on QEMU. */
@@ -57,12 +59,17 @@ export class QemuVm implements Vm {
 
   resume({ signal }: Operation): Promise<void> {
     return this.#inTurn('resume', signal, async () => {
+      this.#parts.space.clear();
       await this.#parts.qmp.execute('cont');
     });
   }
 
   swapDisk(slot: DiskSlot, image: DiskImage, { signal }: Operation): Promise<void> {
     return this.#inTurn(`swap of disk ${slot}`, signal, () => this.#swap(slot, image));
+  }
+
+  onNoSpace(callback: () => void): () => void {
+    return this.#parts.space.subscribe(callback);
   }
 
   consoleTail(bytes: number): Promise<string> {

@@ -13,6 +13,7 @@ import { machineOptions, type Accelerator } from './machine-options.js';
 import { executablePaths, readablePaths, type QemuBinary } from './qemu-binary.js';
 import { QmpClient, type QmpEvent } from './qmp-client.js';
 import { QemuVm } from './qemu-vm.js';
+import { SpaceAlarm } from './space-alarm.js';
 import type { ShutdownEvent } from './vm-exit.js';
 import { ChildVmm } from './vmm-process.js';
 
@@ -63,7 +64,7 @@ async function start(spec: VmSpec, machine: Machine, signal: AbortSignal, undo: 
   const subject = `start of vm ${spec.id}`;
   undo.defer(() => removeFiles(spec.directory));
   using kernel = new KernelCopy(spec.boot.kernel);
-  const { vmm, console, qmp, shutdown } = await launch(spec, machine, kernel, undo);
+  const { vmm, console, qmp, shutdown, space } = await launch(spec, machine, kernel, undo);
   throwIfCancelled(signal, subject);
   await orCancelled(openOrFail(qmp, vmm, spec.id), signal, subject);
   kernel.empty();
@@ -76,7 +77,8 @@ async function start(spec: VmSpec, machine: Machine, signal: AbortSignal, undo: 
     directory: spec.directory,
     details: { slots },
   };
-  return new QemuVm({ record, agent: { socket: agentSocket(spec.directory) }, vmm, qmp, console, slots, shutdown });
+  const agent = { socket: agentSocket(spec.directory) };
+  return new QemuVm({ record, agent, vmm, qmp, console, slots, shutdown, space });
 }
 
 interface Launched extends QmpConnection {
@@ -134,6 +136,7 @@ export function vmmRights(
     fileBytes: largestFile(spec),
     threads: spec.shape.vcpus + VMM_THREADS,
     smallPages: !usesKvm,
+    onLaunch: spec.onLaunch ?? (() => undefined),
   };
 }
 
@@ -173,16 +176,19 @@ interface QmpConnection {
   readonly qmp: QmpClient;
   /** What QEMU said of its end so far. */
   readonly shutdown: () => ShutdownEvent | undefined;
+  readonly space: SpaceAlarm;
 }
 
 /** Connects to a VMM. @throws NOT_FOUND when it listens no more */
 export function connectQmp(directory: string, id: string): QmpConnection {
   let shutdown: ShutdownEvent | undefined;
+  const space = new SpaceAlarm();
   const onEvent = ({ event, data }: QmpEvent): void => {
     if (event === 'SHUTDOWN') shutdown = { guest: data?.['guest'] === true, reason: String(data?.['reason']) };
+    if (event === 'BLOCK_IO_ERROR' && data?.['nospace'] === true && data['action'] === 'stop') space.raise();
   };
   try {
-    return { qmp: new QmpClient(qmpSocket(directory), onEvent), shutdown: () => shutdown };
+    return { qmp: new QmpClient(qmpSocket(directory), onEvent), shutdown: () => shutdown, space };
   } catch (cause) {
     throw new BoxError('NOT_FOUND', `the VMM of ${id} listens no more`, { cause });
   }

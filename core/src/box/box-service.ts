@@ -1,43 +1,35 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError } from '../errors/box-error.js';
-import {
-  ExecService,
-  PtyService,
-  ResizeRequest,
-  SignalRequest,
-  StartProcessRequest,
-} from '../gen/a3s/box/agent/v1/agent.js';
+import { ExecService, PtyService, ResizeRequest, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
+import { inject, injectable } from '../kernel/container.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Operation } from '../ports/operation.js';
-import { inject, injectable } from '../kernel/container.js';
 import { ImageStoreToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import type { Span } from '../vm/tracer.js';
-import { Box, type BoxExit, type ExecProcess } from './box.js';
+import { Box, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
+import { BoxExecs, type ExecSpec } from './box-execs.js';
+import { BoxKeeper } from './box-keeper.js';
 import { makeBoxName } from './box-name.js';
-import { CONTAINER_ID, BoxRunner } from './box-runner.js';
+import { BoxRecords } from './box-records.js';
 import { checkBoxSpec, type BoxSpec, type TerminalSize } from './box-spec.js';
-import { compileExecProcess, compileOciConfig } from './oci-config.js';
-import { ProcessIo } from './process-io.js';
+import { BoxStarter } from './box-starter.js';
+import { CONTAINER_ID } from './container-start.js';
+import { BoxEnding } from './box-ending.js';
+import { compileOciConfig } from './oci-config.js';
+import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
 
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
 const SIGKILL = 9;
 const KEPT_TRACES = 32;
 
-/** A process to start in a running box. */
-export interface ExecSpec {
-  readonly command: readonly string[];
-  readonly environment: readonly string[];
-  readonly workingDirectory?: string;
-  readonly user?: string;
-  readonly terminal: boolean;
-  readonly terminalSize?: TerminalSize;
-  readonly stdinOpen: boolean;
-  /** Nobody will attach: output is read and dropped. */
-  readonly detached: boolean;
+export interface RunOptions extends Operation {
+  /** Is called when the box is recorded, before it starts. */
+  readonly prepare: (box: Box) => Promise<void>;
 }
 
 /** All boxes of a home, and what can be done with them. */
@@ -51,7 +43,11 @@ export class BoxService {
   constructor(
     @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly backends: BackendChooser,
-    private readonly runner: BoxRunner,
+    private readonly records: BoxRecords,
+    private readonly starter: BoxStarter,
+    private readonly ending: BoxEnding,
+    private readonly execs: BoxExecs,
+    private readonly keeper: BoxKeeper,
     private readonly activity: Activity,
   ) {}
 
@@ -65,20 +61,35 @@ export class BoxService {
    * @throws INVALID_ARGUMENT, ALREADY_EXISTS, IMAGE_NOT_FOUND, BACKEND_UNAVAILABLE
    */
   async create(spec: BoxSpec, operation: Operation): Promise<Box> {
-    checkBoxSpec(spec);
-    if (spec.stopSignal !== undefined) signalNumber(spec.stopSignal);
-    const image = await this.images.inspect(spec.image, operation);
-    await this.backends.choose(spec.backend, operation);
-    const isTaken = (wanted: string) => [...this.#boxes.values()].some((box) => box.name === wanted);
-    const name = spec.name ?? makeBoxName(isTaken);
-    if (isTaken(name)) {
-      throw new BoxError('ALREADY_EXISTS', `box name "${name}" is in use`, { hint: 'choose another --name' });
-    }
-    const box = new Box(randomBytes(32).toString('hex'), name, spec, image);
-    compileOciConfig(spec, image.config, box.hostname);
+    const box = await this.#make(spec, operation);
+    this.records.insert(box, { kind: 'created' });
     this.#boxes.set(box.id, box);
-    this.#uses.set(box.id, this.activity.begin());
     return box;
+  }
+
+  /**
+   * Records a box and starts it, as one unit: failed, cancelled, or cut off by this process's death, nothing is left.
+   * @throws what {@link create} and {@link start} throw, CANCELLED
+   */
+  async run(spec: BoxSpec, { prepare, signal }: RunOptions): Promise<Box> {
+    const box = await this.#make(spec, { signal });
+    this.records.insert(box, { kind: 'starting' }, this.starter.resources(box));
+    this.#boxes.set(box.id, box);
+    const cancel = () => box.cancelStart();
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    try {
+      await this.#begin(box, () => prepare(box));
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+    return box;
+  }
+
+  /** Takes a box over that an earlier supervisor recorded. */
+  add(box: Box): void {
+    this.#boxes.set(box.id, box);
+    if (box.live) this.#use(box);
   }
 
   /** Finds a box by name, id, or unique prefix of its id. @throws NOT_FOUND, AMBIGUOUS_REFERENCE */
@@ -101,50 +112,27 @@ export class BoxService {
     return this.#traces.get(reference) ?? this.find(reference).tracer.spans;
   }
 
+  /** Newest first. */
   list(): readonly Box[] {
     return [...this.#boxes.values()].sort((a, b) => Number(b.createdNs - a.createdNs));
   }
 
-  /** Starts a created box; on return its main process runs. A box that cannot start and is to go away goes away. */
+  /** Starts a created box; on return its main process runs. A box that cannot start goes away. */
   async start(box: Box): Promise<void> {
     if (box.state.kind !== 'created') {
       throw new BoxError('CONFLICT', `box "${box.name}" was started before: it is ${box.state.kind}`);
     }
-    box.state = { kind: 'starting' };
-    try {
-      await this.runner.start(box);
-      box.succeedStart();
-    } catch (error) {
-      box.state = { kind: 'created' };
-      box.failStart(error);
-      this.#forget(box);
-      throw error;
-    }
-    if (box.spec.autoRemove) void box.ended.then(() => this.#forget(box));
+    this.records.enter(box, { kind: 'starting' }, this.starter.resources(box));
+    await this.#begin(box);
   }
 
   /**
    * Starts one more process in a running box; waits for one that starts.
    * @throws CONFLICT, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE
    */
-  async exec(box: Box, spec: ExecSpec, { signal }: Operation): Promise<ExecProcess> {
+  async exec(box: Box, spec: ExecSpec, operation: Operation): Promise<ExecProcess> {
     if (box.state.kind === 'starting') await box.started;
-    const { session } = runningVm(box);
-    if (spec.command.length === 0) throw new BoxError('INVALID_ARGUMENT', 'exec was given no command');
-    const { command, ...rest } = spec;
-    const process = compileExecProcess({ ...rest, args: command }, box.spec, box.image.config, box.hostname);
-    const exec: ExecProcess = { id: randomUUID(), terminal: spec.terminal, io: new ProcessIo() };
-    const request = StartProcessRequest.create({
-      containerId: CONTAINER_ID,
-      processId: exec.id,
-      process: Buffer.from(JSON.stringify(process)),
-      stdin: spec.stdinOpen,
-    });
-    await session.call(ExecService.start, request, signal);
-    box.execs.set(exec.id, exec);
-    void this.#releaseExec(box, exec);
-    if (spec.detached) exec.io.connect(session, CONTAINER_ID, exec.id);
-    return exec;
+    return this.execs.start(box, runningVm(box), spec, operation);
   }
 
   /** The streams of a box's main process, or of an exec. @throws NOT_FOUND */
@@ -159,6 +147,7 @@ export class BoxService {
   /** @param number Linux signal number @throws CONFLICT when the box does not run */
   async signal(box: Box, execId: string, number: number, operation: Operation): Promise<void> {
     if (box.state.kind === 'starting' && number === SIGKILL) return box.cancelStart();
+    if (box.state.kind === 'paused' && number === SIGKILL) return box.state.vm.kill();
     const request = SignalRequest.create({ containerId: CONTAINER_ID, processId: execId, signal: number });
     await runningVm(box).session.call(ExecService.signal, request, operation.signal);
   }
@@ -170,12 +159,15 @@ export class BoxService {
 
   /** Ends a box: its stop signal, then SIGKILL after the grace time. Returns at its end. Idempotent. */
   async stop(box: Box, graceMs: number): Promise<BoxExit | undefined> {
-    if (box.state.kind === 'starting') box.cancelStart();
-    if (box.state.kind === 'running') {
+    const { state } = box;
+    if (state.kind === 'starting') box.cancelStart();
+    // A machine that stands still takes no signal.
+    if (state.kind === 'paused') await state.vm.kill();
+    if (state.kind === 'running') {
       const name = box.spec.stopSignal ?? box.image.config.stopSignal ?? DEFAULT_STOP_SIGNAL;
       const limit = AbortSignal.timeout(graceMs);
-      await this.#signalForStop(box, graceMs > 0 ? signalNumber(name) : SIGKILL);
-      const kill = () => void this.#signalForStop(box, SIGKILL);
+      await signalForStop(box.state, graceMs > 0 ? signalNumber(name) : SIGKILL);
+      const kill = () => void signalForStop(box.state, SIGKILL);
       limit.addEventListener('abort', kill, { once: true });
       await box.ended;
       limit.removeEventListener('abort', kill);
@@ -183,19 +175,65 @@ export class BoxService {
     return box.state.kind === 'created' ? undefined : box.ended.catch(() => undefined);
   }
 
-  /** Forgets a box. @throws CONFLICT when it runs and `force` is not set */
+  /** Forgets a box and frees all that is its own. @throws CONFLICT when it runs and `force` is not set */
   async remove(box: Box, force: boolean): Promise<void> {
-    const busy = box.state.kind === 'running' || box.state.kind === 'starting' || box.state.kind === 'stopping';
-    if (busy && !force) {
+    if (box.live && !force) {
       throw new BoxError('CONFLICT', `box "${box.name}" is ${box.state.kind}`, { hint: 'stop it first, or force it' });
     }
-    if (busy) await this.stop(box, 0);
+    if (box.live) await this.stop(box, 0);
+    if (!this.#boxes.has(box.id)) return;
+    await this.ending.remove(box);
     this.#forget(box);
   }
 
-  /** Ends all boxes at once. */
+  /** Lets go of all boxes: those that run go on, and the next supervisor takes them over. */
+  async leave(): Promise<void> {
+    const starting = this.list().filter(({ state }) => state.kind === 'starting');
+    for (const box of starting) box.cancelStart();
+    await Promise.allSettled(starting.map((box) => box.started));
+    await this.keeper.leave();
+  }
+
+  /** Ends and removes all boxes. */
   async close(): Promise<void> {
     await Promise.all(this.list().map((box) => this.remove(box, true)));
+  }
+
+  async #make(spec: BoxSpec, operation: Operation): Promise<Box> {
+    checkBoxSpec(spec);
+    if (spec.stopSignal !== undefined) signalNumber(spec.stopSignal);
+    const image = await this.images.inspect(spec.image, operation);
+    await this.backends.choose(spec.backend, operation);
+    const isTaken = (wanted: string) => [...this.#boxes.values()].some((box) => box.name === wanted);
+    const name = spec.name ?? makeBoxName(isTaken);
+    const box = new Box({ id: randomBytes(32).toString('hex'), name, spec, image, createdNs: nowNs() });
+    compileOciConfig(spec, image.config, box.hostname);
+    return box;
+  }
+
+  async #begin(box: Box, prepare?: () => Promise<void>): Promise<void> {
+    this.#use(box);
+    try {
+      await prepare?.();
+      await this.starter.start(box);
+    } catch (error) {
+      this.records.forget(box);
+      box.failStart(asBoxError(error));
+      this.#forget(box);
+      throw error;
+    }
+    box.succeedStart();
+  }
+
+  /** Keeps the supervisor there for as long as the box is live. */
+  #use(box: Box): void {
+    this.#uses.set(box.id, this.activity.begin());
+    const free = () => {
+      if (box.spec.autoRemove) this.#forget(box);
+      this.#uses.get(box.id)?.[Symbol.dispose]();
+      this.#uses.delete(box.id);
+    };
+    box.ended.then(free, free);
   }
 
   #forget(box: Box): void {
@@ -203,29 +241,21 @@ export class BoxService {
     const [oldest = ''] = this.#traces.keys();
     if (this.#traces.size > KEPT_TRACES) this.#traces.delete(oldest);
     this.#boxes.delete(box.id);
-    this.#uses.get(box.id)?.[Symbol.dispose]();
-    this.#uses.delete(box.id);
-  }
-
-  /** A guest that cannot take the signal any more is about to end by itself, which the caller waits for. */
-  async #signalForStop(box: Box, number: number): Promise<void> {
-    const { state } = box;
-    if (state.kind !== 'running') return;
-    const request = SignalRequest.create({ containerId: CONTAINER_ID, signal: number });
-    await state.vm.session.call(ExecService.signal, request).catch(() => state.vm.kill());
-  }
-
-  async #releaseExec(box: Box, exec: ExecProcess): Promise<void> {
-    await exec.io.drained.catch(() => undefined);
-    box.execs.delete(exec.id);
-    if (box.state.kind !== 'running') return;
-    const request = { containerId: CONTAINER_ID, processId: exec.id };
-    // A session that is lost here takes its processes with it.
-    await box.state.vm.session.call(ExecService.release, request).catch(() => undefined);
   }
 }
 
-function runningVm(box: Box): RunningVm {
-  if (box.state.kind === 'running') return box.state.vm;
-  throw new BoxError('CONFLICT', `box "${box.name}" does not run: it is ${box.state.kind}`);
+/** A guest that cannot take the signal any more is about to end by itself, which the caller waits for. */
+async function signalForStop(state: BoxState, number: number): Promise<void> {
+  if (state.kind === 'paused') return state.vm.kill();
+  if (state.kind !== 'running') return;
+  const request = SignalRequest.create({ containerId: CONTAINER_ID, signal: number });
+  await state.vm.session.call(ExecService.signal, request).catch(() => state.vm.kill());
+}
+
+function runningVm({ name, state }: Box): RunningVm {
+  if (state.kind === 'running') return state.vm;
+  if (state.kind === 'paused') {
+    throw new BoxError('CONFLICT', `box "${name}" is paused: the host's disk is full`, { hint: 'free some space' });
+  }
+  throw new BoxError('CONFLICT', `box "${name}" does not run: it is ${state.kind}`);
 }

@@ -1,5 +1,7 @@
 import { BoxError } from '../errors/box-error.js';
 
+import type { PublishedPort } from '../ports/network.js';
+
 export interface TerminalSize {
   readonly columns: number;
   readonly rows: number;
@@ -35,6 +37,10 @@ export interface BoxSpec {
   readonly labels: Readonly<Record<string, string>>;
   /** Signal that `stop` sends, by name or number. */
   readonly stopSignal?: string;
+  /** Network by name, or `none`. Absent: the distribution's default. */
+  readonly network?: string;
+  /** Ports that the host listens on. Absent: none. */
+  readonly ports?: readonly PublishedPort[];
 }
 
 export const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024;

@@ -1,4 +1,6 @@
+import type { Vm } from '../ports/hypervisor.js';
 import type { Image } from '../ports/image-store.js';
+import type { RunRecord, StoredBox } from '../state/box-table.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import { Tracer } from '../vm/tracer.js';
 import type { BoxSpec } from './box-spec.js';
@@ -20,8 +22,11 @@ export interface BoxExit {
 export type BoxState =
   | { readonly kind: 'created' }
   | { readonly kind: 'starting' }
-  | { readonly kind: 'running'; readonly vm: RunningVm; readonly startedNs: bigint }
-  | { readonly kind: 'stopping'; readonly vm: RunningVm; readonly startedNs: bigint }
+  | { readonly kind: 'running'; readonly vm: RunningVm; readonly run: RunRecord }
+  /** Its VM stands still. Kept as `running`: after the supervisor's death the VM itself tells. */
+  | { readonly kind: 'paused'; readonly vm: Vm; readonly run: RunRecord; readonly because: 'no-space' }
+  /** How it ended is known, and what it had is being freed. */
+  | { readonly kind: 'stopping'; readonly run: RunRecord; readonly exit: BoxExit }
   | { readonly kind: 'exited' | 'dead'; readonly startedNs: bigint; readonly exit: BoxExit };
 
 export interface ExecProcess {
@@ -30,30 +35,53 @@ export interface ExecProcess {
   readonly io: ProcessIo;
 }
 
+export interface BoxParts {
+  /** 64 lower-case hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly spec: BoxSpec;
+  readonly image: Image;
+  readonly createdNs: bigint;
+}
+
 /** A box in the supervisor: what was asked for, and what became of it. */
 export class Box {
-  state: BoxState = { kind: 'created' };
-  readonly createdNs = BigInt(Date.now()) * 1_000_000n;
+  readonly id: string;
+  readonly name: string;
+  readonly spec: BoxSpec;
+  readonly image: Image;
+  readonly createdNs: bigint;
+  state: BoxState;
+  /** Counts the states that were recorded. */
+  generation: number;
   readonly io = new ProcessIo();
   readonly execs = new Map<string, ExecProcess>();
   readonly tracer = new Tracer();
   readonly #started = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<BoxExit>();
-  #cancelStart = new AbortController();
+  readonly #cancelStart = new AbortController();
 
-  constructor(
-    readonly id: string,
-    readonly name: string,
-    readonly spec: BoxSpec,
-    readonly image: Image,
-  ) {
+  constructor({ id, name, spec, image, createdNs }: BoxParts, state: BoxState = { kind: 'created' }, generation = 0) {
+    this.id = id;
+    this.name = name;
+    this.spec = spec;
+    this.image = image;
+    this.createdNs = createdNs;
+    this.state = state;
+    this.generation = generation;
     this.#started.promise.catch(() => {});
     this.#ended.promise.catch(() => {});
+    if (state.kind === 'exited' || state.kind === 'dead') this.#ended.resolve(state.exit);
   }
 
   /** Host name in the guest: what was asked for, else the short id. */
   get hostname(): string {
     return this.spec.hostname ?? this.id.slice(0, 12);
+  }
+
+  /** Whether there is, was a moment ago, or will soon be a VM of it. */
+  get live(): boolean {
+    return ['starting', 'running', 'paused', 'stopping'].includes(this.state.kind);
   }
 
   /** Resolves when the main process runs. Rejects with why it could not be started. */
@@ -88,4 +116,32 @@ export class Box {
     this.#started.reject(error);
     this.#ended.reject(error);
   }
+
+  /** As it is kept. @param state what is to be recorded */
+  stored(state: Exclude<BoxState, { kind: 'paused' }>, generation: number): StoredBox {
+    const { id, name, spec, image, createdNs } = this;
+    const same = { id, name, spec, image, createdNs, generation, state: state.kind };
+    switch (state.kind) {
+      case 'running':
+        return { ...same, startedNs: state.run.startedNs, run: state.run };
+      case 'stopping':
+        return { ...same, startedNs: state.run.startedNs, run: state.run, exit: state.exit };
+      case 'exited':
+      case 'dead':
+        return { ...same, startedNs: state.startedNs, exit: state.exit };
+      case 'created':
+      case 'starting':
+        return same;
+    }
+  }
+}
+
+/** For an end that nobody saw. */
+export function unknownExit(reason: string): BoxExit {
+  return { known: false, code: 0, outOfMemory: false, timedOut: false, reason, timeNs: nowNs() };
+}
+
+/** Now, nanoseconds since the Unix epoch. */
+export function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
 }

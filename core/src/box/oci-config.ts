@@ -160,7 +160,8 @@ function compileProcess(request: ProcessRequest): OciProcess {
   };
 }
 
-function commandOf(spec: BoxSpec, image: ImageConfig): readonly string[] {
+/** Program and arguments of the main process. @throws INVALID_ARGUMENT when neither names a command */
+export function commandOf(spec: BoxSpec, image: ImageConfig): readonly string[] {
   const entrypoint = spec.entrypoint ?? image.entrypoint ?? [];
   // As in Docker, a new entrypoint takes the image's command away.
   const command = spec.command ?? (spec.entrypoint ? [] : (image.cmd ?? []));

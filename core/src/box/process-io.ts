@@ -1,5 +1,5 @@
 import { BoxError } from '../errors/box-error.js';
-import { AttachOpen, type ExitStatus } from '../gen/a3s/box/agent/v1/agent.js';
+import { AttachOpen, type ExitStatus, type OutputOffsets } from '../gen/a3s/box/agent/v1/agent.js';
 import type { AgentSession } from '../guest/agent-session.js';
 import { ProcessAttachment, type OutputChunk } from '../guest/process-attachment.js';
 
@@ -32,11 +32,14 @@ export class ProcessIo {
     return () => this.#sinks.delete(sink);
   }
 
-  /** Starts to read the output of a process that runs. Does nothing the second time. */
-  connect(session: AgentSession, containerId: string, processId: string): void {
+  /**
+   * Starts to read the output of a process that runs. Does nothing the second time.
+   * @param from what comes before was taken by an earlier reader; absent: nothing was
+   */
+  connect(session: AgentSession, containerId: string, processId: string, from?: OutputOffsets): void {
     if (this.#connected) return;
     this.#connected = true;
-    const attachment = new ProcessAttachment(session, AttachOpen.create({ containerId, processId }));
+    const attachment = new ProcessAttachment(session, AttachOpen.create({ containerId, processId, from }));
     this.#attachment.resolve(attachment);
     this.#pump(attachment).then(this.#drained.resolve, this.#drained.reject);
   }

@@ -1,7 +1,13 @@
 import { Writable } from 'node:stream';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { BoxError, isBoxError } from '../errors/box-error.js';
-import { AttachRequest, Stream, type AttachResponse } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { BoxError } from '../errors/box-error.js';
+import {
+  Stream,
+  type AttachRequest,
+  type AttachResponse,
+  type RunRequest,
+  type RunResponse,
+} from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { ExitStatus } from './records.js';
 import { exitStatusFrom } from './record-conversion.js';
 import { peerError } from './supervisor-connection.js';
@@ -14,15 +20,52 @@ export interface OutputChunk {
   readonly data: Buffer;
 }
 
-type Call = ClientDuplexStream<AttachRequest, AttachResponse>;
+/** A call that carries a process's streams: an `Attach`, or a `Run` after its box was started. */
+export type StreamsCall =
+  ClientDuplexStream<AttachRequest, AttachResponse> | ClientDuplexStream<RunRequest, RunResponse>;
+type Call = ClientDuplexStream<AttachRequest | RunRequest, AttachResponse | RunResponse>;
+export type StreamsResponse = (AttachResponse | RunResponse)['response'];
 
-interface OpenOptions {
+interface AttachmentOptions {
   /** Becomes the attachment's. */
-  readonly call: Call;
+  readonly call: StreamsCall;
   /** Whether stdin will be written. */
   readonly stdin: boolean;
   /** What cancels the call, if anything does. */
   readonly signal: AbortSignal | undefined;
+}
+
+/** The messages of a call, in their order. */
+export class StreamsResponses {
+  readonly #responses: AsyncIterator<AttachResponse | RunResponse>;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(call: StreamsCall, signal: AbortSignal | undefined) {
+    this.#responses = call[Symbol.asyncIterator]() as AsyncIterator<AttachResponse | RunResponse>;
+    this.#signal = signal;
+    // Whoever reads the messages sees the failure there.
+    call.on('error', () => {});
+  }
+
+  /** @throws BoxError of the peer, also when the call ended */
+  async next(): Promise<StreamsResponse> {
+    try {
+      const next = await this.#responses.next();
+      if (!next.done) return next.value.response;
+    } catch (error) {
+      throw peerError(error, this.#signal);
+    }
+    throw new BoxError('SUPERVISOR_UNREACHABLE', 'the supervisor ended the streams before the process did');
+  }
+
+  /** The value of the next message, which has to be of this kind. */
+  async expect<K extends NonNullable<StreamsResponse>['$case']>(
+    kind: K,
+  ): Promise<Extract<NonNullable<StreamsResponse>, { $case: K }>['value']> {
+    const response = await this.next();
+    if (response?.$case === kind) return response.value as never;
+    throw new BoxError('INTERNAL', `the supervisor sent "${response?.$case}" where "${kind}" was due`);
+  }
 }
 
 /**
@@ -37,46 +80,39 @@ export class Attachment implements Disposable {
   /** How the process ended. Settles after its last output was read, so read `output` to its end. */
   readonly exited: Promise<ExitStatus>;
   readonly #call: Call;
-  readonly #signal: AbortSignal | undefined;
-  readonly #responses: AsyncIterator<AttachResponse>;
+  readonly #responses: StreamsResponses;
   readonly #exited = Promise.withResolvers<ExitStatus>();
   #finished = false;
 
-  private constructor(
-    { call, stdin, signal }: OpenOptions,
-    responses: AsyncIterator<AttachResponse>,
-    terminal: boolean,
-  ) {
-    this.#call = call;
-    this.#signal = signal;
+  /**
+   * @internal
+   * @param responses what is left of the call's messages: output, and the exit
+   */
+  constructor({ call, stdin }: AttachmentOptions, responses: StreamsResponses, terminal: boolean) {
+    this.#call = call as Call;
     this.#responses = responses;
     this.terminal = terminal;
-    this.stdin = stdin ? stdinOf(call) : refusingStdin();
+    this.stdin = stdin ? stdinOf(this.#call) : refusingStdin();
     this.exited = this.#exited.promise;
     // Whoever reads the output sees the failure there too; without this, not awaiting `exited` would end the program.
     this.exited.catch(() => {});
     // A failed write is the end of the call, which `output` and `exited` tell of.
     this.stdin.on('error', () => {});
-    call.on('error', () => {});
   }
 
   /**
-   * Joins a call, on which the request was sent, to the process.
+   * Joins an `Attach`, on which the request was sent, to the process.
    * @internal
    * @throws BoxError of the peer
    */
-  static async open(options: OpenOptions): Promise<Attachment> {
-    const { call, signal } = options;
-    const responses = call[Symbol.asyncIterator]() as AsyncIterator<AttachResponse>;
+  static async open(options: AttachmentOptions): Promise<Attachment> {
+    const responses = new StreamsResponses(options.call, options.signal);
     try {
-      const first = await responses.next();
-      if (!first.done && first.value.response?.$case === 'attached') {
-        return new Attachment(options, responses, first.value.response.value.terminal);
-      }
-      throw new BoxError('INTERNAL', 'the supervisor did not say that the streams are joined');
+      const { terminal } = await responses.expect('attached');
+      return new Attachment(options, responses, terminal);
     } catch (error) {
-      call.cancel();
-      throw isBoxError(error) ? error : peerError(error, signal);
+      options.call.cancel();
+      throw error;
     }
   }
 
@@ -85,7 +121,7 @@ export class Attachment implements Disposable {
     return { [Symbol.asyncIterator]: () => this.#read() };
   }
 
-  /** Leaves the process (its owner's box is stopped) and gives up the streams. Idempotent. */
+  /** Leaves the process alone and gives up the streams. Idempotent. */
   close(): void {
     this.#finish(new BoxError('CANCELLED', 'the attachment was closed'));
     this.#call.cancel();
@@ -109,19 +145,16 @@ export class Attachment implements Disposable {
     }
   }
 
-  async #next(): Promise<AttachResponse['response']> {
+  async #next(): Promise<StreamsResponse> {
     try {
-      const next = await this.#responses.next();
-      if (!next.done) return next.value.response;
-      throw new BoxError('SUPERVISOR_UNREACHABLE', 'the supervisor ended the streams before the process did');
+      return await this.#responses.next();
     } catch (error) {
-      const failure = isBoxError(error) ? error : peerError(error, this.#signal);
-      this.#finish(failure);
-      throw failure;
+      this.#finish(error);
+      throw error;
     }
   }
 
-  #finish(failure?: BoxError): void {
+  #finish(failure?: unknown): void {
     if (this.#finished) return;
     this.#finished = true;
     this.stdin.destroy();
@@ -130,8 +163,8 @@ export class Attachment implements Disposable {
 }
 
 function stdinOf(call: Call): Writable {
-  const send = (request: AttachRequest['request'], done: (error?: Error | null) => void) =>
-    call.write(AttachRequest.create({ request }), done);
+  const send = (request: AttachRequest['request'] & RunRequest['request'], done: (error?: Error | null) => void) =>
+    call.write({ request }, done);
   return new Writable({
     highWaterMark: STDIN_MESSAGE,
     write(chunk: Buffer, _encoding, done) {

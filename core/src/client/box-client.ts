@@ -3,13 +3,13 @@ import { signalNumber } from '../box/signals.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { HomeLayout } from '../store/home-layout.js';
-import { Attachment } from './attachment.js';
+import { Attachment, StreamsResponses } from './attachment.js';
 import type { CallOptions } from './call-options.js';
 import { layoutOf, prepareHome } from './home.js';
 import { ImageClient } from './image-client.js';
-import { boxFrom, exitStatusFrom, infoFrom, specTo } from './record-conversion.js';
-import type { BoxRecord, CreatedBox, ExitStatus, HostInfo, Span, SupervisorIdentity } from './records.js';
-import { SupervisorConnection } from './supervisor-connection.js';
+import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo } from './record-conversion.js';
+import type { BoxRecord, CreatedBox, ExitStatus, HostInfo, LogRecord, Span, SupervisorIdentity } from './records.js';
+import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
 import { CLIENT_VERSION } from './version.js';
 
@@ -32,8 +32,24 @@ export interface AttachOptions extends CallOptions {
   readonly execId?: string;
   /** Whether stdin will be written. Default false. */
   readonly stdin?: boolean;
-  /** The box is stopped, and removed if it was asked to be, when this attachment goes away before its end. */
-  readonly owner?: boolean;
+}
+
+export interface RunOptions extends CallOptions {
+  /** Whether stdin will be written. Default: whether the spec keeps it open. */
+  readonly stdin?: boolean;
+  /** Is called once the box is recorded, before it starts. */
+  readonly onCreated?: (box: CreatedBox) => void;
+}
+
+export interface LogsOptions extends CallOptions {
+  /** Go on with what is written until the box ends. Default false. */
+  readonly follow?: boolean;
+  /** Only so many lines from the end. Default: all. */
+  readonly tail?: number;
+  /** Only what was written then or later, nanoseconds since the Unix epoch. */
+  readonly sinceNs?: bigint;
+  /** Only what was written before, nanoseconds since the Unix epoch. */
+  readonly untilNs?: bigint;
 }
 
 /** One more process in a running box. */
@@ -102,6 +118,29 @@ export class BoxClient implements Disposable {
     return infoFrom(await this.#connection.call(proto.SupervisorService.info, {}, signal));
   }
 
+  /**
+   * Creates a box, joins its streams from their beginning, and starts it. Failed or cancelled before the box runs:
+   * nothing of it is left. Afterwards the box does not depend on this program.
+   * @param options `signal` gives up the start; later it closes the attachment
+   */
+  async run(spec: BoxSpec, options: RunOptions = {}): Promise<{ box: CreatedBox; attachment: Attachment }> {
+    const { stdin = spec.stdinOpen, signal, onCreated } = options;
+    const call = this.#connection.stream(proto.BoxesService.run, signal);
+    const responses = new StreamsResponses(call, signal);
+    call.write({ request: { $case: 'open', value: { spec: specTo(spec), detached: false } } });
+    if (!stdin) call.end();
+    const box = await startedBox(responses, onCreated);
+    return { box, attachment: new Attachment({ call, stdin, signal }, responses, spec.terminal) };
+  }
+
+  /** Creates and starts a box as {@link run} does, and leaves it to itself. */
+  async runDetached(spec: BoxSpec, { signal, onCreated }: Omit<RunOptions, 'stdin'> = {}): Promise<CreatedBox> {
+    const call = this.#connection.stream(proto.BoxesService.run, signal);
+    const responses = new StreamsResponses(call, signal);
+    call.end({ request: { $case: 'open', value: { spec: specTo(spec), detached: true } } });
+    return startedBox(responses, onCreated);
+  }
+
   /** Checks and records a box; nothing runs yet. */
   async create(spec: BoxSpec, { signal }: CallOptions = {}): Promise<CreatedBox> {
     return this.#connection.call(proto.BoxesService.create, { spec: specTo(spec) }, signal);
@@ -113,13 +152,13 @@ export class BoxClient implements Disposable {
   }
 
   /**
-   * Joins the streams of a box's main process, also before its start, or those of an exec.
+   * Joins the streams of a box's main process, also before its start, or those of an exec, from now on.
    * @param options `signal` closes the attachment also later
    */
   async attach(box: string, options: AttachOptions = {}): Promise<Attachment> {
-    const { execId = '', stdin = false, owner = false, signal } = options;
+    const { execId = '', stdin = false, signal } = options;
     const call = this.#connection.stream(proto.BoxesService.attach, signal);
-    call.write({ request: { $case: 'open', value: { box, execId, stdin, owner } } });
+    call.write({ request: { $case: 'open', value: { box, execId, stdin } } });
     return Attachment.open({ call, stdin, signal });
   }
 
@@ -153,7 +192,21 @@ export class BoxClient implements Disposable {
     await this.#connection.call(proto.BoxesService.resize, { box, execId, size }, signal);
   }
 
-  /** Waits for the end of a box. */
+  /** What a box's main process wrote, in its order. @param options `follow` goes on until the box ends */
+  async *logs(box: string, options: LogsOptions = {}): AsyncGenerator<LogRecord, void, void> {
+    const { follow = false, tail, sinceNs = 0n, untilNs = 0n, signal } = options;
+    const request = { box, follow, sinceNs, untilNs, ...(tail === undefined ? {} : { tail: BigInt(tail) }) };
+    const call = this.#connection.serverStream(proto.BoxesService.logs, proto.LogsRequest.create(request), signal);
+    try {
+      for await (const { records } of call as AsyncIterable<proto.LogRecords>) yield* records.map(logRecordFrom);
+    } catch (error) {
+      throw peerError(error, signal);
+    } finally {
+      call.cancel();
+    }
+  }
+
+  /** Waits for the end of a box; one that has ended says so at once. */
   async wait(box: string, { signal }: CallOptions = {}): Promise<ExitStatus> {
     return exitStatusFrom(await this.#connection.call(proto.BoxesService.wait, { box }, signal));
   }
@@ -185,7 +238,7 @@ export class BoxClient implements Disposable {
     return (await this.#connection.call(proto.BoxesService.trace, { box }, signal)).spans;
   }
 
-  /** Ends the supervisor. @throws CONFLICT while a box runs */
+  /** Ends the supervisor. Boxes go on; the next supervisor takes them over. */
   async stopSupervisor({ signal }: CallOptions = {}): Promise<void> {
     await this.#connection.call(proto.SupervisorService.stop, {}, signal);
   }
@@ -198,6 +251,17 @@ export class BoxClient implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** The messages of a `Run` up to that its box was started. */
+async function startedBox(
+  responses: StreamsResponses,
+  onCreated: ((box: CreatedBox) => void) | undefined,
+): Promise<CreatedBox> {
+  const box = await responses.expect('created');
+  onCreated?.(box);
+  await responses.expect('started');
+  return box;
 }
 
 async function start(layout: HomeLayout, supervisor?: SupervisorCommand, signal?: AbortSignal): Promise<void> {

@@ -10,9 +10,12 @@ export {
   type AttachOptions,
   type ConnectOptions,
   type ExecSpec,
+  type LogsOptions,
   type ProcessReference,
+  type RunOptions,
 } from './box-client.js';
 export type { CallOptions } from './call-options.js';
+export type { PublishedPort } from '../ports/network.js';
 export type { ImageConfig } from '../ports/image-store.js';
 export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from './image-client.js';
 export type {
@@ -25,6 +28,7 @@ export type {
   ImageDetails,
   ImageRecord,
   KnownExit,
+  LogRecord,
   PluginInfo,
   Span,
   SupervisorIdentity,

@@ -2,11 +2,13 @@
 import type { BoxSpec } from '../box/box-spec.js';
 import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { PublishedPort } from '../ports/network.js';
 import type { Progress } from '../ports/operation.js';
 import type {
   BackendInfo,
   BoxRecord,
   BoxState,
+  LogRecord,
   ExitStatus,
   HostInfo,
   ImageDetails,
@@ -15,12 +17,12 @@ import type {
 } from './records.js';
 
 const NS_PER_MS = 1_000_000n;
-const STATES: readonly BoxState[] = ['created', 'starting', 'running', 'stopping', 'exited', 'dead'];
+const STATES: readonly BoxState[] = ['created', 'starting', 'running', 'paused', 'stopping', 'exited', 'dead'];
 const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emulation', 'none'];
 const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulted'];
 
 export function specTo(spec: BoxSpec): proto.BoxSpec {
-  const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, command, entrypoint, environment, ...same } = spec;
+  const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, command, entrypoint, environment, ports, ...same } = spec;
   return proto.BoxSpec.create({
     ...same,
     command: [...(command ?? [])],
@@ -30,11 +32,12 @@ export function specTo(spec: BoxSpec): proto.BoxSpec {
     nanoCpus: wholeNumber(nanoCpus, 'CPUs in billionths'),
     memoryBytes: wholeNumber(memoryBytes, 'memory'),
     timeoutMs: wholeNumber(timeoutMs, 'time limit'),
+    ports: [...(ports ?? [])],
   });
 }
 
 export function specFrom(spec: proto.BoxSpec): BoxSpec {
-  const { name, workingDirectory, user, hostname, terminalSize, backend, stopSignal } = spec;
+  const { name, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network } = spec;
   return {
     image: spec.image,
     environment: spec.environment,
@@ -54,7 +57,13 @@ export function specFrom(spec: proto.BoxSpec): BoxSpec {
     ...(spec.timeoutMs > 0n && { timeoutMs: Number(spec.timeoutMs) }),
     ...(backend && { backend }),
     ...(stopSignal && { stopSignal }),
+    ...(network && { network }),
+    ...(spec.ports.length > 0 && { ports: spec.ports.map(portFrom) }),
   };
+}
+
+function portFrom({ protocol, ...port }: proto.PublishedPort): PublishedPort {
+  return { ...port, protocol: oneOf(['tcp', 'udp'], protocol, 'protocol of a port') };
 }
 
 export function exitStatusFrom({ known, code, outOfMemory, timedOut, reason, timeNs }: proto.ExitStatus): ExitStatus {
@@ -78,7 +87,17 @@ export function boxFrom(box: proto.BoxRecord): BoxRecord {
     ...(box.vmmPid > 0 && { vmmPid: box.vmmPid }),
     vcpus: box.vcpus,
     memoryBytes: Number(box.memoryBytes),
+    generation: Number(box.generation),
+    arguments: box.arguments,
+    ...(box.pausedBecause && { pausedBecause: box.pausedBecause }),
+    network: box.network,
+    addresses: box.addresses,
+    ports: box.ports.map(portFrom),
   };
+}
+
+export function logRecordFrom({ stream, timeNs, data }: proto.LogRecord): LogRecord {
+  return { stream: stream === proto.Stream.STDERR ? 'stderr' : 'stdout', timeNs, data };
 }
 
 export function infoFrom({ chosenBackend, ...info }: proto.InfoResponse): HostInfo {

@@ -1,6 +1,7 @@
 /** What the client returns: plain values, free of the protocol's own types. Sizes are bytes. */
 import type { BoxSpec } from '../box/box-spec.js';
 import type { ImageConfig } from '../ports/image-store.js';
+import type { PublishedPort } from '../ports/network.js';
 
 /** How a process or box ended. Where it is not known, there is no code to mistake for success. */
 export type ExitStatus = KnownExit | UnknownExit;
@@ -79,7 +80,7 @@ export interface CreatedBox {
   readonly notices: readonly string[];
 }
 
-export type BoxState = 'created' | 'starting' | 'running' | 'stopping' | 'exited' | 'dead';
+export type BoxState = 'created' | 'starting' | 'running' | 'paused' | 'stopping' | 'exited' | 'dead';
 
 export interface BoxRecord {
   readonly id: string;
@@ -96,6 +97,27 @@ export interface BoxRecord {
   readonly vmmPid?: number;
   readonly vcpus: number;
   readonly memoryBytes: number;
+  /** Counts up with every change of the record. */
+  readonly generation: number;
+  /** Program and arguments of the main process. */
+  readonly arguments: readonly string[];
+  /** Why it is paused: `no-space` while the host's disk is full. */
+  readonly pausedBecause?: string;
+  /** Network by name, or `none`. */
+  readonly network: string;
+  /** Of the guest, with prefix length; empty unless it runs. */
+  readonly addresses: readonly string[];
+  /** With the host ports that were chosen. */
+  readonly ports: readonly PublishedPort[];
+}
+
+/** One line that a box's main process wrote, or a part of one. */
+export interface LogRecord {
+  readonly stream: 'stdout' | 'stderr';
+  /** When the guest read it, nanoseconds since the Unix epoch. */
+  readonly timeNs: bigint;
+  /** The bytes, with the newline that ends the line. */
+  readonly data: Buffer;
 }
 
 /** A phase of a box's life. */

@@ -4,6 +4,7 @@ import {
   Metadata,
   status as Status,
   type ClientDuplexStream,
+  type ClientReadableStream,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { isBoxError, BoxError } from '../errors/box-error.js';
@@ -23,7 +24,7 @@ const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
 };
 
-/** What the generated service definitions say of a call with streams both ways. */
+/** What the generated service definitions say of a call with streams. */
 interface StreamMethod<Request, Response> {
   readonly path: string;
   readonly requestSerialize: (value: Request) => Buffer;
@@ -78,12 +79,23 @@ export class SupervisorConnection {
     { path, requestSerialize, responseDeserialize }: StreamMethod<Request, Response>,
     signal?: AbortSignal,
   ): ClientDuplexStream<Request, Response> {
-    const call = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), {});
-    const cancel = () => call.cancel();
-    if (signal?.aborted) cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
-    call.once('status', () => signal?.removeEventListener('abort', cancel));
-    return call;
+    return cancelOn(
+      signal,
+      this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), {}),
+    );
+  }
+
+  /** A call with one request and many responses. @param signal cancels it, at any time */
+  serverStream<Request, Response>(
+    { path, requestSerialize, responseDeserialize }: StreamMethod<Request, Response>,
+    request: Request,
+    signal?: AbortSignal,
+  ): ClientReadableStream<Response> {
+    const metadata = new Metadata();
+    return cancelOn(
+      signal,
+      this.#client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, {}),
+    );
   }
 
   /** Ends all calls. Idempotent. */
@@ -98,6 +110,16 @@ export class SupervisorConnection {
       cause: error,
     });
   }
+}
+
+type StreamCall = { cancel(): void; once(event: 'status', listener: () => void): unknown };
+
+function cancelOn<T extends StreamCall>(signal: AbortSignal | undefined, call: T): T {
+  const cancel = () => call.cancel();
+  if (signal?.aborted) cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  call.once('status', () => signal?.removeEventListener('abort', cancel));
+  return call;
 }
 
 /**

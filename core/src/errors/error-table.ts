@@ -19,6 +19,7 @@ export const ERROR_TABLE = {
   HOME_UNUSABLE: { grpc: 9, exitStatus: 125 },
   ASSETS_MISSING: { grpc: 9, exitStatus: 125 },
   ASSETS_CORRUPT: { grpc: 15, exitStatus: 125 },
+  STATE_CORRUPT: { grpc: 15, exitStatus: 125 },
   // Plugins
   PLUGIN_INVALID: { grpc: 9, exitStatus: 125 },
   PLUGIN_FAILED: { grpc: 13, exitStatus: 125 },

@@ -126,6 +126,8 @@ export class ProcessAttachment {
         this.#stdinOffset = response.value.stdinWindow?.accepted ?? 0n;
         this.#stdinLimit = response.value.stdinWindow?.limit ?? 0n;
         this.#opened.resolve(response.value.terminal);
+        // The reader before this one may have died between taking it and saying so, and the process wait for room.
+        if (this.#taken.stdout > 0n || this.#taken.stderr > 0n) this.#sendTaken();
         break;
       case 'output': {
         const { stream, offset, timeNs, data } = response.value;
@@ -152,6 +154,10 @@ export class ProcessAttachment {
     const pending = this.#taken[chunk.stream] - this.#acknowledged[chunk.stream];
     if (pending < ACKNOWLEDGE_STEP || this.#finished) return;
     this.#acknowledged[chunk.stream] = this.#taken[chunk.stream];
+    this.#sendTaken();
+  }
+
+  #sendTaken(): void {
     this.#send({ $case: 'acknowledge', value: { ...this.#taken } });
   }
 

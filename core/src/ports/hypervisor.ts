@@ -135,6 +135,12 @@ export interface VmSpec {
   readonly network?: NetworkAttachment;
   /** The virtiofs share's server socket, when the shape has one. */
   readonly shareSocket?: string;
+  /**
+   * Is told of the VMM's process before that process does anything, so that it can be written down first: when this
+   * process dies within the call, the VMM ends by itself unless the call had returned. Called again when the VMM is
+   * started anew within one `create`. What it throws fails the creation.
+   */
+  readonly onLaunch?: (vmm: ProcessIdentity) => void;
   /** Created, but CPUs do not run before {@link Vm.resume}. Needs `pause`. */
   readonly paused?: boolean;
 }
@@ -189,6 +195,13 @@ export interface Vm {
    * @throws UNSUPPORTED without `swap-disk` @throws VM_ENDED @throws INVALID_ARGUMENT for an empty slot
    */
   swapDisk(slot: DiskSlot, image: DiskImage, operation: Operation): Promise<void>;
+
+  /**
+   * Calls back each time that the VM stopped itself because the host's disk had no room for what it wrote, and soon when
+   * it is so already; {@link Vm.resume} lets it go on and write again. A backend that cannot tell never calls.
+   * @returns takes the callback away
+   */
+  onNoSpace(callback: () => void): () => void;
 
   /** The last `bytes` bytes of the guest's console, as UTF-8 with replacement. Works after the end until `close`. */
   consoleTail(bytes: number): Promise<string>;

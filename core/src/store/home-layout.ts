@@ -38,7 +38,12 @@ export class HomeLayout {
     return join(this.root, 'plugins');
   }
 
-  /** Disks of boxes. */
+  /** What is known of boxes, and what they have on this host. */
+  get state(): string {
+    return join(this.root, 'state.db');
+  }
+
+  /** Disks and logs of boxes. */
   get boxes(): string {
     return join(this.root, 'boxes');
   }
@@ -48,9 +53,19 @@ export class HomeLayout {
     return join(this.run, id.slice(0, SHORT_ID_LENGTH));
   }
 
-  /** Disk directory of one box. @param id full id */
+  /** Directory of one box: what it keeps until it is removed. @param id full id */
   box(id: string): string {
     return join(this.boxes, id);
+  }
+
+  /** @param id full id */
+  boxScratch(id: string): string {
+    return join(this.box(id), 'scratch.img');
+  }
+
+  /** Directory of what its main process wrote. @param id full id */
+  boxLog(id: string): string {
+    return join(this.box(id), 'log');
   }
 
   /** The longest socket path that this home will need, in bytes. */

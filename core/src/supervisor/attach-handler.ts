@@ -3,15 +3,10 @@ import type { Box } from '../box/box.js';
 import type { BoxService } from '../box/box-service.js';
 import type { OutputSink, ProcessIo } from '../box/process-io.js';
 import { BoxError } from '../errors/box-error.js';
-import {
-  Stream,
-  type AttachOpen,
-  type AttachRequest,
-  type AttachResponse,
-  type ExitStatus,
-} from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { AttachOpen, AttachRequest, AttachResponse, ExitStatus } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { failStream, writeMessage } from './grpc-handlers.js';
 import { exitStatusOf } from './messages.js';
+import { forwardStdin, outputMessage } from './streams.js';
 
 type AttachCall = ServerDuplexStream<AttachRequest, AttachResponse>;
 
@@ -32,7 +27,6 @@ async function serve(boxes: BoxService, call: AttachCall): Promise<void> {
   const { io, terminal } = boxes.streams(box, open.execId);
   const gone = new Promise<void>((resolve) => call.once('cancelled', resolve).once('close', resolve));
   const removeSink = io.addSink(sinkOf(call));
-  if (open.owner) void gone.then(() => endAbandoned(boxes, box));
   try {
     await writeMessage(call, { response: { $case: 'attached', value: { terminal } } });
     if (open.stdin) void forwardStdin(io, requests);
@@ -51,10 +45,7 @@ async function firstRequest(requests: AsyncIterator<AttachRequest>): Promise<Att
 }
 
 function sinkOf(call: AttachCall): OutputSink {
-  return ({ stream, data }) =>
-    writeMessage(call, {
-      response: { $case: 'output', value: { stream: stream === 'stdout' ? Stream.STDOUT : Stream.STDERR, data } },
-    });
+  return (chunk) => writeMessage(call, { response: { $case: 'output', value: outputMessage(chunk) } });
 }
 
 /** The end of a box is told after everything of it was freed; that of an exec with its last output. */
@@ -69,22 +60,4 @@ async function exitOf(box: Box, execId: string, io: ProcessIo): Promise<ExitStat
     reason: '',
     timeNs: status.timeNs,
   };
-}
-
-/** Ends with the client's stdin, or when the process takes no more. */
-async function forwardStdin(io: ProcessIo, requests: AsyncIterator<AttachRequest>): Promise<void> {
-  try {
-    for (let next = await requests.next(); !next.done; next = await requests.next()) {
-      const { request } = next.value;
-      if (request?.$case === 'stdin') await io.writeStdin(request.value);
-      else if (request?.$case === 'stdinEnd') return await io.endStdin();
-    }
-  } catch {
-    // The process or the client has gone; the attachment itself tells its end.
-  }
-}
-
-async function endAbandoned(boxes: BoxService, box: Box): Promise<void> {
-  if (box.state.kind === 'exited' || box.state.kind === 'dead') return;
-  await boxes.remove(box, true);
 }

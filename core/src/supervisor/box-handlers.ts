@@ -1,3 +1,4 @@
+import type { BoxLogs } from '../box/box-logs.js';
 import type { BoxService } from '../box/box-service.js';
 import type { BoxesServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { BoxError } from '../errors/box-error.js';
@@ -5,11 +6,22 @@ import type { Logger } from '../ports/logger.js';
 import type { EmulationNotice } from './emulation-notice.js';
 import { handleAttach } from './attach-handler.js';
 import { unaryHandler } from './grpc-handlers.js';
+import { handleLogs } from './logs-handler.js';
+import { handleRun } from './run-handler.js';
 import { boxRecordOf, boxSpecFrom, execSpecFrom, exitStatusOf } from './messages.js';
 
+export interface BoxHandlerParts {
+  readonly boxes: BoxService;
+  readonly logs: BoxLogs;
+  readonly notice: EmulationNotice;
+  readonly logger: Logger;
+}
+
 /** The Boxes service of the supervisor protocol. */
-export function boxHandlers(boxes: BoxService, notice: EmulationNotice, logger: Logger): BoxesServer {
+export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): BoxesServer {
   return {
+    run: (call) => void handleRun(boxes, notice, call),
+    logs: (call) => void handleLogs(boxes, logs, call),
     create: unaryHandler(logger, async ({ spec }, context) => {
       const box = await boxes.create(boxSpecFrom(spec), context);
       return { id: box.id, name: box.name, notices: await notice.for(box.spec.backend, context) };
@@ -45,7 +57,7 @@ export function boxHandlers(boxes: BoxService, notice: EmulationNotice, logger: 
     list: unaryHandler(logger, ({ all }) => ({
       boxes: boxes
         .list()
-        .filter((box) => all || box.state.kind === 'running')
+        .filter((box) => all || box.live)
         .map(boxRecordOf),
     })),
     trace: unaryHandler(logger, ({ box }) => ({ spans: [...boxes.trace(box)] })),

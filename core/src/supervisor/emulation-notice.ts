@@ -1,19 +1,24 @@
+import { Facts } from '../state/facts.js';
 import type { Operation } from '../ports/operation.js';
 import { injectable } from '../kernel/container.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 
+/** When it was said in this home. */
+const FACT = 'emulation-notice';
+
 /** Says, the first time that a box gets a backend without hardware virtualisation, what that means. */
 @injectable()
 export class EmulationNotice {
-  #said = false;
-
-  constructor(private readonly backends: BackendChooser) {}
+  constructor(
+    private readonly backends: BackendChooser,
+    private readonly facts: Facts,
+  ) {}
 
   async for(backend: string | undefined, operation: Operation): Promise<string[]> {
-    if (this.#said) return [];
+    if (this.facts.get(FACT) !== undefined) return [];
     const { hypervisor, probe } = await this.backends.choose(backend, operation);
     if (probe.acceleration !== 'emulation') return [];
-    this.#said = true;
+    this.facts.set(FACT, new Date().toISOString());
     return [
       `${hypervisor.name} emulates the CPU in software here: a VM boundary still, but slower ` +
         '("a3s-box info" says why)',

@@ -1,14 +1,17 @@
 import type { Box, BoxExit } from '../box/box.js';
 import { sizingOf, type BoxSpec } from '../box/box-spec.js';
-import type { ExecSpec } from '../box/box-service.js';
+import { commandOf } from '../box/oci-config.js';
+import type { ExecSpec } from '../box/box-execs.js';
 import { BoxError } from '../errors/box-error.js';
 import {
   Backend,
   BoxRecord,
   BoxSpec as BoxSpecMessage,
+  type PublishedPort as PublishedPortMessage,
   type ExecRequest,
   type ExitStatus,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { PublishedPort } from '../ports/network.js';
 import type { ProbedBackend } from '../vm/backend-chooser.js';
 
 /** Leaves out what the message leaves empty. */
@@ -19,7 +22,7 @@ function given<K extends string, T>(key: K, value: T, isGiven: boolean): { reado
 /** @throws INVALID_ARGUMENT when the message carries no spec */
 export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
   if (!message) throw new BoxError('INVALID_ARGUMENT', 'create: the request carries no box');
-  const { name, command, workingDirectory, user, hostname, terminalSize, backend, stopSignal } = message;
+  const { name, command, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network } = message;
   const nanoCpus = Number(message.nanoCpus);
   const memoryBytes = Number(message.memoryBytes);
   const timeoutMs = Number(message.timeoutMs);
@@ -42,7 +45,16 @@ export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
     ...given('timeoutMs', timeoutMs, timeoutMs > 0),
     ...given('backend', backend, backend !== ''),
     ...given('stopSignal', stopSignal, stopSignal !== ''),
+    ...given('network', network, network !== ''),
+    ...given('ports', message.ports.map(portFrom), message.ports.length > 0),
   };
+}
+
+function portFrom({ protocol, ...port }: PublishedPortMessage): PublishedPort {
+  if (protocol === 'tcp' || protocol === 'udp') return { ...port, protocol };
+  throw new BoxError('INVALID_ARGUMENT', `protocol "${protocol}" of a published port is not known`, {
+    hint: 'give tcp or udp',
+  });
 }
 
 export function execSpecFrom(message: ExecRequest): ExecSpec {
@@ -66,7 +78,7 @@ export function exitStatusOf(exit: BoxExit): ExitStatus {
 export function boxRecordOf(box: Box): BoxRecord {
   const { state, spec } = box;
   const sizing = sizingOf(spec);
-  const running = state.kind === 'running' || state.kind === 'stopping' ? state.vm : undefined;
+  const run = 'run' in state ? state.run : undefined;
   const ended = state.kind === 'exited' || state.kind === 'dead' ? state : undefined;
   return BoxRecord.create({
     id: box.id,
@@ -75,20 +87,28 @@ export function boxRecordOf(box: Box): BoxRecord {
     imageId: box.image.id,
     state: state.kind,
     createdNs: box.createdNs,
-    startedNs: 'startedNs' in state ? state.startedNs : 0n,
+    startedNs: 'startedNs' in state ? state.startedNs : (run?.startedNs ?? 0n),
     finishedNs: ended?.exit.timeNs ?? 0n,
     exit: ended ? exitStatusOf(ended.exit) : undefined,
-    backend: running?.backend.hypervisor.name ?? '',
-    acceleration: running?.backend.probe.acceleration ?? '',
-    vmmPid: running?.vm.vmm.pid ?? 0,
+    backend: run?.vm.backend ?? '',
+    acceleration: run?.acceleration ?? '',
+    vmmPid: run?.vm.vmm.pid ?? 0,
     vcpus: sizing.vcpus,
     memoryBytes: BigInt(sizing.memoryBytes),
+    generation: BigInt(box.generation),
+    arguments: [...commandOf(spec, box.image.config)],
+    pausedBecause: state.kind === 'paused' ? state.because : '',
+    network: spec.network ?? 'none',
+    addresses: [],
+    ports: [],
   });
 }
 
 function specMessageOf(spec: BoxSpec): BoxSpecMessage {
+  const { ports, ...rest } = spec;
   return BoxSpecMessage.create({
-    ...spec,
+    ...rest,
+    ports: [...(ports ?? [])],
     command: [...(spec.command ?? [])],
     entrypoint: [...(spec.entrypoint ?? [])],
     entrypointSet: spec.entrypoint !== undefined,

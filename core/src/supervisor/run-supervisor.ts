@@ -8,7 +8,9 @@ import type { Logger } from '../ports/logger.js';
 import type { HomeLayout } from '../store/home-layout.js';
 import { InstalledAssets } from '../vm/installed-assets.js';
 import { createCoreContainer } from '../core-container.js';
+import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
+import { StateDatabase, type StateDatabaseOptions } from '../state/state-database.js';
 import { Activity } from './activity.js';
 import { otherSupervisorListens } from './other-supervisor.js';
 import { SupervisorLock } from './supervisor-lock.js';
@@ -29,8 +31,10 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** Is called once, when the home is served: by this process or by the one that was faster. */
   readonly ready: () => void;
-  /** Ends the supervisor and all of its boxes. */
+  /** Ends the supervisor; its boxes go on. */
   readonly signal: AbortSignal;
+  /** How the home's database is opened. For tests of crashes. */
+  readonly state?: StateDatabaseOptions;
 }
 
 /**
@@ -52,6 +56,7 @@ export async function runSupervisor(options: SupervisorOptions): Promise<void> {
 async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<void> {
   const { logger, signal } = options;
   await using stack = new AsyncDisposableStack();
+  const database = stack.use(StateDatabase.open(layout.state, options.state));
   const plugins = stack.use(await startPlugins(layout, options));
   const ended = Promise.withResolvers<void>();
   const self = {
@@ -62,9 +67,10 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
     stop: () => ended.resolve(),
   };
   const assets = new InstalledAssets(layout);
-  const container = stack.use(createCoreContainer({ logger, plugins, layout, assets, self }));
+  const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self }));
   const server = container.resolve(SupervisorServer);
-  stack.defer(() => container.resolve(BoxService).close());
+  stack.defer(() => container.resolve(BoxService).leave());
+  await container.resolve(BoxRecovery).recover();
   await server.listen(layout.supervisorSocket);
   stack.defer(() => rm(layout.supervisorSocket, { force: true }));
   options.ready();

@@ -1,7 +1,5 @@
 import { SUPERVISOR_PROTOCOL_MINOR } from '../client/protocol-version.js';
 import { asBoxError } from '../errors/as-box-error.js';
-import { BoxError } from '../errors/box-error.js';
-import type { BoxService } from '../box/box-service.js';
 import { InfoResponse, type SupervisorServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
@@ -11,12 +9,7 @@ import { backendOf } from './messages.js';
 import type { SupervisorSelf } from './supervisor-self.js';
 
 /** The Supervisor service of the supervisor protocol. */
-export function supervisorHandlers(
-  self: SupervisorSelf,
-  backends: BackendChooser,
-  boxes: BoxService,
-  logger: Logger,
-): SupervisorServer {
+export function supervisorHandlers(self: SupervisorSelf, backends: BackendChooser, logger: Logger): SupervisorServer {
   return {
     hello: unaryHandler(logger, () => ({
       protocolMinor: SUPERVISOR_PROTOCOL_MINOR,
@@ -35,10 +28,6 @@ export function supervisorHandlers(
       }),
     ),
     stop: unaryHandler(logger, () => {
-      const count = boxes.size;
-      if (count > 0) {
-        throw new BoxError('CONFLICT', `the supervisor has ${count} boxes`, { hint: 'stop and remove them first' });
-      }
       self.stop();
       return {};
     }),

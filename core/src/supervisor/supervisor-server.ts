@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { BoxLogs } from '../box/box-logs.js';
 import { BoxService } from '../box/box-service.js';
 import { inject, injectable } from '../kernel/container.js';
 import { BoxError } from '../errors/box-error.js';
@@ -29,6 +30,7 @@ export class SupervisorServer implements AsyncDisposable {
 
   constructor(
     boxes: BoxService,
+    logs: BoxLogs,
     backends: BackendChooser,
     notice: EmulationNotice,
     activity: Activity,
@@ -41,8 +43,8 @@ export class SupervisorServer implements AsyncDisposable {
       'grpc.max_receive_message_length': MESSAGE_LIMIT,
       'grpc-node.flow_control_window': STREAM_WINDOW,
     });
-    this.#server.addService(SupervisorService, supervisorHandlers(self, backends, boxes, logger));
-    this.#server.addService(BoxesService, boxHandlers(boxes, notice, logger));
+    this.#server.addService(SupervisorService, supervisorHandlers(self, backends, logger));
+    this.#server.addService(BoxesService, boxHandlers({ boxes, logs, notice, logger }));
     this.#server.addService(ImagesService, imageHandlers(images, logger));
   }
 

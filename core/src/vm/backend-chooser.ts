@@ -41,6 +41,11 @@ export class BackendChooser {
     }
   }
 
+  /** The backend of that name, whether it can start a VM now or not. */
+  named(name: string): Hypervisor | undefined {
+    return this.hypervisors.find((hypervisor) => hypervisor.name === name);
+  }
+
   /**
    * @param name the backend that the user asked for
    * @throws BACKEND_UNAVAILABLE with the reason of each backend

@@ -2,33 +2,15 @@ import { AgentService, EventsRequest, ShutdownRequest, type Event } from '../gen
 import { Metadata } from '@grpc/grpc-js';
 import type { AgentSession } from '../guest/agent-session.js';
 import type { Vm, VmExit } from '../ports/hypervisor.js';
-import type { BackendChoice } from './backend-chooser.js';
-import type { Sizing } from '../box/box-spec.js';
-
-export interface RunningVmParts {
-  readonly vm: Vm;
-  readonly session: AgentSession;
-  readonly backend: BackendChoice;
-  readonly sizing: Sizing;
-  /** Opens the next session. */
-  readonly nextKey: Buffer;
-}
 
 /** A VM whose guest has answered. Belongs to who started it; ends by {@link RunningVm.shutDown} or `kill`. */
 export class RunningVm {
-  readonly vm: Vm;
-  readonly session: AgentSession;
-  readonly backend: BackendChoice;
-  readonly sizing: Sizing;
-  readonly nextKey: Buffer;
-
-  constructor({ vm, session, backend, sizing, nextKey }: RunningVmParts) {
-    this.vm = vm;
-    this.session = session;
-    this.backend = backend;
-    this.sizing = sizing;
-    this.nextKey = nextKey;
-  }
+  /** @param nextKey opens the next session */
+  constructor(
+    readonly vm: Vm,
+    readonly session: AgentSession,
+    readonly nextKey: Buffer,
+  ) {}
 
   /** Resolves when the VMM is gone. Never rejects. */
   get exited(): Promise<VmExit> {
@@ -71,6 +53,12 @@ export class RunningVm {
     signal.removeEventListener('abort', onAbort);
     await this.vm.kill();
     return goodbye;
+  }
+
+  /** Lets go of guest and VMM, which go on. */
+  async leave(): Promise<void> {
+    this.session[Symbol.dispose]();
+    await this.vm.close();
   }
 
   /** Ends the VMM at once. For boxes whose disks nobody will read again. */

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { Sizing } from '../box/box-spec.js';
 import { BoxError } from '../errors/box-error.js';
 import { AgentSession } from '../guest/agent-session.js';
 import { FRESH_BOOT_SESSION_KEY, SESSION_KEY_BYTES } from '../guest/session-opening.js';
-import type { DiskImage, Vm, VmExit, VmLimits } from '../ports/hypervisor.js';
+import type { DiskImage, NetworkAttachment, ProcessIdentity, Vm, VmExit, VmLimits } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
 import { inject, injectable } from '../kernel/container.js';
 import { BootAssetSourceToken } from '../service-tokens.js';
@@ -18,6 +17,8 @@ import type { Tracer } from './tracer.js';
 /** How much of the console an error carries, bytes. */
 const CONSOLE_TAIL = 4096;
 const MIB = 1024 * 1024;
+/** How long a guest may take to answer a supervisor that is new to it. */
+const REJOIN_LIMIT_MS = 15_000;
 /** How long a VMM that closed its sockets may take to be gone. */
 const REAP_LIMIT_MS = 1000;
 
@@ -27,7 +28,10 @@ export interface VmRequest {
   readonly backend: BackendChoice;
   readonly root: DiskImage;
   readonly sizing: Sizing;
+  readonly network?: NetworkAttachment;
   readonly tracer: Tracer;
+  /** Writes the VMM down before it does anything. */
+  readonly onLaunch: (vmm: ProcessIdentity) => void;
 }
 
 /** Turns a box into a VM: scratch disk, VMM, and a first session with its agent. */
@@ -39,7 +43,7 @@ export class VmManager {
   ) {}
 
   /**
-   * Boots a VM and waits for its agent. Failed or cancelled: neither process nor file is left.
+   * Boots a VM and waits for its agent. Failed or cancelled: no process is left; directories, which are the box's, stay.
    *
    * @throws INVALID_ARGUMENT for a size that the backend cannot do
    * @throws VM_CRASHED when the VM ended before its agent answered; details carry stderr and the console's tail
@@ -51,7 +55,6 @@ export class VmManager {
     const disks = this.home.box(request.boxId);
     const undo = new AsyncDisposableStack();
     try {
-      undo.defer(() => this.removeFiles(request.boxId));
       await Promise.all([mkdir(run, { mode: 0o700, recursive: true }), mkdir(disks, { mode: 0o700, recursive: true })]);
       const vm = await this.#boot(request, signal);
       undo.defer(() => vm.close());
@@ -59,23 +62,32 @@ export class VmManager {
       const nextKey = randomBytes(SESSION_KEY_BYTES);
       const session = await openFirstSession(vm, { nextKey, tracer: request.tracer, signal });
       undo.move();
-      return new RunningVm({ vm, session, backend: request.backend, sizing: request.sizing, nextKey });
+      return new RunningVm(vm, session, nextKey);
     } catch (error) {
       await undo.disposeAsync();
       throw error;
     }
   }
 
-  /** Removes all files of a box whose VM is gone. Idempotent. */
-  async removeFiles(boxId: string): Promise<void> {
-    await Promise.all(
-      [this.home.boxRun(boxId), this.home.box(boxId)].map((path) => rm(path, { recursive: true, force: true })),
-    );
+  /**
+   * Opens a session with the agent of a VM that an earlier process started. The next key is to be recorded before
+   * anything else is asked of the guest.
+   *
+   * @param key opens this session
+   * @throws AGENT_UNREACHABLE when the VM ends first, CANCELLED when the guest does not answer within the limit
+   */
+  async rejoin(vm: Vm, key: Buffer, { signal: given }: Operation): Promise<RunningVm> {
+    const nextKey = randomBytes(SESSION_KEY_BYTES);
+    const ended = new AbortController();
+    void vm.exited.then(() => ended.abort());
+    const signal = AbortSignal.any([given, ended.signal, AbortSignal.timeout(REJOIN_LIMIT_MS)]);
+    const session = await AgentSession.open({ socket: vm.agent.socket, key, nextKey, signal });
+    return new RunningVm(vm, session, nextKey);
   }
 
   async #boot(request: VmRequest, signal: AbortSignal): Promise<Vm> {
-    const { boxId, backend, root, sizing, tracer } = request;
-    const scratch = join(this.home.box(boxId), 'scratch.img');
+    const { boxId, backend, root, sizing, network, tracer, onLaunch } = request;
+    const scratch = this.home.boxScratch(boxId);
     const boot = await tracer.span('prepare disks', async () => {
       const [assets] = await Promise.all([this.assets.boot({ signal }), this.assets.makeScratch(scratch, { signal })]);
       return assets;
@@ -86,8 +98,10 @@ export class VmManager {
           id: boxId.slice(0, 12),
           directory: this.home.boxRun(boxId),
           boot,
-          shape: { ...sizing, network: false, share: false },
+          shape: { ...sizing, network: network !== undefined, share: false },
           disks: { root, scratch: { path: scratch, format: 'raw', readOnly: false } },
+          ...(network && { network }),
+          onLaunch,
         },
         { signal },
       ),

@@ -6,7 +6,7 @@ import type { BoxService } from '../../dist/box/box-service.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
 import type { BoxError } from '../../dist/index.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
-import { fakeBoxService } from '../support/fake-box-service.ts';
+import { fakeBoxService, type FakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
 
 const operation = { signal: new AbortController().signal };
@@ -15,7 +15,7 @@ describe('BoxService', () => {
   let directory: string;
   let hypervisor: FakeHypervisor;
   let boxes: BoxService;
-  let rootDisks: () => number;
+  let service: FakeBoxService;
 
   const spec = (change: Partial<BoxSpec> = {}): BoxSpec => ({
     image: 'a3s/starter',
@@ -30,13 +30,15 @@ describe('BoxService', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'b'));
     hypervisor = new FakeHypervisor();
-    ({ boxes, rootDisks } = fakeBoxService(new HomeLayout(directory), hypervisor));
+    service = await fakeBoxService(new HomeLayout(directory), hypervisor);
+    boxes = service.boxes;
   });
 
   afterEach(async () => {
     await boxes.close();
-    assert.equal(rootDisks(), 0, 'root disks were not given back');
+    assert.equal(service.rootDisks(), 0, 'root disks were not given back');
     for (const name of ['run', 'boxes']) assert.deepEqual(await readdir(join(directory, name)).catch(() => []), []);
+    await service[Symbol.asyncDispose]();
     await rm(directory, { recursive: true });
   });
 

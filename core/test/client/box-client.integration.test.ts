@@ -51,7 +51,7 @@ describe('BoxClient', () => {
 
   async function run(boxSpec: BoxSpec, signal?: AbortSignal): Promise<Attachment> {
     const { id } = await client.create(boxSpec);
-    const attachment = await client.attach(id, { stdin: boxSpec.stdinOpen, owner: true, ...(signal && { signal }) });
+    const attachment = await client.attach(id, { stdin: boxSpec.stdinOpen, ...(signal && { signal }) });
     await client.start(id);
     return attachment;
   }
@@ -251,17 +251,6 @@ describe('BoxClient', () => {
     await client.list();
     controller.abort();
     await assert.rejects(waiting, { code: 'CANCELLED' });
-  });
-
-  it('tells the supervisor when the owner of a box goes away', async () => {
-    const controller = new AbortController();
-    const attachment = await run(spec(['sleep', '60']), controller.signal);
-    const failed = assert.rejects(read(attachment), { code: 'CANCELLED' });
-    controller.abort();
-    await failed;
-    await assert.rejects(attachment.exited, { code: 'CANCELLED' });
-    await client.list();
-    assert.ok(fake.requests.some(({ method }) => method === 'ownerGone'));
   });
 
   it('closes an attachment twice without harm', async () => {

@@ -181,14 +181,8 @@ export class FakeSupervisor {
     call.once('data', (first: proto.AttachRequest) => {
       const open = first.request!.value as proto.AttachOpen;
       this.#note('attach', open);
-      if (open.owner) call.once('cancelled', () => this.#ownerGone(open.box));
       this.#join(call, open).catch((error: unknown) => call.emit('error', toServiceError(error, new Metadata())));
     });
-  }
-
-  #ownerGone(box: string): void {
-    this.#note('ownerGone', { box });
-    this.#boxes.get(box)?.started.promise.then(killGroup, () => {});
   }
 
   async #join(call: Call, { box, execId }: proto.AttachOpen): Promise<void> {

@@ -3,14 +3,11 @@ import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BoxClient } from '../../dist/client/index.js';
-import type { Logger } from '../../dist/index.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
-import { EmulationNotice } from '../../dist/supervisor/emulation-notice.js';
 import { SupervisorServer } from '../../dist/supervisor/supervisor-server.js';
 import { fakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const spec = {
   image: 'a3s/starter',
   command: ['cat'],
@@ -24,30 +21,21 @@ const spec = {
 describe('SupervisorServer', () => {
   let directory: string;
   let hypervisor: FakeHypervisor;
-  let server: SupervisorServer;
   let client: BoxClient;
   let stack: AsyncDisposableStack;
-  let stopped: boolean;
+  let stopped: () => boolean;
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 's'));
     const layout = new HomeLayout(directory);
     await mkdir(layout.run, { mode: 0o700 });
     hypervisor = new FakeHypervisor();
-    const { boxes, images, backends, activity } = fakeBoxService(layout, hypervisor);
     stack = new AsyncDisposableStack();
     stack.defer(() => rm(directory, { recursive: true }));
-    stopped = false;
-    const self = {
-      pid: 42,
-      home: directory,
-      version: '9.9.9',
-      plugins: [],
-      stop: () => (stopped = true),
-    };
-    server = new SupervisorServer(boxes, backends, new EmulationNotice(backends), activity, images, self, silent);
-    stack.use(server);
-    stack.defer(() => boxes.close());
+    const service = stack.use(await fakeBoxService(layout, hypervisor));
+    ({ stopped } = service);
+    const server = service.container.resolve(SupervisorServer);
+    stack.defer(() => service.boxes.close());
     await server.listen(layout.supervisorSocket);
     client = await BoxClient.connect({ home: directory });
     stack.defer(() => client.close());
@@ -72,7 +60,7 @@ describe('SupervisorServer', () => {
 
   it('runs a box whose client was attached before the start', async () => {
     const { id } = await client.create({ ...spec, autoRemove: true });
-    using attachment = await client.attach(id, { owner: true, stdin: true });
+    using attachment = await client.attach(id, { stdin: true });
     await client.start(id);
     const vm = await hypervisor.vm();
     await vm.writes('hello');
@@ -86,19 +74,49 @@ describe('SupervisorServer', () => {
     await assert.rejects(client.inspect(id), { code: 'NOT_FOUND' });
   });
 
-  it('ends a foreground box whose client goes away', async () => {
-    const { id } = await client.create(spec);
-    const attachment = await client.attach(id, { owner: true });
-    await client.start(id);
+  it('runs a box in one call, and leaves it running when its client goes away', async () => {
+    const created: string[] = [];
+    const { box, attachment } = await client.run(spec, { onCreated: ({ id }) => created.push(id) });
+    assert.deepEqual(created, [box.id]);
     const vm = await hypervisor.vm();
     attachment.close();
-    await vm.exited;
+    assert.equal((await client.inspect(box.id)).state, 'running');
+    await vm.workloadExits({ code: 4 });
+    assert.equal(((await client.wait(box.id)) as { code: number }).code, 4);
+  });
+
+  it('leaves nothing of a run that fails or is given up', async () => {
+    hypervisor.refuseStart = { code: 5, details: 'no such command: nope' };
+    await assert.rejects(client.runDetached(spec), { code: 'NOT_FOUND' });
+    hypervisor.refuseStart = undefined;
+    hypervisor.mute = true;
+    const given = new AbortController();
+    const running = client.run(spec, { signal: given.signal, onCreated: () => given.abort() });
+    await assert.rejects(running, { code: 'CANCELLED' });
+    await assert.doesNotReject(async () => {
+      while ((await client.list({ all: true })).length > 0);
+    });
+  });
+
+  it('gives what a box wrote, also while it runs and after its end', async () => {
+    const { id } = await client.runDetached(spec);
+    const vm = await hypervisor.vm();
+    const read: string[] = [];
+    const following = (async () => {
+      for await (const { stream, data } of client.logs(id, { follow: true })) read.push(`${stream}:${data}`);
+    })();
+    await vm.writes('one\ntwo\n');
+    await vm.workloadExits({ code: 0 });
+    await following;
+    assert.deepEqual(read, ['stdout:one\n', 'stdout:two\n']);
+    const last = await Array.fromAsync(client.logs(id, { tail: 1 }), ({ data }) => String(data));
+    assert.deepEqual(last, ['two\n']);
   });
 
   it('tells an attached client why a box could not be started', async () => {
     hypervisor.refuseStart = { code: 5, details: 'no such command: nope' };
     const { id } = await client.create(spec);
-    using attachment = await client.attach(id, { owner: true });
+    using attachment = await client.attach(id);
     await assert.rejects(client.start(id), { code: 'NOT_FOUND', message: 'no such command: nope' });
     await assert.rejects(
       async () => {
@@ -121,12 +139,9 @@ describe('SupervisorServer', () => {
     await client.remove(id);
   });
 
-  it('does not stop while it has boxes', async () => {
-    const { id } = await client.create(spec);
-    await assert.rejects(client.stopSupervisor(), { code: 'CONFLICT' });
-    await client.remove(id);
+  it('stops when it is told to', async () => {
     await client.stopSupervisor();
-    assert.ok(stopped);
+    assert.ok(stopped());
   });
 
   it('answers bad requests with what is wrong with them', async () => {

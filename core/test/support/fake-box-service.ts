@@ -1,10 +1,12 @@
-import { BoxRunner } from '../../dist/box/box-runner.js';
+import { BoxRecovery } from '../../dist/box/box-recovery.js';
 import { BoxService } from '../../dist/box/box-service.js';
+import { createCoreContainer } from '../../dist/core-container.js';
 import { BoxError, type Image, type ImageStore, type Logger } from '../../dist/index.js';
+import type { Container } from '../../dist/kernel/container.js';
+import { PluginRegistry } from '../../dist/kernel/plugin-registry.js';
+import type { StateDatabaseOptions } from '../../dist/state/state-database.js';
+import { StateDatabase } from '../../dist/state/state-database.js';
 import type { HomeLayout } from '../../dist/store/home-layout.js';
-import { Activity } from '../../dist/supervisor/activity.js';
-import { BackendChooser } from '../../dist/vm/backend-chooser.js';
-import { VmManager } from '../../dist/vm/vm-manager.js';
 import type { FakeHypervisor } from './fake-hypervisor.ts';
 
 const IMAGE: Image = {
@@ -28,18 +30,23 @@ const strict: Logger = {
   child: () => strict,
 };
 
-export interface FakeBoxService {
+export interface FakeBoxService extends AsyncDisposable {
+  readonly container: Container;
   readonly boxes: BoxService;
-  readonly images: ImageStore;
-  readonly backends: BackendChooser;
-  readonly activity: Activity;
   /** How many root disks are out. */
   readonly rootDisks: () => number;
+  /** Whether the supervisor was told to stop. */
+  readonly stopped: () => boolean;
 }
 
-/** The real box service on a fake hypervisor and an image store with one image, `a3s/starter`. */
-export function fakeBoxService(layout: HomeLayout, hypervisor: FakeHypervisor): FakeBoxService {
+/** Core's own services on a fake hypervisor and an image store with one image, `a3s/starter`. The home exists. */
+export async function fakeBoxService(
+  layout: HomeLayout,
+  hypervisor: FakeHypervisor,
+  state: StateDatabaseOptions = {},
+): Promise<FakeBoxService> {
   let rootDisks = 0;
+  let stopped = false;
   const images = {
     list: async () => [IMAGE],
     inspect: async (reference: string) => {
@@ -55,15 +62,28 @@ export function fakeBoxService(layout: HomeLayout, hypervisor: FakeHypervisor): 
       };
     },
   } as unknown as ImageStore;
-  const assets = { boot: async () => ({ kernel: '/k', initramfs: '/i' }), makeScratch: async () => {} };
-  const activity = new Activity();
-  const backends = new BackendChooser([hypervisor]);
-  const runner = new BoxRunner(images, backends, new VmManager(layout, assets), strict);
+  const services = [
+    { port: 'a3s-box.image-store.v1', name: 'fake', service: images },
+    { port: 'a3s-box.hypervisor.v1', name: hypervisor.name, service: hypervisor },
+  ];
+  const database = StateDatabase.open(layout.state, state);
+  const container = createCoreContainer({
+    logger: strict,
+    plugins: { registry: new PluginRegistry({ services, defaults: {}, explain: () => undefined }) },
+    layout,
+    database,
+    assets: { boot: async () => ({ kernel: '/k', initramfs: '/i' }), makeScratch: async () => {} },
+    self: { pid: 42, home: layout.root, version: '9.9.9', plugins: [], stop: () => (stopped = true) },
+  });
+  await container.resolve(BoxRecovery).recover();
   return {
-    boxes: new BoxService(images, backends, runner, activity),
-    images,
-    backends,
-    activity,
+    container,
+    boxes: container.resolve(BoxService),
     rootDisks: () => rootDisks,
+    stopped: () => stopped,
+    async [Symbol.asyncDispose]() {
+      await container[Symbol.asyncDispose]();
+      database[Symbol.dispose]();
+    },
   };
 }

@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { Hypervisor, HypervisorProbe, Vm, VmExit, VmSpec } from '../../dist/index.js';
+import {
+  BoxError,
+  type Hypervisor,
+  type HypervisorProbe,
+  type Vm,
+  type VmExit,
+  type VmRecord,
+  type VmSpec,
+} from '../../dist/index.js';
 import {
   AgentService,
   ContainerService,
@@ -12,6 +20,7 @@ import {
   type AttachResponse,
   type ConfigureRequest,
   type CreateContainerRequest,
+  type HelloRequest,
   type SignalRequest,
   type StartProcessRequest,
 } from '../../dist/gen/a3s/box/agent/v1/agent.js';
@@ -34,7 +43,15 @@ export class FakeVm implements Vm {
   configured: ConfigureRequest | undefined;
   container: CreateContainerRequest | undefined;
   goodbyes = 0;
+  over = false;
+  clockSteps = 0;
+  pauses = 0;
+  resumes = 0;
+  /** What the workload wrote, from its beginning, and how it ended. */
+  #output = Buffer.alloc(0);
+  #exit: ExitStatus | undefined;
   #attach = Promise.withResolvers<AttachCall>();
+  #noSpace: (() => void) | undefined;
   readonly #ended = Promise.withResolvers<VmExit>();
 
   constructor(spec: VmSpec, refuseStart: object | undefined) {
@@ -51,7 +68,14 @@ export class FakeVm implements Vm {
     this.exited = this.#ended.promise;
     this.guest = new FakeGuest(this.agent.socket, FRESH_BOOT_SESSION_KEY);
     this.guest.addService(AgentService, {
-      hello: (_call: unknown, done: Done<HelloResponse>) => done(null, HelloResponse.create({ boottimeNs: 5n })),
+      hello: (call: { request: HelloRequest }, done: Done<HelloResponse>) => {
+        this.guest.key = call.request.nextSessionKey;
+        done(null, HelloResponse.create({ boottimeNs: 5n }));
+      },
+      setTime: (_call: unknown, done: Done<object>) => {
+        this.clockSteps++;
+        done(null, {});
+      },
       configure: (call: { request: ConfigureRequest }, done: Done<object>) => {
         this.configured = call.request;
         done(null, {});
@@ -74,7 +98,7 @@ export class FakeVm implements Vm {
         this.processes.push(call.request);
         done(null, { pid: 3 });
       },
-      attach: (call: AttachCall) => this.#attach.resolve(call),
+      attach: (call: AttachCall) => call.once('data', (request: AttachRequest) => this.#attached(call, request)),
       signal: (call: { request: SignalRequest }, done: Done<object>) => {
         this.signals.push(call.request);
         done(null, {});
@@ -84,31 +108,58 @@ export class FakeVm implements Vm {
     });
   }
 
+  /** Writes to the newest attachment, as soon as there is one. */
   async writes(text: string): Promise<void> {
     const call = await this.#attach.promise;
-    call.write({
-      response: {
-        $case: 'output',
-        value: { stream: Stream.STDOUT, offset: 0n, timeNs: 1n, data: Buffer.from(text) },
-      },
-    });
+    const offset = this.#output.length;
+    this.#output = Buffer.concat([this.#output, Buffer.from(text)]);
+    sendOutput(call, this.#output, offset);
   }
 
   async workloadExits(status: Partial<ExitStatus>): Promise<void> {
     const call = await this.#attach.promise;
-    call.write({ response: { $case: 'exited', value: ExitStatus.create(status) } });
-    call.end();
+    this.#exit = ExitStatus.create(status);
+    sendExit(call, this.#exit);
+  }
+
+  /** What happens while nobody is attached. */
+  goesOnAlone(text: string, status: Partial<ExitStatus>): void {
+    this.#output = Buffer.concat([this.#output, Buffer.from(text)]);
+    this.#exit = ExitStatus.create(status);
+  }
+
+  /** The host's disk is full. */
+  stall(): void {
+    this.#noSpace?.();
+  }
+
+  #attached(call: AttachCall, { request }: AttachRequest): void {
+    const from = request?.$case === 'open' ? Number(request.value.from?.stdout ?? 0n) : 0;
+    if (from < this.#output.length) sendOutput(call, this.#output, from);
+    if (this.#exit) sendExit(call, this.#exit);
+    this.#attach.resolve(call);
+    this.#attach = Promise.withResolvers();
+    this.#attach.resolve(call);
   }
 
   /** The VMM is gone. */
   async end(exit: VmExit): Promise<void> {
+    this.over = true;
     this.guest.cut();
     await this.guest.close();
     this.#ended.resolve(exit);
   }
 
-  async pause(): Promise<void> {}
-  async resume(): Promise<void> {}
+  async pause(): Promise<void> {
+    this.pauses++;
+  }
+  async resume(): Promise<void> {
+    this.resumes++;
+  }
+  onNoSpace(callback: () => void): () => void {
+    this.#noSpace = callback;
+    return () => (this.#noSpace = undefined);
+  }
   async swapDisk(): Promise<void> {}
   async consoleTail(): Promise<string> {
     return 'Kernel panic - not syncing: test\n';
@@ -117,6 +168,16 @@ export class FakeVm implements Vm {
     await this.end({ kind: 'vmm-killed', signal: 'SIGKILL', outOfMemory: false, requested: true });
   }
   async close(): Promise<void> {}
+}
+
+function sendOutput(call: AttachCall, output: Buffer, offset: number): void {
+  const value = { stream: Stream.STDOUT, offset: BigInt(offset), timeNs: 1n, data: output.subarray(offset) };
+  call.write({ response: { $case: 'output', value } });
+}
+
+function sendExit(call: AttachCall, value: ExitStatus): void {
+  call.write({ response: { $case: 'exited', value } });
+  call.end();
 }
 
 /** Starts {@link FakeVm}s. */
@@ -153,8 +214,11 @@ export class FakeHypervisor implements Hypervisor {
     return vm;
   }
 
-  async adopt(): Promise<Vm> {
-    throw new Error('not used');
+  async adopt(record: VmRecord): Promise<Vm> {
+    const vm = this.vms.find(({ id, over }) => id === record.id && !over);
+    if (!vm) throw new BoxError('NOT_FOUND', `there is no VM ${record.id}`);
+    vm.guest.cut();
+    return vm;
   }
 
   /** The VM that was created last, or the next one. */

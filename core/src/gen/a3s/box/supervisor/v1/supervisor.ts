@@ -132,11 +132,25 @@ export interface BoxSpec {
   labels: { [key: string]: string };
   /** Signal that `stop` sends, by name or number; empty: the image's, else SIGTERM. */
   stopSignal: string;
+  /** Network by name, or "none"; empty: the distribution's default. */
+  network: string;
+  ports: PublishedPort[];
 }
 
 export interface BoxSpec_LabelsEntry {
   key: string;
   value: string;
+}
+
+/** A port of the box that the host listens on. */
+export interface PublishedPort {
+  /** Address to listen on, for example "127.0.0.1", "0.0.0.0", "::". */
+  hostAddress: string;
+  /** 0: one is chosen. */
+  hostPort: number;
+  guestPort: number;
+  /** "tcp" or "udp". */
+  protocol: string;
 }
 
 export interface TerminalSize {
@@ -154,6 +168,42 @@ export interface CreateBoxResponse {
   name: string;
   /** To be shown once, for example that no hardware virtualisation was found. */
   notices: string[];
+}
+
+export interface RunRequest {
+  request:
+    | //
+    /** First message. */
+    { $case: "open"; value: RunOpen }
+    | { $case: "stdin"; value: Buffer }
+    | { $case: "stdinEnd"; value: StdinEnd }
+    | undefined;
+}
+
+export interface RunOpen {
+  spec:
+    | BoxSpec
+    | undefined;
+  /** Nobody reads the output here: the call ends with `started`. */
+  detached: boolean;
+}
+
+export interface RunResponse {
+  response:
+    | //
+    /** First message. */
+    { $case: "created"; value: CreateBoxResponse }
+    | //
+    /** The main process runs. */
+    { $case: "started"; value: Started }
+    | { $case: "output"; value: Output }
+    | //
+    /** Last message, after everything of the box's run was freed. */
+    { $case: "exited"; value: ExitStatus }
+    | undefined;
+}
+
+export interface Started {
 }
 
 export interface StartBoxRequest {
@@ -194,8 +244,6 @@ export interface AttachOpen {
   execId: string;
   /** Whether this client will write stdin. */
   stdin: boolean;
-  /** The box is stopped and, where it asks for it, removed when this client goes away before its end (a foreground run). */
-  owner: boolean;
 }
 
 export interface StdinEnd {
@@ -247,6 +295,30 @@ export interface ResizeRequest {
 export interface ResizeResponse {
 }
 
+export interface LogsRequest {
+  box: string;
+  /** Go on with what is written until the box ends. */
+  follow: boolean;
+  /** Only the last lines; absent: all. */
+  tail?:
+    | bigint
+    | undefined;
+  /** Only what was written at this time or later, and before the other; 0: no bound. */
+  sinceNs: bigint;
+  untilNs: bigint;
+}
+
+export interface LogRecords {
+  records: LogRecord[];
+}
+
+/** One line that the main process wrote, or a part of one. */
+export interface LogRecord {
+  stream: Stream;
+  timeNs: bigint;
+  data: Buffer;
+}
+
 export interface WaitRequest {
   box: string;
 }
@@ -276,7 +348,7 @@ export interface BoxRecord {
   name: string;
   spec: BoxSpec | undefined;
   imageId: string;
-  /** "created", "starting", "running", "stopping", "exited" or "dead". */
+  /** "created", "starting", "running", "paused", "stopping", "exited" or "dead". */
   state: string;
   createdNs: bigint;
   startedNs: bigint;
@@ -287,6 +359,18 @@ export interface BoxRecord {
   vmmPid: number;
   vcpus: number;
   memoryBytes: bigint;
+  /** Counts up with every change of the record. */
+  generation: bigint;
+  /** Program and arguments of the main process. */
+  arguments: string[];
+  /** Why it is paused: "no-space" when the host's disk is full. Empty otherwise. */
+  pausedBecause: string;
+  /** Network by name, or "none". */
+  network: string;
+  /** Of the guest, with prefix length. Empty unless it runs. */
+  addresses: string[];
+  /** With the host ports that were chosen. */
+  ports: PublishedPort[];
 }
 
 export interface ListBoxesRequest {
@@ -1143,6 +1227,8 @@ function createBaseBoxSpec(): BoxSpec {
     backend: "",
     labels: {},
     stopSignal: "",
+    network: "",
+    ports: [],
   };
 }
 
@@ -1213,6 +1299,12 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     });
     if (message.stopSignal !== "") {
       writer.uint32(154).string(message.stopSignal);
+    }
+    if (message.network !== "") {
+      writer.uint32(162).string(message.network);
+    }
+    for (const v of message.ports) {
+      PublishedPort.encode(v!, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -1385,6 +1477,22 @@ export const BoxSpec: MessageFns<BoxSpec> = {
             message.stopSignal = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.ports.push(PublishedPort.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1433,6 +1541,8 @@ export const BoxSpec: MessageFns<BoxSpec> = {
       {},
     );
     message.stopSignal = object.stopSignal ?? "";
+    message.network = object.network ?? "";
+    message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1500,6 +1610,97 @@ export const BoxSpec_LabelsEntry: MessageFns<BoxSpec_LabelsEntry> = {
     const message = createBaseBoxSpec_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBasePublishedPort(): PublishedPort {
+  return { hostAddress: "", hostPort: 0, guestPort: 0, protocol: "" };
+}
+
+export const PublishedPort: MessageFns<PublishedPort> = {
+  encode(message: PublishedPort, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostAddress !== "") {
+      writer.uint32(10).string(message.hostAddress);
+    }
+    if (message.hostPort !== 0) {
+      writer.uint32(16).uint32(message.hostPort);
+    }
+    if (message.guestPort !== 0) {
+      writer.uint32(24).uint32(message.guestPort);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(34).string(message.protocol);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishedPort {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishedPort();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostAddress = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.hostPort = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.guestPort = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishedPort>): PublishedPort {
+    return PublishedPort.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishedPort>): PublishedPort {
+    const message = createBasePublishedPort();
+    message.hostAddress = object.hostAddress ?? "";
+    message.hostPort = object.hostPort ?? 0;
+    message.guestPort = object.guestPort ?? 0;
+    message.protocol = object.protocol ?? "";
     return message;
   },
 };
@@ -1701,6 +1902,329 @@ export const CreateBoxResponse: MessageFns<CreateBoxResponse> = {
     message.id = object.id ?? "";
     message.name = object.name ?? "";
     message.notices = object.notices?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRunRequest(): RunRequest {
+  return { request: undefined };
+}
+
+export const RunRequest: MessageFns<RunRequest> = {
+  encode(message: RunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.request?.$case) {
+      case "open":
+        RunOpen.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "stdin":
+        writer.uint32(18).bytes(message.request.value);
+        break;
+      case "stdinEnd":
+        StdinEnd.encode(message.request.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = { $case: "open", value: RunOpen.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.request = { $case: "stdin", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "stdinEnd", value: StdinEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunRequest>): RunRequest {
+    return RunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunRequest>): RunRequest {
+    const message = createBaseRunRequest();
+    switch (object.request?.$case) {
+      case "open": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "open", value: RunOpen.fromPartial(object.request.value) };
+        }
+        break;
+      }
+      case "stdin": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "stdin", value: object.request.value };
+        }
+        break;
+      }
+      case "stdinEnd": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "stdinEnd", value: StdinEnd.fromPartial(object.request.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRunOpen(): RunOpen {
+  return { spec: undefined, detached: false };
+}
+
+export const RunOpen: MessageFns<RunOpen> = {
+  encode(message: RunOpen, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      BoxSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    if (message.detached !== false) {
+      writer.uint32(16).bool(message.detached);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunOpen {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunOpen();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = BoxSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.detached = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunOpen>): RunOpen {
+    return RunOpen.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunOpen>): RunOpen {
+    const message = createBaseRunOpen();
+    message.spec = (object.spec !== undefined && object.spec !== null) ? BoxSpec.fromPartial(object.spec) : undefined;
+    message.detached = object.detached ?? false;
+    return message;
+  },
+};
+
+function createBaseRunResponse(): RunResponse {
+  return { response: undefined };
+}
+
+export const RunResponse: MessageFns<RunResponse> = {
+  encode(message: RunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.response?.$case) {
+      case "created":
+        CreateBoxResponse.encode(message.response.value, writer.uint32(10).fork()).join();
+        break;
+      case "started":
+        Started.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+      case "output":
+        Output.encode(message.response.value, writer.uint32(26).fork()).join();
+        break;
+      case "exited":
+        ExitStatus.encode(message.response.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.response = { $case: "created", value: CreateBoxResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.response = { $case: "started", value: Started.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.response = { $case: "output", value: Output.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.response = { $case: "exited", value: ExitStatus.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunResponse>): RunResponse {
+    return RunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunResponse>): RunResponse {
+    const message = createBaseRunResponse();
+    switch (object.response?.$case) {
+      case "created": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "created", value: CreateBoxResponse.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "started": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "started", value: Started.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "output": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "output", value: Output.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "exited": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "exited", value: ExitStatus.fromPartial(object.response.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseStarted(): Started {
+  return {};
+}
+
+export const Started: MessageFns<Started> = {
+  encode(_: Started, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Started {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStarted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Started>): Started {
+    return Started.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<Started>): Started {
+    const message = createBaseStarted();
     return message;
   },
 };
@@ -2120,7 +2644,7 @@ export const AttachRequest: MessageFns<AttachRequest> = {
 };
 
 function createBaseAttachOpen(): AttachOpen {
-  return { box: "", execId: "", stdin: false, owner: false };
+  return { box: "", execId: "", stdin: false };
 }
 
 export const AttachOpen: MessageFns<AttachOpen> = {
@@ -2133,9 +2657,6 @@ export const AttachOpen: MessageFns<AttachOpen> = {
     }
     if (message.stdin !== false) {
       writer.uint32(24).bool(message.stdin);
-    }
-    if (message.owner !== false) {
-      writer.uint32(32).bool(message.owner);
     }
     return writer;
   },
@@ -2177,14 +2698,6 @@ export const AttachOpen: MessageFns<AttachOpen> = {
             message.stdin = reader.bool();
             continue;
           }
-          case 4: {
-            if (tag !== 32) {
-              break;
-            }
-
-            message.owner = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2205,7 +2718,6 @@ export const AttachOpen: MessageFns<AttachOpen> = {
     message.box = object.box ?? "";
     message.execId = object.execId ?? "";
     message.stdin = object.stdin ?? false;
-    message.owner = object.owner ?? false;
     return message;
   },
 };
@@ -2837,6 +3349,255 @@ export const ResizeResponse: MessageFns<ResizeResponse> = {
   },
 };
 
+function createBaseLogsRequest(): LogsRequest {
+  return { box: "", follow: false, tail: undefined, sinceNs: 0n, untilNs: 0n };
+}
+
+export const LogsRequest: MessageFns<LogsRequest> = {
+  encode(message: LogsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    if (message.follow !== false) {
+      writer.uint32(16).bool(message.follow);
+    }
+    if (message.tail !== undefined) {
+      if (BigInt.asUintN(64, message.tail) !== message.tail) {
+        throw new globalThis.Error("value provided for field message.tail of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.tail);
+    }
+    if (message.sinceNs !== 0n) {
+      if (BigInt.asUintN(64, message.sinceNs) !== message.sinceNs) {
+        throw new globalThis.Error("value provided for field message.sinceNs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sinceNs);
+    }
+    if (message.untilNs !== 0n) {
+      if (BigInt.asUintN(64, message.untilNs) !== message.untilNs) {
+        throw new globalThis.Error("value provided for field message.untilNs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.untilNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.follow = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tail = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sinceNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.untilNs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogsRequest>): LogsRequest {
+    return LogsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogsRequest>): LogsRequest {
+    const message = createBaseLogsRequest();
+    message.box = object.box ?? "";
+    message.follow = object.follow ?? false;
+    message.tail = (object.tail !== undefined && object.tail !== null) ? BigInt(object.tail) : undefined;
+    message.sinceNs = (object.sinceNs !== undefined && object.sinceNs !== null) ? BigInt(object.sinceNs) : 0n;
+    message.untilNs = (object.untilNs !== undefined && object.untilNs !== null) ? BigInt(object.untilNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseLogRecords(): LogRecords {
+  return { records: [] };
+}
+
+export const LogRecords: MessageFns<LogRecords> = {
+  encode(message: LogRecords, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.records) {
+      LogRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogRecords {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogRecords();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.records.push(LogRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogRecords>): LogRecords {
+    return LogRecords.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogRecords>): LogRecords {
+    const message = createBaseLogRecords();
+    message.records = object.records?.map((e) => LogRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLogRecord(): LogRecord {
+  return { stream: 0, timeNs: 0n, data: Buffer.alloc(0) };
+}
+
+export const LogRecord: MessageFns<LogRecord> = {
+  encode(message: LogRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stream !== 0) {
+      writer.uint32(8).int32(message.stream);
+    }
+    if (message.timeNs !== 0n) {
+      if (BigInt.asUintN(64, message.timeNs) !== message.timeNs) {
+        throw new globalThis.Error("value provided for field message.timeNs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.timeNs);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(26).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stream = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogRecord>): LogRecord {
+    return LogRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogRecord>): LogRecord {
+    const message = createBaseLogRecord();
+    message.stream = object.stream ?? 0;
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseWaitRequest(): WaitRequest {
   return { box: "" };
 }
@@ -3183,6 +3944,12 @@ function createBaseBoxRecord(): BoxRecord {
     vmmPid: 0,
     vcpus: 0,
     memoryBytes: 0n,
+    generation: 0n,
+    arguments: [],
+    pausedBecause: "",
+    network: "",
+    addresses: [],
+    ports: [],
   };
 }
 
@@ -3241,6 +4008,27 @@ export const BoxRecord: MessageFns<BoxRecord> = {
         throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
       }
       writer.uint32(112).uint64(message.memoryBytes);
+    }
+    if (message.generation !== 0n) {
+      if (BigInt.asUintN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.generation);
+    }
+    for (const v of message.arguments) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.pausedBecause !== "") {
+      writer.uint32(138).string(message.pausedBecause);
+    }
+    if (message.network !== "") {
+      writer.uint32(146).string(message.network);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(154).string(v!);
+    }
+    for (const v of message.ports) {
+      PublishedPort.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -3370,6 +4158,54 @@ export const BoxRecord: MessageFns<BoxRecord> = {
             message.memoryBytes = reader.uint64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.generation = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.arguments.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.pausedBecause = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.ports.push(PublishedPort.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3407,6 +4243,14 @@ export const BoxRecord: MessageFns<BoxRecord> = {
     message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
       ? BigInt(object.memoryBytes)
       : 0n;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
+    message.arguments = object.arguments?.map((e) => e) || [];
+    message.pausedBecause = object.pausedBecause ?? "";
+    message.network = object.network ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
+    message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
     return message;
   },
 };
@@ -5167,7 +6011,10 @@ export const ImageRecord: MessageFns<ImageRecord> = {
 
 export type SupervisorService = typeof SupervisorService;
 export const SupervisorService = {
-  /** First call of a client. A supervisor serves its own minor version and older ones. */
+  /**
+   * First call of a client. A supervisor serves its own minor version and the one before; a client that is newer stops it
+   * and starts its own, which takes the boxes over.
+   */
   hello: {
     path: "/a3s.box.supervisor.v1.Supervisor/Hello" as const,
     requestStream: false as const,
@@ -5187,7 +6034,7 @@ export const SupervisorService = {
     responseSerialize: (value: InfoResponse): Buffer => Buffer.from(InfoResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): InfoResponse => InfoResponse.decode(value),
   },
-  /** Ends the supervisor when no box runs (FAILED_PRECONDITION otherwise). */
+  /** Ends the supervisor once what it works on is done. Boxes go on; the next supervisor takes them over. */
   stop: {
     path: "/a3s.box.supervisor.v1.Supervisor/Stop" as const,
     requestStream: false as const,
@@ -5200,16 +6047,22 @@ export const SupervisorService = {
 } as const;
 
 export interface SupervisorServer extends UntypedServiceImplementation {
-  /** First call of a client. A supervisor serves its own minor version and older ones. */
+  /**
+   * First call of a client. A supervisor serves its own minor version and the one before; a client that is newer stops it
+   * and starts its own, which takes the boxes over.
+   */
   hello: handleUnaryCall<HelloRequest, HelloResponse>;
   /** What this host can do: every backend with its probe. */
   info: handleUnaryCall<InfoRequest, InfoResponse>;
-  /** Ends the supervisor when no box runs (FAILED_PRECONDITION otherwise). */
+  /** Ends the supervisor once what it works on is done. Boxes go on; the next supervisor takes them over. */
   stop: handleUnaryCall<StopRequest, StopResponse>;
 }
 
 export interface SupervisorClient extends Client {
-  /** First call of a client. A supervisor serves its own minor version and older ones. */
+  /**
+   * First call of a client. A supervisor serves its own minor version and the one before; a client that is newer stops it
+   * and starts its own, which takes the boxes over.
+   */
   hello(
     request: HelloRequest,
     callback: (error: ServiceError | null, response: HelloResponse) => void,
@@ -5238,7 +6091,7 @@ export interface SupervisorClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: InfoResponse) => void,
   ): ClientUnaryCall;
-  /** Ends the supervisor when no box runs (FAILED_PRECONDITION otherwise). */
+  /** Ends the supervisor once what it works on is done. Boxes go on; the next supervisor takes them over. */
   stop(request: StopRequest, callback: (error: ServiceError | null, response: StopResponse) => void): ClientUnaryCall;
   stop(
     request: StopRequest,
@@ -5264,6 +6117,19 @@ export const SupervisorClient = makeGenericClientConstructor(
 
 export type BoxesService = typeof BoxesService;
 export const BoxesService = {
+  /**
+   * Creates a box, joins its streams, and starts it, as one unit: failed, cancelled or cut off before `started`, nothing of
+   * the box is left. From then on the box does not depend on this call.
+   */
+  run: {
+    path: "/a3s.box.supervisor.v1.Boxes/Run" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: RunRequest): Buffer => Buffer.from(RunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RunRequest => RunRequest.decode(value),
+    responseSerialize: (value: RunResponse): Buffer => Buffer.from(RunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RunResponse => RunResponse.decode(value),
+  },
   /** Checks and records a box; nothing runs yet. */
   create: {
     path: "/a3s.box.supervisor.v1.Boxes/Create" as const,
@@ -5295,8 +6161,8 @@ export const BoxesService = {
     responseDeserialize: (value: Buffer): ExecResponse => ExecResponse.decode(value),
   },
   /**
-   * Joins the streams of a box's main process (also before Start) or of an exec. Back-pressure is HTTP/2's, in both
-   * directions.
+   * Joins the streams of a box's main process (also before Start) or of an exec, from now on. Back-pressure is HTTP/2's, in
+   * both directions.
    */
   attach: {
     path: "/a3s.box.supervisor.v1.Boxes/Attach" as const,
@@ -5325,7 +6191,17 @@ export const BoxesService = {
     responseSerialize: (value: ResizeResponse): Buffer => Buffer.from(ResizeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResizeResponse => ResizeResponse.decode(value),
   },
-  /** Waits for the end of the box. */
+  /** What the box's main process wrote, as it was kept. */
+  logs: {
+    path: "/a3s.box.supervisor.v1.Boxes/Logs" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: LogsRequest): Buffer => Buffer.from(LogsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LogsRequest => LogsRequest.decode(value),
+    responseSerialize: (value: LogRecords): Buffer => Buffer.from(LogRecords.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LogRecords => LogRecords.decode(value),
+  },
+  /** Waits for the end of the box; one that has ended says so at once. */
   wait: {
     path: "/a3s.box.supervisor.v1.Boxes/Wait" as const,
     requestStream: false as const,
@@ -5386,6 +6262,11 @@ export const BoxesService = {
 } as const;
 
 export interface BoxesServer extends UntypedServiceImplementation {
+  /**
+   * Creates a box, joins its streams, and starts it, as one unit: failed, cancelled or cut off before `started`, nothing of
+   * the box is left. From then on the box does not depend on this call.
+   */
+  run: handleBidiStreamingCall<RunRequest, RunResponse>;
   /** Checks and records a box; nothing runs yet. */
   create: handleUnaryCall<CreateBoxRequest, CreateBoxResponse>;
   /** Starts its VM and its main process. Returns once that process runs. */
@@ -5393,13 +6274,15 @@ export interface BoxesServer extends UntypedServiceImplementation {
   /** Starts one more process in a running box. */
   exec: handleUnaryCall<ExecRequest, ExecResponse>;
   /**
-   * Joins the streams of a box's main process (also before Start) or of an exec. Back-pressure is HTTP/2's, in both
-   * directions.
+   * Joins the streams of a box's main process (also before Start) or of an exec, from now on. Back-pressure is HTTP/2's, in
+   * both directions.
    */
   attach: handleBidiStreamingCall<AttachRequest, AttachResponse>;
   signal: handleUnaryCall<SignalRequest, SignalResponse>;
   resize: handleUnaryCall<ResizeRequest, ResizeResponse>;
-  /** Waits for the end of the box. */
+  /** What the box's main process wrote, as it was kept. */
+  logs: handleServerStreamingCall<LogsRequest, LogRecords>;
+  /** Waits for the end of the box; one that has ended says so at once. */
   wait: handleUnaryCall<WaitRequest, ExitStatus>;
   /** Stops the main process: its stop signal, then SIGKILL after the grace time. */
   stop: handleUnaryCall<StopBoxRequest, StopBoxResponse>;
@@ -5412,6 +6295,13 @@ export interface BoxesServer extends UntypedServiceImplementation {
 }
 
 export interface BoxesClient extends Client {
+  /**
+   * Creates a box, joins its streams, and starts it, as one unit: failed, cancelled or cut off before `started`, nothing of
+   * the box is left. From then on the box does not depend on this call.
+   */
+  run(): ClientDuplexStream<RunRequest, RunResponse>;
+  run(options: Partial<CallOptions>): ClientDuplexStream<RunRequest, RunResponse>;
+  run(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<RunRequest, RunResponse>;
   /** Checks and records a box; nothing runs yet. */
   create(
     request: CreateBoxRequest,
@@ -5458,8 +6348,8 @@ export interface BoxesClient extends Client {
     callback: (error: ServiceError | null, response: ExecResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Joins the streams of a box's main process (also before Start) or of an exec. Back-pressure is HTTP/2's, in both
-   * directions.
+   * Joins the streams of a box's main process (also before Start) or of an exec, from now on. Back-pressure is HTTP/2's, in
+   * both directions.
    */
   attach(): ClientDuplexStream<AttachRequest, AttachResponse>;
   attach(options: Partial<CallOptions>): ClientDuplexStream<AttachRequest, AttachResponse>;
@@ -5494,7 +6384,10 @@ export interface BoxesClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResizeResponse) => void,
   ): ClientUnaryCall;
-  /** Waits for the end of the box. */
+  /** What the box's main process wrote, as it was kept. */
+  logs(request: LogsRequest, options?: Partial<CallOptions>): ClientReadableStream<LogRecords>;
+  logs(request: LogsRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<LogRecords>;
+  /** Waits for the end of the box; one that has ended says so at once. */
   wait(request: WaitRequest, callback: (error: ServiceError | null, response: ExitStatus) => void): ClientUnaryCall;
   wait(
     request: WaitRequest,

@@ -1,0 +1,142 @@
+import { asBoxError } from '../errors/as-box-error.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
+import { AgentService, SetTimeRequest, type ExitStatus } from '../gen/a3s/box/agent/v1/agent.js';
+import type { OutputChunk } from '../guest/process-attachment.js';
+import { inject, injectable } from '../kernel/container.js';
+import type { LogWriter } from '../logs/log-writer.js';
+import type { Logger } from '../ports/logger.js';
+import { LoggerToken } from '../service-tokens.js';
+import type { RunRecord } from '../state/box-table.js';
+import { FreeSpace } from '../state/free-space.js';
+import type { RunningVm } from '../vm/running-vm.js';
+import { describeExit } from '../vm/vm-manager.js';
+import { nowNs, unknownExit, type Box, type BoxExit } from './box.js';
+import { BoxEnding } from './box-ending.js';
+import { BoxLogs } from './box-logs.js';
+import { BoxRecords } from './box-records.js';
+import { leaveHeld, type HeldResources } from './held-resources.js';
+import { TimeLimit } from './time-limit.js';
+
+/** A box that runs, with all that its run needs. */
+export interface RunningBox {
+  readonly box: Box;
+  readonly vm: RunningVm;
+  readonly run: RunRecord;
+  readonly held: HeldResources;
+  readonly log: LogWriter;
+}
+
+/** Keeps running boxes: their logs, their time limits, their waits for room, and their ends. */
+@injectable()
+export class BoxKeeper {
+  readonly #leaving = new AbortController();
+  readonly #kept = new Map<Box, RunningBox>();
+
+  constructor(
+    private readonly records: BoxRecords,
+    private readonly ending: BoxEnding,
+    private readonly logs: BoxLogs,
+    private readonly space: FreeSpace,
+    @inject(LoggerToken) private readonly logger: Logger,
+  ) {}
+
+  /** Writes the output of a box's main process down, as it comes. To be called before it is connected to. */
+  record({ box, vm, run, log }: Omit<RunningBox, 'held'>): void {
+    box.io.addSink((chunk) => this.#write({ box, vm, run, log }, chunk));
+  }
+
+  /** Takes care of a box that runs, to its end. */
+  keep(running: RunningBox): void {
+    const { box, vm, run } = running;
+    this.#kept.set(box, running);
+    vm.vm.onNoSpace(() => void this.#waitForRoom(box, vm, run));
+    void this.#untilEnd(running).catch((error: unknown) =>
+      this.logger.error({ box: box.id, error }, 'the end of a box could not be recorded'),
+    );
+  }
+
+  /** Lets go of all boxes, which go on. */
+  async leave(): Promise<void> {
+    this.#leaving.abort();
+    await Promise.all(
+      [...this.#kept.values()].map(async ({ box, vm, held }) => {
+        await vm.leave();
+        await this.logs.end(box);
+        await leaveHeld(held);
+      }),
+    );
+  }
+
+  async #untilEnd(running: RunningBox): Promise<void> {
+    const { box, vm, run, held } = running;
+    const exit = await this.#watch(running);
+    if (this.#leaving.signal.aborted) return;
+    const ended = { kind: 'stopping', run, exit } as const;
+    await this.space.insist(() => this.records.enter(box, ended), this.#leaving.signal);
+    this.#kept.delete(box);
+    await this.ending.finish(box, { run, exit, held, vm });
+  }
+
+  /** Waits for the first of: the workload's end, the VM's end, the time limit. */
+  async #watch({ box, vm, run }: RunningBox): Promise<BoxExit> {
+    using limit = new TimeLimit(box.spec.timeoutMs, run.startedNs);
+    const drained = box.io.drained.catch((error: unknown) => asBoxError(error));
+    const first = await Promise.race([drained, vm.exited, limit.expired]);
+    if (first === 'expired') return timeLimitExit();
+    if (!(first instanceof BoxError) && !('kind' in first)) return workloadExit(first);
+    // Output that had arrived before the VM ended is still handed out, and an exit may be among it.
+    const last = await drained;
+    if (!(last instanceof BoxError)) return workloadExit(last);
+    if (first instanceof BoxError && first.code !== 'AGENT_UNREACHABLE') return unknownExit(first.message);
+    if (this.#leaving.signal.aborted) return unknownExit('it was left');
+    await vm.kill();
+    return unknownExit(`the virtual machine ended: ${describeExit(await vm.exited)}`);
+  }
+
+  async #write({ box, vm, run, log }: Omit<RunningBox, 'held'>, chunk: OutputChunk): Promise<void> {
+    for (;;) {
+      try {
+        return await log.append(chunk);
+      } catch (error) {
+        if (!isBoxError(error) || error.code !== 'DISK_FULL') {
+          this.logger.error({ box: box.id, error }, 'output of a box could not be written down');
+          return;
+        }
+        await vm.vm.pause({ signal: this.#leaving.signal });
+        await this.#waitForRoom(box, vm, run);
+      }
+    }
+  }
+
+  /** Shows a box as paused until the host's disk has room again, and lets its VM go on then. */
+  async #waitForRoom(box: Box, vm: RunningVm, run: RunRecord): Promise<void> {
+    if (box.state.kind === 'running') box.state = { kind: 'paused', vm: vm.vm, run, because: 'no-space' };
+    const ended = new AbortController();
+    void vm.exited.then(() => ended.abort());
+    const signal = AbortSignal.any([ended.signal, this.#leaving.signal]);
+    try {
+      await this.space.waitForRoom(signal);
+      await vm.vm.resume({ signal });
+      await vm.session.call(AgentService.setTime, SetTimeRequest.create({ hostTimeNs: nowNs() }), signal);
+      if (box.state.kind === 'paused') box.state = { kind: 'running', vm, run };
+    } catch (error) {
+      // Its end, or this supervisor's, is what others wait for and tell of.
+      if (!signal.aborted) this.logger.error({ box: box.id, error }, 'a paused box could not go on');
+    }
+  }
+}
+
+function workloadExit(status: ExitStatus): BoxExit {
+  return {
+    known: true,
+    code: status.code,
+    outOfMemory: status.outOfMemory,
+    timedOut: false,
+    reason: status.outOfMemory ? 'the workload ran out of memory' : '',
+    timeNs: status.timeNs,
+  };
+}
+
+function timeLimitExit(): BoxExit {
+  return { ...unknownExit('the time limit was reached'), known: true, code: 124, timedOut: true };
+}

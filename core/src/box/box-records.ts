@@ -1,0 +1,71 @@
+import { inject, injectable } from '../kernel/container.js';
+import type { ProcessIdentity } from '../ports/hypervisor.js';
+import { StateDatabaseToken } from '../service-tokens.js';
+import { BoxTable, type StoredBox } from '../state/box-table.js';
+import { Ledger, type LedgerEntry, type Resource } from '../state/ledger.js';
+import type { StateDatabase } from '../state/state-database.js';
+import type { Box, BoxState } from './box.js';
+
+type RecordedState = Exclude<BoxState, { kind: 'paused' }>;
+
+/** Writes down what boxes are and have. Every method is one transaction; an object changes after its commit only. */
+@injectable()
+export class BoxRecords {
+  constructor(
+    @inject(StateDatabaseToken) private readonly database: StateDatabase,
+    private readonly table: BoxTable,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /** @throws ALREADY_EXISTS when the name is in use */
+  insert(box: Box, state: RecordedState, resources: readonly Resource[] = []): void {
+    const generation = 1;
+    this.database.transaction(() => {
+      this.table.insert(box.stored(state, generation));
+      for (const resource of resources) this.ledger.add(box.id, resource);
+    });
+    box.generation = generation;
+    box.state = state;
+  }
+
+  /** Takes the box to its next state, with what it will have from then on. */
+  enter(box: Box, state: RecordedState, resources: readonly Resource[] = []): void {
+    const generation = box.generation + 1;
+    this.database.transaction(() => {
+      this.table.update(box.stored(state, generation));
+      for (const resource of resources) this.ledger.add(box.id, resource);
+    });
+    box.generation = generation;
+    box.state = state;
+  }
+
+  /** The box's VMM, in place of one that was written down before. */
+  noteVmm(boxId: string, process: ProcessIdentity): void {
+    this.database.transaction(() => {
+      this.ledger.remove(boxId, { kind: 'vmm' });
+      this.ledger.add(boxId, { kind: 'vmm', process });
+    });
+  }
+
+  /** @returns names the entry for {@link strike} */
+  note(box: Box, resource: Resource): bigint {
+    return this.database.transaction(() => this.ledger.add(box.id, resource));
+  }
+
+  strike(box: Box, sequence: bigint): void {
+    this.database.transaction(() => this.ledger.remove(box.id, { sequence }));
+  }
+
+  /** Takes the record out. What was not freed of the box stays in the ledger. */
+  forget(box: Box): void {
+    this.database.transaction(() => this.table.remove(box.id));
+  }
+
+  list(): StoredBox[] {
+    return this.table.list();
+  }
+
+  resources(box: Box): LedgerEntry[] {
+    return this.ledger.list(box.id);
+  }
+}

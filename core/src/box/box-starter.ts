@@ -1,0 +1,92 @@
+import { asBoxError } from '../errors/as-box-error.js';
+import { inject, injectable } from '../kernel/container.js';
+import type { ImageStore } from '../ports/image-store.js';
+import { ImageStoreToken } from '../service-tokens.js';
+import type { Resource } from '../state/ledger.js';
+import type { RunRecord } from '../state/box-table.js';
+import { Reaper } from '../state/reaper.js';
+import { HomeLayout } from '../store/home-layout.js';
+import { BackendChooser } from '../vm/backend-chooser.js';
+import type { RunningVm } from '../vm/running-vm.js';
+import { VmManager } from '../vm/vm-manager.js';
+import { nowNs, type Box } from './box.js';
+import { BoxKeeper } from './box-keeper.js';
+import { BoxLogs } from './box-logs.js';
+import { BoxRecords } from './box-records.js';
+import { sizingOf } from './box-spec.js';
+import { addBootSpans } from './boot-spans.js';
+import { CONTAINER_ID, startContainer } from './container-start.js';
+import { releaseHeld } from './held-resources.js';
+
+/** Takes a box from `starting` to `running`. */
+@injectable()
+export class BoxStarter {
+  constructor(
+    @inject(ImageStoreToken) private readonly images: ImageStore,
+    private readonly backends: BackendChooser,
+    private readonly vms: VmManager,
+    private readonly records: BoxRecords,
+    private readonly reaper: Reaper,
+    private readonly logs: BoxLogs,
+    private readonly keeper: BoxKeeper,
+    private readonly home: HomeLayout,
+  ) {}
+
+  /** What a box has on this host from the moment on in which it starts. */
+  resources(box: Box): Resource[] {
+    return [this.home.box(box.id), this.home.boxRun(box.id)].map((path) => ({ kind: 'directory', path }));
+  }
+
+  /**
+   * Starts a box that is recorded as starting, with its {@link resources}. On return its main process runs. Failed:
+   * nothing of the attempt is left but its record.
+   *
+   * @throws what the backend, the image store or the guest refused; CANCELLED when the box's start was given up
+   */
+  async start(box: Box): Promise<void> {
+    const undo = new AsyncDisposableStack();
+    try {
+      undo.defer(async () => void (await this.reaper.reap(box.id)));
+      await this.#start(box, undo);
+      undo.move();
+    } catch (error) {
+      await undo.disposeAsync();
+      box.io.abandon(asBoxError(error));
+      throw error;
+    }
+  }
+
+  async #start(box: Box, undo: AsyncDisposableStack): Promise<void> {
+    const signal = box.startSignal;
+    const backend = await this.backends.choose(box.spec.backend, { signal });
+    const root = await box.tracer.span('root disk', () => this.images.rootDisk(box.image.id, { signal }));
+    const held = { root };
+    undo.defer(() => releaseHeld(held));
+    const vm = await this.vms.start(
+      {
+        boxId: box.id,
+        backend,
+        root: root.disk,
+        sizing: sizingOf(box.spec),
+        tracer: box.tracer,
+        onLaunch: (process) => this.records.noteVmm(box.id, process),
+      },
+      { signal },
+    );
+    undo.defer(() => vm.kill());
+    addBootSpans(box.tracer, vm.session.hello);
+    await startContainer(box, vm, signal);
+    const run = runRecordOf(vm, backend.probe.acceleration);
+    const log = await this.logs.open(box);
+    undo.defer(() => this.logs.end(box));
+    // From here on the workload may end at any moment, which is a run like any other.
+    this.records.enter(box, { kind: 'running', vm, run });
+    this.keeper.record({ box, vm, run, log });
+    box.io.connect(vm.session, CONTAINER_ID, '');
+    this.keeper.keep({ box, vm, run, held, log });
+  }
+}
+
+function runRecordOf({ vm, nextKey }: RunningVm, acceleration: string): RunRecord {
+  return { startedNs: nowNs(), vm: vm.record, sessionKey: nextKey.toString('base64'), acceleration };
+}

@@ -1,0 +1,96 @@
+import type { BoxExit } from '../box/box.js';
+import type { BoxSpec } from '../box/box-spec.js';
+import { BoxError } from '../errors/box-error.js';
+import { inject, injectable } from '../kernel/container.js';
+import type { VmRecord } from '../ports/hypervisor.js';
+import type { Image } from '../ports/image-store.js';
+import type { EndpointRecord } from '../ports/network.js';
+import { StateDatabaseToken } from '../service-tokens.js';
+import type { StateDatabase } from './state-database.js';
+
+/** What it takes to find a running box again. */
+export interface RunRecord {
+  /** Nanoseconds since the Unix epoch. */
+  readonly startedNs: bigint;
+  readonly vm: VmRecord;
+  /** Opens the next session with the guest's agent; base64. */
+  readonly sessionKey: string;
+  readonly acceleration: string;
+  readonly endpoint?: EndpointRecord;
+}
+
+/** A box as it is kept. Which of `startedNs`, `run` and `exit` are there follows from the state. */
+export interface StoredBox {
+  readonly id: string;
+  readonly name: string;
+  readonly state: 'created' | 'starting' | 'running' | 'stopping' | 'exited' | 'dead';
+  readonly generation: number;
+  /** Nanoseconds since the Unix epoch. */
+  readonly createdNs: bigint;
+  readonly spec: BoxSpec;
+  readonly image: Image;
+  /** Nanoseconds since the Unix epoch. */
+  readonly startedNs?: bigint;
+  readonly run?: RunRecord;
+  readonly exit?: BoxExit;
+}
+
+/** The records of boxes. Calls belong into a transaction of {@link StateDatabase}. */
+@injectable()
+export class BoxTable {
+  constructor(@inject(StateDatabaseToken) private readonly database: StateDatabase) {}
+
+  /** @throws ALREADY_EXISTS when another box has its name */
+  insert(box: StoredBox): void {
+    if (this.database.statement('SELECT 1 FROM boxes WHERE name = ?').get(box.name)) {
+      throw new BoxError('ALREADY_EXISTS', `box name "${box.name}" is in use`, { hint: 'choose another --name' });
+    }
+    const { id, name, state, generation, createdNs, ...document } = box;
+    this.database
+      .statement('INSERT INTO boxes (id, name, state, generation, created_ns, document) VALUES (?, ?, ?, ?, ?, ?)')
+      .run(id, name, state, generation, createdNs, encode(document));
+  }
+
+  /** Replaces the record of the generation before. @throws INTERNAL when that is not the one that is kept */
+  update(box: StoredBox): void {
+    const { id, name, state, generation, createdNs: _unchanged, ...document } = box;
+    const { changes } = this.database
+      .statement('UPDATE boxes SET name = ?, state = ?, generation = ?, document = ? WHERE id = ? AND generation = ?')
+      .run(name, state, generation, encode(document), id, generation - 1);
+    if (changes !== 1n && changes !== 1) {
+      throw new BoxError('INTERNAL', `box "${name}": its record is not of generation ${generation - 1}`);
+    }
+  }
+
+  remove(id: string): void {
+    this.database.statement('DELETE FROM boxes WHERE id = ?').run(id);
+  }
+
+  /** All boxes, oldest first. */
+  list(): StoredBox[] {
+    const rows = this.database
+      .statement('SELECT id, name, state, generation, created_ns, document FROM boxes ORDER BY created_ns')
+      .all();
+    return rows.map((row) => ({
+      id: row['id'] as string,
+      name: row['name'] as string,
+      state: row['state'] as StoredBox['state'],
+      generation: Number(row['generation']),
+      createdNs: row['created_ns'] as bigint,
+      ...decode(row['document'] as string),
+    }));
+  }
+}
+
+type Document = Omit<StoredBox, 'id' | 'name' | 'state' | 'generation' | 'createdNs'>;
+
+/** JSON has no integers of this size: times are kept as decimal strings, by their names. */
+function encode(document: Document): string {
+  return JSON.stringify(document, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+}
+
+function decode(text: string): Document {
+  return JSON.parse(text, (name, value: unknown) =>
+    (name === 'startedNs' || name === 'timeNs') && typeof value === 'string' ? BigInt(value) : value,
+  ) as Document;
+}

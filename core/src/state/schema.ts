@@ -1,0 +1,24 @@
+/** Version of the tables below; kept in the database's `user_version` (docs/compatibility.md). */
+export const SCHEMA_VERSION = 1;
+
+export const SCHEMA = `
+  CREATE TABLE boxes (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    created_ns INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE ledger (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    box TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    resource TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX ledger_by_box ON ledger (box);
+  CREATE TABLE facts (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT
+`;
