@@ -58,8 +58,12 @@ export class LayerWorkers implements AsyncDisposable {
   private async withWorker<T>(signal: AbortSignal, use: (worker: Worker) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     const worker = await this.acquire();
-    let reusable = false;
+    let reusable = true;
     try {
+      // Much may have happened while all workers were busy.
+      signal.throwIfAborted();
+      if (this.closed) throw new BoxError('CANCELLED', 'image store was closed');
+      reusable = false;
       const result = await use(worker);
       reusable = true;
       return result;

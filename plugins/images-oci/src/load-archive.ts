@@ -20,6 +20,9 @@ export interface LoadContext {
 /** Bytes of JSON documents of one archive that are kept in memory. */
 const MAX_DOCUMENTS = 64 * 1024 * 1024;
 
+/** Members of one archive of images: layers and documents, and the directories and links of old docker-archives. */
+const MAX_MEMBERS = 100_000;
+
 /**
  * Loads a docker-archive or oci-archive from a stream in one pass. What the files of the archive are is known at its
  * end only, so all that is no JSON is made into a layer at once, where nobody sees it, and becomes visible when a
@@ -54,13 +57,20 @@ export class ArchiveContent implements LayoutContent {
   private readonly made = new Map<string, MadeLayer | BoxError>();
   private readonly links = new Map<string, string>();
   private documentBytes = 0;
+  private members = 0;
 
   constructor(
     private readonly context: LoadContext,
     private readonly options: LoadOptions,
   ) {}
 
+  /** @throws LIMIT_EXCEEDED, DISK_FULL, CANCELLED */
   async take({ entry, content }: ArchiveMember): Promise<void> {
+    if (++this.members > MAX_MEMBERS) {
+      throw new BoxError('LIMIT_EXCEEDED', `archive of images has more than ${MAX_MEMBERS} members`, {
+        hint: 'a root file system is taken in with "a3s-box import"',
+      });
+    }
     const path = posix.normalize(`/${entry.name}`).slice(1);
     if (entry.type === 'symlink') this.links.set(path, posix.join('/', posix.dirname(path), entry.linkName).slice(1));
     if (entry.type === 'link') this.links.set(path, posix.normalize(`/${entry.linkName}`).slice(1));

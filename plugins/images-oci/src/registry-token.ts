@@ -30,16 +30,30 @@ export async function fetchToken(challenge: TokenChallenge, repository: string, 
   const response = await fetch(url, { signal, redirect: 'error' }).catch((cause: unknown) => {
     throw new BoxError('REGISTRY_FAILED', `token service ${url.host} cannot be reached`, { cause });
   });
-  const text = response.ok ? await response.text() : '';
   if (!response.ok) {
     await response.body?.cancel();
     throw new BoxError('REGISTRY_DENIED', `token service ${url.host} answers with status ${response.status}`, {
       hint: 'check the name; only images that anybody may read can be pulled',
     });
   }
-  const token = text.length > MAX_TOKEN ? undefined : tokenOf(text);
+  const text = await boundedText(response).catch((cause: unknown) => {
+    throw new BoxError('REGISTRY_FAILED', `token service ${url.host} breaks off its answer`, { cause });
+  });
+  const token = text === undefined ? undefined : tokenOf(text);
   if (token === undefined) throw new BoxError('REGISTRY_FAILED', `token service ${url.host} gives no token`);
   return token;
+}
+
+/** The body, unless it is longer than a token can be: then no more of it is read. */
+async function boundedText(response: Response): Promise<string | undefined> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    bytes += part.length;
+    if (bytes > MAX_TOKEN) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 function tokenOf(text: string): string | undefined {

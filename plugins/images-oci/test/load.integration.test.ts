@@ -167,6 +167,22 @@ describe('load', function () {
       await refused(dockerArchive([{ tags: null, layers: [many] }]), { code: 'LIMIT_EXCEEDED' }, { maxEntries: 100 });
     });
 
+    it('archives of more members than images can have', async () => {
+      const many = archive(
+        Array.from({ length: 1000 }, (_, at) => ({ name: `l${at}`, type: '2', link: 'x' })),
+        false,
+      );
+      const stream = async function* (): AsyncGenerator<Buffer> {
+        for (let part = 0; part < 101; part++) yield Buffer.from(many);
+      };
+      await using made = await testStore();
+      await assert.rejects(made.store.load({ kind: 'archive', stream: stream() }, operation), {
+        code: 'LIMIT_EXCEEDED',
+        message: /100000 members/,
+      });
+      assertExactly(made.directory, []);
+    });
+
     it('a zip of zeros behind the end of a layer', async () => {
       await using place = await temporary();
       await using made = await testStore({ maxBytes: 10_000_000 });

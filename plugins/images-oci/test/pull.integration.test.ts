@@ -52,6 +52,23 @@ describe('a pull', () => {
     assert.ok(storage.requests.every(({ authorization }) => authorization === undefined));
   });
 
+  it('reads no more of a token than a token can be', async () => {
+    let ended = false;
+    await using tokens = await fakeRegistry(new Map(), (_request, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536, 'x')));
+      };
+      response.on('drain', more).on('close', () => (ended = true));
+      response.write('{"token":"', more);
+    });
+    const challenge = `Bearer realm="http://${tokens.host}/token"`;
+    await failing((_request, response) => void response.writeHead(401, { 'www-authenticate': challenge }).end(), {
+      code: 'REGISTRY_FAILED',
+      message: /gives no token/,
+    });
+    assert.ok(ended, 'the endless answer was ended');
+  });
+
   it('takes the image of an index that is for the platform', async () => {
     const content = imageContent(layers, architecture);
     const manifest = content.get('manifests/latest') as Buffer;
