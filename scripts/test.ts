@@ -1,6 +1,7 @@
 /** Runs the tests, lane by lane. `npm test -- ARGUMENTS`; see USAGE in scripts/test/arguments.ts. */
 import { join } from 'node:path';
 import { parseSelection, USAGE, type Selection } from './test/arguments.ts';
+import { fuzzTargets } from './fuzz/targets.ts';
 import { killAllChildren } from './test/child.ts';
 import { ItemTimes } from './test/item-times.ts';
 import { runFuzz } from './test/fuzz-run.ts';
@@ -42,7 +43,7 @@ async function runMochaLane(lane: Lane, selection: Selection, signal: AbortSigna
 }
 
 function selectFiles(lane: Lane, selection: Selection): string[] {
-  const files = discoverTests(root, lane.name);
+  const files = lane.kind === 'fuzz' ? fuzzTargets(root).map(({ file }) => file) : discoverTests(root, lane.name);
   if (selection.filters.length === 0) return files;
   return files.filter((file) => selection.filters.some((part) => file.includes(part)));
 }

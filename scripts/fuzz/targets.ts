@@ -8,7 +8,7 @@ export interface FuzzTarget {
   readonly kind: 'node' | 'rust';
   /** Relative to the root. */
   readonly file: string;
-  /** Inputs that were findings once, relative to the root; ordinary unit tests run them too. */
+  /** Inputs that were findings once, relative to the root; every run begins with them. Unit tests run those of `node` too. */
   readonly cases: string;
 }
 
