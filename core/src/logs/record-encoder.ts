@@ -101,9 +101,8 @@ export class RecordEncoder {
 /** The next part of a chunk; it ends after a line where it can. */
 function windowOf(data: Buffer, start: number): Buffer {
   if (data.length - start <= WINDOW) return start === 0 ? data : data.subarray(start);
-  const newline = data.lastIndexOf(NEWLINE, start + WINDOW - 1);
-  const end = newline >= start ? newline + 1 : cutBefore(data, start + WINDOW, start);
-  return data.subarray(start, end);
+  const lines = data.subarray(start, start + WINDOW).lastIndexOf(NEWLINE) + 1;
+  return data.subarray(start, lines > 0 ? start + lines : cutBefore(data, start + WINDOW, start));
 }
 
 function kindOf(window: Buffer, text: string): Kind {

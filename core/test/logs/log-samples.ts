@@ -17,7 +17,7 @@ export function warningsOf(): { logger: Logger; warnings: { fields: LogFields; m
   return { warnings, logger: { ...silentLogger, warn: (fields, message) => warnings.push({ fields, message }) } };
 }
 
-export const NOON_NS = 1_795_305_600_000_000_000n;
+export const NOON_NS = 1_732_233_600_000_000_000n;
 
 /** A chunk of text or bytes. @param offset in its stream */
 export function chunk(
