@@ -5,6 +5,7 @@ import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { HomeLayout } from '../store/home-layout.js';
 import { Attachment, StreamsResponses } from './attachment.js';
 import type { CallOptions } from './call-options.js';
+import { SUPERVISOR_PROTOCOL_MINOR } from './protocol-version.js';
 import { layoutOf, prepareHome } from './home.js';
 import { ImageClient } from './image-client.js';
 import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo } from './record-conversion.js';
@@ -104,7 +105,12 @@ export class BoxClient implements Disposable {
       if (!(await listensAt(layout.supervisorSocket, signal))) await start(layout, supervisor, signal);
       const connection = new SupervisorConnection(layout);
       try {
-        return new BoxClient(connection, await connection.hello(CLIENT_VERSION, signal));
+        const hello = await connection.hello(CLIENT_VERSION, supervisor?.distribution ?? '', signal);
+        if (hello.protocolMinor >= SUPERVISOR_PROTOCOL_MINOR) return new BoxClient(connection, hello);
+        if (!supervisor || attempt === ATTEMPTS) throw olderSupervisor(hello);
+        // It hands over to one of this client's version: its boxes go on, and the next one finds them.
+        await connection.call(proto.SupervisorService.stop, {}, signal);
+        connection.close();
       } catch (error) {
         connection.close();
         const gone = isBoxError(error) && error.code === 'SUPERVISOR_UNREACHABLE';
@@ -262,6 +268,14 @@ async function startedBox(
   onCreated?.(box);
   await responses.expect('started');
   return box;
+}
+
+function olderSupervisor({ version }: SupervisorIdentity): BoxError {
+  return new BoxError(
+    'SUPERVISOR_INCOMPATIBLE',
+    `the supervisor that runs is version ${version}, older than this client (${CLIENT_VERSION})`,
+    { hint: 'run any command of the newer a3s-box: it takes the boxes over' },
+  );
 }
 
 async function start(layout: HomeLayout, supervisor?: SupervisorCommand, signal?: AbortSignal): Promise<void> {

@@ -44,21 +44,17 @@ export class SupervisorConnection {
   /**
    * The first call.
    * @param version of the client's package
+   * @param distribution file that the client asks for; empty for none
    * @throws SUPERVISOR_INCOMPATIBLE, SUPERVISOR_UNREACHABLE
    */
-  async hello(version: string, signal?: AbortSignal): Promise<HelloResponse> {
-    let answer: HelloResponse;
+  async hello(version: string, distribution: string, signal?: AbortSignal): Promise<HelloResponse> {
     try {
-      const request = HelloRequest.create({ protocolMinor: SUPERVISOR_PROTOCOL_MINOR, version });
-      answer = await this.call(SupervisorService.hello, request, signal);
+      const request = HelloRequest.create({ protocolMinor: SUPERVISOR_PROTOCOL_MINOR, version, distribution });
+      return await this.call(SupervisorService.hello, request, signal);
     } catch (error) {
       if (!isBoxError(error) || error.code !== 'UNSUPPORTED') throw error;
       throw incompatible('the supervisor that runs speaks another protocol', error);
     }
-    if (answer.protocolMinor < SUPERVISOR_PROTOCOL_MINOR) {
-      throw incompatible(`the supervisor that runs is version ${answer.version}, older than this client (${version})`);
-    }
-    return answer;
   }
 
   /** One unary call. @throws BoxError of the supervisor */

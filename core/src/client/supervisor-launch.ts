@@ -12,6 +12,8 @@ export interface SupervisorCommand {
   readonly command: readonly string[];
   /** Its whole environment. Default: that of this process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Distribution file that `command` names; absolute path. A supervisor that runs with another one is refused. */
+  readonly distribution?: string;
 }
 
 const READY_DESCRIPTOR = 3;

@@ -19,6 +19,11 @@ export class HomeLayout {
     return join(this.run, 'supervisor.sock');
   }
 
+  /** Process id and start time of the supervisor that took the lock last. */
+  get supervisorPid(): string {
+    return join(this.run, 'supervisor.pid');
+  }
+
   /** Held by the one supervisor of this home for as long as it lives. */
   get supervisorLock(): string {
     return join(this.root, 'supervisor.lock');

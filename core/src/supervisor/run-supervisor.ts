@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { SUPERVISOR_PROTOCOL_MINOR } from '../client/protocol-version.js';
 import { CLIENT_VERSION } from '../client/version.js';
 import { layoutOf, prepareHome } from '../client/home.js';
 import { findDistribution } from '../kernel/distribution.js';
@@ -12,9 +13,8 @@ import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
 import { StateDatabase, type StateDatabaseOptions } from '../state/state-database.js';
 import { Activity } from './activity.js';
-import { otherSupervisorListens } from './other-supervisor.js';
-import { SupervisorLock } from './supervisor-lock.js';
 import { SupervisorServer } from './supervisor-server.js';
+import { awaitTurn } from './supervisor-turn.js';
 
 /** How long a supervisor stays without a box and without a call. */
 const IDLE_LIMIT_MS = 60_000;
@@ -35,6 +35,8 @@ export interface SupervisorOptions {
   readonly signal: AbortSignal;
   /** How the home's database is opened. For tests of crashes. */
   readonly state?: StateDatabaseOptions;
+  /** Minor version of the protocol to serve. Default: the newest. For tests of updates. */
+  readonly protocolMinor?: number;
 }
 
 /**
@@ -47,10 +49,9 @@ export async function runSupervisor(options: SupervisorOptions): Promise<void> {
   const layout = layoutOf(options.home);
   prepareHome(layout);
   await mkdir(layout.run, { mode: 0o700, recursive: true });
-  using lock = SupervisorLock.tryAcquire(layout.supervisorLock);
-  if (lock) return await serve(layout, options);
-  await otherSupervisorListens(layout.supervisorSocket, options.signal);
-  options.ready();
+  using lock = await awaitTurn(layout, options.signal);
+  if (lock) await serve(layout, options);
+  else options.ready();
 }
 
 async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<void> {
@@ -63,14 +64,20 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
     pid: process.pid,
     home: layout.root,
     version: CLIENT_VERSION,
+    protocolMinor: options.protocolMinor ?? SUPERVISOR_PROTOCOL_MINOR,
+    distribution: options.distribution,
     plugins: plugins.plugins.map(recordOf),
-    stop: () => ended.resolve(),
+    stop: async () => {
+      // Before the answer, so that whoever asked does not connect to this one again.
+      await rm(layout.supervisorSocket, { force: true });
+      ended.resolve();
+    },
   };
   const assets = new InstalledAssets(layout);
   const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self }));
-  const server = container.resolve(SupervisorServer);
   stack.defer(() => container.resolve(BoxService).leave());
   await container.resolve(BoxRecovery).recover();
+  const server = stack.use(container.resolve(SupervisorServer));
   await server.listen(layout.supervisorSocket);
   stack.defer(() => rm(layout.supervisorSocket, { force: true }));
   options.ready();

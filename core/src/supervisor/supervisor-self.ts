@@ -8,7 +8,11 @@ export interface SupervisorSelf {
   readonly home: string;
   /** Semantic version. */
   readonly version: string;
+  /** Minor version of the protocol that it serves. */
+  readonly protocolMinor: number;
+  /** Distribution file that it was started with; absolute path. Absent: the one that it found. */
+  readonly distribution?: string | undefined;
   readonly plugins: readonly PluginRecord[];
-  /** Ends the supervisor once the present calls are answered. */
-  stop(): void;
+  /** Takes no new clients from now on, and ends the supervisor once the present calls are answered. */
+  stop(): Promise<void>;
 }

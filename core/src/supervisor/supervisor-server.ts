@@ -21,7 +21,7 @@ import type { SupervisorSelf } from './supervisor-self.js';
 const MESSAGE_LIMIT = 16 * 1024 * 1024;
 const STREAM_WINDOW = 1024 * 1024;
 /** How long calls may take to finish when the supervisor ends. */
-const SHUTDOWN_LIMIT_MS = 5000;
+const SHUTDOWN_LIMIT_MS = 1000;
 
 /** Serves the supervisor protocol on a Unix socket that only its owner can open. */
 @injectable()

@@ -78,7 +78,7 @@ describe('BoxClient', () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
     };
-    assert.deepEqual(fake.requests[0]?.request, { protocolMinor: 0, version });
+    assert.deepEqual(fake.requests[0]?.request, { protocolMinor: 1, version, distribution: '' });
   });
 
   it('keeps the two output streams apart and tells how the process ended', async () => {
@@ -117,7 +117,7 @@ describe('BoxClient', () => {
     assert.deepEqual(created.notices, ['said once']);
     const record = await client.inspect('web');
     assert.deepEqual(record.spec, whole);
-    assert.equal(record.created.toISOString(), '2023-11-14T22:13:20.000Z');
+    assert.ok(Math.abs(record.created.getTime() - Date.now()) < 60_000, 'it was created a moment ago');
     assert.equal(record.exit, undefined);
     assert.deepEqual(
       (await client.list({ all: true })).map(({ id }) => id),
@@ -294,6 +294,14 @@ describe('BoxClient and a supervisor of another version', () => {
 
   beforeEach(() => (home = mkdtempSync(join(tmpdir(), 'a3s-client-'))));
   afterEach(() => rmSync(home, { recursive: true }));
+
+  it('does not end an older one that it could not replace', async () => {
+    const fake = new FakeSupervisor({ home, protocolMinor: 0 });
+    await fake.listen();
+    await assert.rejects(BoxClient.connect({ home }), { code: 'SUPERVISOR_INCOMPATIBLE', message: /older/ });
+    assert.ok(!fake.requests.some(({ method }) => method === 'stop'));
+    await fake.close();
+  });
 
   it('speaks to a newer one', async () => {
     const fake = new FakeSupervisor({ home, protocolMinor: 4 });

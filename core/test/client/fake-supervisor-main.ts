@@ -43,7 +43,6 @@ async function serve(): Promise<void> {
   const fake = new FakeSupervisor({
     home,
     journal: `${home}/requests.jsonl`,
-    protocolMinor: 0,
     notices: mode === 'notices' ? ['no hardware virtualisation: software emulation is used'] : [],
   });
   if (taken.status !== 0) {

@@ -8,9 +8,17 @@ import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { Metadata, Server, ServerCredentials, type sendUnaryData, type ServerDuplexStream } from '@grpc/grpc-js';
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
 import { BoxError } from '../../dist/errors/box-error.js';
 import { toServiceError } from '../../dist/errors/grpc.js';
+import { SUPERVISOR_PROTOCOL_MINOR } from '../../dist/client/protocol-version.js';
 import * as proto from '../../dist/gen/a3s/box/supervisor/v1/supervisor.js';
 
 export interface FakeOptions {
@@ -27,15 +35,22 @@ interface FakeProcess {
   readonly started: PromiseWithResolvers<ChildProcess>;
   readonly exited: PromiseWithResolvers<proto.ExitStatus>;
   readonly terminal: boolean;
+  /** How it ended. */
+  exit?: proto.ExitStatus;
 }
 
 interface FakeBox extends FakeProcess {
   readonly id: string;
+  readonly name: string;
   readonly spec: proto.BoxSpec;
   readonly execs: Map<string, FakeProcess>;
+  /** What it wrote, where it was started by `Run`. */
+  readonly log: proto.LogRecord[];
+  readonly createdNs: bigint;
 }
 
 type Call = ServerDuplexStream<proto.AttachRequest, proto.AttachResponse>;
+type RunCall = ServerDuplexStream<proto.RunRequest, proto.RunResponse>;
 
 export class FakeSupervisor {
   readonly requests: { method: string; request: unknown }[] = [];
@@ -53,7 +68,7 @@ export class FakeSupervisor {
     this.#options = options;
     const supervisor = {
       hello: this.#unary('hello', () => ({
-        protocolMinor: options.protocolMinor ?? 0,
+        protocolMinor: options.protocolMinor ?? SUPERVISOR_PROTOCOL_MINOR,
         version: '9.8.7',
         pid: process.pid,
         home: options.home,
@@ -71,13 +86,17 @@ export class FakeSupervisor {
       start: this.#unary('start', (r: proto.StartBoxRequest) => this.#start(r.box)),
       exec: this.#unary('exec', (r: proto.ExecRequest) => this.#exec(r)),
       attach: (call: Call) => this.#attach(call),
+      run: (call: RunCall) => this.#run(call),
+      logs: (call: ServerWritableStream<proto.LogsRequest, proto.LogRecord>) => this.#logs(call),
       signal: this.#unary('signal', (r: proto.SignalRequest) => this.#signal(r)),
       resize: this.#unary('resize', () => ({})),
       wait: this.#unary('wait', (r: proto.WaitRequest) => this.#box(r.box).exited.promise),
-      stop: this.#unary('stopBox', () => ({})),
-      remove: this.#unary('remove', (r: proto.RemoveBoxRequest) => (this.#boxes.delete(this.#box(r.box).id), {})),
+      stop: this.#unary('stopBox', (r: proto.StopBoxRequest) => this.#stop(r)),
+      remove: this.#unary('remove', (r: proto.RemoveBoxRequest) => this.#remove(r)),
       inspect: this.#unary('inspect', (r: proto.InspectBoxRequest) => this.#record(this.#box(r.box))),
-      list: this.#unary('list', () => ({ boxes: [...this.#boxes.values()].map((box) => this.#record(box)) })),
+      list: this.#unary('list', (r: proto.ListBoxesRequest) => ({
+        boxes: [...this.#boxes.values()].filter(({ exit }) => r.all || !exit).map((box) => this.#record(box)),
+      })),
       trace: this.#unary('trace', () => ({ spans: [{ name: 'boot', process: 'kernel', startNs: 5n, endNs: 9n }] })),
     });
   }
@@ -128,8 +147,78 @@ export class FakeSupervisor {
       throw new BoxError('IMAGE_NOT_FOUND', 'image "missing" is not here', { hint: 'pull it', details: { image: 1 } });
     }
     const id = randomBytes(32).toString('hex');
-    this.#boxes.set(id, { id, spec, execs: new Map(), ...newProcess(spec.terminal) });
-    return { id, name: spec.name || 'quiet_otter', notices: this.#options.notices ?? [] };
+    const name = spec.name || 'quiet_otter';
+    const createdNs = BigInt(Date.now()) * 1_000_000n;
+    this.#boxes.set(id, { id, name, spec, execs: new Map(), log: [], createdNs, ...newProcess(spec.terminal) });
+    return { id, name, notices: this.#options.notices ?? [] };
+  }
+
+  #run(call: RunCall): void {
+    call.once('error', () => {});
+    call.once('data', ({ request }: proto.RunRequest) => {
+      const open = request!.value as proto.RunOpen;
+      this.#note('run', open);
+      call.once('cancelled', () => this.#note('runCancelled', {}));
+      this.#serveRun(call, open).catch((error: unknown) => call.emit('error', toServiceError(error, new Metadata())));
+    });
+  }
+
+  async #serveRun(call: RunCall, { spec, detached }: proto.RunOpen): Promise<void> {
+    const created = this.#create(spec!);
+    call.write({ response: { $case: 'created', value: created } });
+    const box = this.#box(created.id);
+    try {
+      await this.#start(created.id);
+    } catch (error) {
+      this.#boxes.delete(created.id);
+      throw error;
+    }
+    call.write({ response: { $case: 'started', value: {} } });
+    const child = await box.started.promise;
+    const write = detached ? undefined : call.write.bind(call);
+    const pump = async (stream: proto.Stream, source: ChildProcess['stdout']) => {
+      for await (const data of source!) {
+        box.log.push({ stream, timeNs: BigInt(Date.now()) * 1_000_000n, data: data as Buffer });
+        if (call.cancelled || write?.({ response: { $case: 'output', value: { stream, data } } }) !== false) continue;
+        await Promise.race([once(call, 'drain'), once(call, 'cancelled')]);
+      }
+    };
+    const pumps = Promise.all([pump(proto.Stream.STDOUT, child.stdout), pump(proto.Stream.STDERR, child.stderr)]);
+    if (detached) {
+      call.end();
+      return;
+    }
+    this.#feed(call, child).catch(() => {});
+    await pumps;
+    call.write({ response: { $case: 'exited', value: await box.exited.promise } });
+    call.end();
+  }
+
+  async #logs(call: ServerWritableStream<proto.LogsRequest, proto.LogRecord>): Promise<void> {
+    this.#note('logs', call.request);
+    try {
+      const box = this.#box(call.request.box);
+      if (call.request.follow) await box.exited.promise;
+      for (const record of box.log) call.write(record);
+      call.end();
+    } catch (error) {
+      call.emit('error', toServiceError(error, new Metadata()));
+    }
+  }
+
+  async #stop({ box: reference }: proto.StopBoxRequest): Promise<proto.StopBoxResponse> {
+    const box = this.#box(reference);
+    (await box.started.promise).kill('SIGTERM');
+    await box.exited.promise;
+    return {};
+  }
+
+  #remove({ box: reference, force }: proto.RemoveBoxRequest): proto.RemoveBoxResponse {
+    const box = this.#box(reference);
+    if (!box.exit && !force) throw new BoxError('CONFLICT', `box ${box.name} runs`, { hint: 'force it' });
+    box.started.promise.then(killGroup, () => {});
+    this.#boxes.delete(box.id);
+    return {};
   }
 
   async #start(id: string): Promise<proto.StartBoxResponse> {
@@ -163,7 +252,7 @@ export class FakeSupervisor {
     });
     this.#running.add(child);
     child.once('close', () => this.#running.delete(child));
-    child.once('exit', (code, signal) => target.exited.resolve(statusOf(code, signal)));
+    child.once('exit', (code, signal) => target.exited.resolve((target.exit = statusOf(code, signal))));
     try {
       await once(child, 'spawn');
       target.started.resolve(child);
@@ -203,9 +292,9 @@ export class FakeSupervisor {
     call.end();
   }
 
-  async #feed(call: Call, child: ChildProcess): Promise<void> {
+  async #feed(call: Call | RunCall, child: ChildProcess): Promise<void> {
     child.stdin?.on('error', () => {});
-    for await (const { request } of call as AsyncIterable<proto.AttachRequest>) {
+    for await (const { request } of call as AsyncIterable<proto.AttachRequest | proto.RunRequest>) {
       await this.holdStdin;
       if (request?.$case === 'stdinEnd') child.stdin?.end();
       if (request?.$case !== 'stdin') continue;
@@ -228,13 +317,20 @@ export class FakeSupervisor {
     return found;
   }
 
-  #record({ id, spec }: FakeBox): proto.BoxRecord {
+  #record({ id, name, spec, exit, createdNs }: FakeBox): proto.BoxRecord {
     return proto.BoxRecord.create({
       id,
-      name: spec.name,
+      name,
       spec,
-      state: 'running',
-      createdNs: 1_700_000_000_000_000_000n,
+      imageId: starter.id,
+      state: exit ? 'exited' : 'running',
+      createdNs,
+      startedNs: createdNs,
+      ...(exit && { exit, finishedNs: createdNs }),
+      arguments: [...spec.entrypoint, ...spec.command],
+      generation: 3n,
+      network: spec.network || 'default',
+      ports: spec.ports,
     });
   }
 

@@ -73,7 +73,14 @@ export async function fakeBoxService(
     layout,
     database,
     assets: { boot: async () => ({ kernel: '/k', initramfs: '/i' }), makeScratch: async () => {} },
-    self: { pid: 42, home: layout.root, version: '9.9.9', plugins: [], stop: () => (stopped = true) },
+    self: {
+      pid: 42,
+      home: layout.root,
+      version: '9.9.9',
+      plugins: [],
+      protocolMinor: 1,
+      stop: async () => void (stopped = true),
+    },
   });
   await container.resolve(BoxRecovery).recover();
   return {

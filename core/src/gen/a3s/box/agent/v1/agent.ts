@@ -318,6 +318,14 @@ export interface AttachOpen {
     | undefined;
   /** Only look: do not claim stdin and do not let acknowledgements of this attachment free output. */
   readOnly: boolean;
+  /** Start the process first, as Exec.Start does: one call where two would be made. Since minor version 1. */
+  start: StartProcess | undefined;
+}
+
+/** What StartProcessRequest says beside the ids. */
+export interface StartProcess {
+  process: Buffer;
+  stdin: boolean;
 }
 
 export interface OutputOffsets {
@@ -3181,7 +3189,7 @@ export const AttachRequest: MessageFns<AttachRequest> = {
 };
 
 function createBaseAttachOpen(): AttachOpen {
-  return { containerId: "", processId: "", from: undefined, readOnly: false };
+  return { containerId: "", processId: "", from: undefined, readOnly: false, start: undefined };
 }
 
 export const AttachOpen: MessageFns<AttachOpen> = {
@@ -3197,6 +3205,9 @@ export const AttachOpen: MessageFns<AttachOpen> = {
     }
     if (message.readOnly !== false) {
       writer.uint32(32).bool(message.readOnly);
+    }
+    if (message.start !== undefined) {
+      StartProcess.encode(message.start, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -3246,6 +3257,14 @@ export const AttachOpen: MessageFns<AttachOpen> = {
             message.readOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.start = StartProcess.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3269,6 +3288,76 @@ export const AttachOpen: MessageFns<AttachOpen> = {
       ? OutputOffsets.fromPartial(object.from)
       : undefined;
     message.readOnly = object.readOnly ?? false;
+    message.start = (object.start !== undefined && object.start !== null)
+      ? StartProcess.fromPartial(object.start)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStartProcess(): StartProcess {
+  return { process: Buffer.alloc(0), stdin: false };
+}
+
+export const StartProcess: MessageFns<StartProcess> = {
+  encode(message: StartProcess, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.process.length !== 0) {
+      writer.uint32(10).bytes(message.process);
+    }
+    if (message.stdin !== false) {
+      writer.uint32(16).bool(message.stdin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartProcess {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartProcess();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.process = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.stdin = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StartProcess>): StartProcess {
+    return StartProcess.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartProcess>): StartProcess {
+    const message = createBaseStartProcess();
+    message.process = object.process ?? Buffer.alloc(0);
+    message.stdin = object.stdin ?? false;
     return message;
   },
 };

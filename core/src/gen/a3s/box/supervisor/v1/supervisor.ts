@@ -45,6 +45,8 @@ export interface HelloRequest {
   protocolMinor: number;
   /** Of the client, semantic version. */
   version: string;
+  /** Absolute path of the distribution file that the client asks for; empty: none in particular. */
+  distribution: string;
 }
 
 export interface HelloResponse {
@@ -518,7 +520,7 @@ export interface ImageRecord {
 }
 
 function createBaseHelloRequest(): HelloRequest {
-  return { protocolMinor: 0, version: "" };
+  return { protocolMinor: 0, version: "", distribution: "" };
 }
 
 export const HelloRequest: MessageFns<HelloRequest> = {
@@ -528,6 +530,9 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     }
     if (message.version !== "") {
       writer.uint32(18).string(message.version);
+    }
+    if (message.distribution !== "") {
+      writer.uint32(26).string(message.distribution);
     }
     return writer;
   },
@@ -561,6 +566,14 @@ export const HelloRequest: MessageFns<HelloRequest> = {
             message.version = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.distribution = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -580,6 +593,7 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     const message = createBaseHelloRequest();
     message.protocolMinor = object.protocolMinor ?? 0;
     message.version = object.version ?? "";
+    message.distribution = object.distribution ?? "";
     return message;
   },
 };
