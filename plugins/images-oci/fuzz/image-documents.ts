@@ -74,6 +74,8 @@ function sound(parse: () => void): void {
     parse();
   } catch (error) {
     if (!isBoxError(error) || !EXPECTED.includes(error.code)) throw error;
-    assert.ok(error.message.length < 4096 + 600, 'a message of bounded length');
+    const text = `${error.message}${error.hint}`;
+    assert.ok(text.length < 20_000, 'a message of bounded length');
+    assert.doesNotMatch(text, /[\u0000-\u001f\u007f-\u009f]/, 'a message that a terminal shows and does not obey');
   }
 }

@@ -1,5 +1,6 @@
 import { BoxError, type ImageConfig, type ImageHealthcheck, type Platform } from '@a3s-box/core';
 import { isDigest } from './digest.js';
+import { quoted } from './quoted.js';
 
 /** Most layers of an image. */
 export const MAX_LAYERS = 1024;
@@ -32,12 +33,20 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether a value can be part of a platform: a word of letters, digits and `._-`, or nothing. */
+export function isPlatformWord(value: unknown): boolean {
+  return typeof value === 'string' && /^[A-Za-z0-9._-]{0,64}$/.test(value);
+}
+
 /** Parses an image config. @throws IMAGE_CORRUPT when a field that is used has a wrong type, LIMIT_EXCEEDED */
 export function parseConfig(bytes: Uint8Array): ParsedConfig {
   const document = parseJsonObject(bytes, 'image config');
   const { os, architecture, variant, created, rootfs } = document;
   if (typeof os !== 'string' || typeof architecture !== 'string') {
     throw corruptConfig('image config does not say its platform');
+  }
+  if (![os, architecture, variant ?? ''].every(isPlatformWord)) {
+    throw corruptConfig('image config names a platform that is none');
   }
   const diffIds = isObject(rootfs) ? rootfs['diff_ids'] : undefined;
   if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) {
@@ -166,7 +175,7 @@ function labels(object: JsonObject): Record<string, string> {
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw corruptConfig('image config has "Labels" that are no object');
   for (const [key, label] of Object.entries(value)) {
-    if (typeof label !== 'string') throw corruptConfig(`image config has a label "${key}" that is no string`);
+    if (typeof label !== 'string') throw corruptConfig(`image config has a label ${quoted(key)} that is no string`);
   }
   return value as Record<string, string>;
 }

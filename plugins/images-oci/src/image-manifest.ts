@@ -1,6 +1,7 @@
 import { BoxError, type Platform } from '@a3s-box/core';
 import { isDigest } from './digest.js';
-import { isObject, MAX_LAYERS, parseJsonObject, type JsonObject } from './image-config.js';
+import { isObject, isPlatformWord, MAX_LAYERS, parseJsonObject, type JsonObject } from './image-config.js';
+import { quoted } from './quoted.js';
 
 /** A reference to content (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -90,7 +91,10 @@ export function selectPlatform(index: ImageIndex, platform: Platform, name: stri
     fitting.find(({ platform: its }) => its?.variant === undefined) ??
     (platform.architecture === 'arm64' || platform.variant === undefined ? fitting[0] : undefined);
   if (chosen !== undefined) return chosen;
-  const offered = images.map(({ platform: its }) => (its === undefined ? 'unknown' : platformText(its))).join(', ');
+  const offered = images
+    .slice(0, 20)
+    .map(({ platform: its }) => (its === undefined ? 'unknown' : platformText(its)))
+    .join(', ');
   throw new BoxError('IMAGE_NOT_FOUND', `image ${name} is not offered for ${platformText(platform)}`, {
     hint: offered === '' ? 'the index is empty' : `it is offered for ${offered}`,
   });
@@ -120,6 +124,7 @@ function parseDescriptor(value: unknown): Descriptor {
 
 function parsePlatform({ os, architecture, variant }: JsonObject): Platform | undefined {
   if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
+  if (![os, architecture, variant ?? ''].every(isPlatformWord)) throw corruptManifest('names a platform that is none');
   return { os, architecture, ...(typeof variant === 'string' && variant !== '' ? { variant } : {}) };
 }
 
@@ -131,13 +136,13 @@ function textFields(object: JsonObject): Record<string, string> {
 
 function refuseOtherContent({ config, layers }: ImageManifest): void {
   if (!CONFIG_TYPES.includes(config.mediaType)) {
-    throw new BoxError('UNSUPPORTED', `manifest is of no container image: its config is ${config.mediaType}`, {
+    throw new BoxError('UNSUPPORTED', `manifest is of no container image: its config is ${quoted(config.mediaType)}`, {
       hint: 'this kind of artifact cannot be run',
     });
   }
   const other = layers.find(({ mediaType }) => !LAYER_TYPE.test(mediaType));
   if (other !== undefined) {
-    throw new BoxError('UNSUPPORTED', `image has a layer of the unsupported type ${other.mediaType}`, {
+    throw new BoxError('UNSUPPORTED', `image has a layer of the unsupported type ${quoted(other.mediaType)}`, {
       hint: 'layers are tar archives, as they are or compressed with gzip or zstd',
     });
   }

@@ -8,6 +8,7 @@ import { loadLayout, type LayoutContent } from './load-layout.js';
 import type { ImageLibrary } from './image-library.js';
 import { MAX_DOCUMENT } from './image-manifest.js';
 import type { ExpectedDigests, Layer, LayerLibrary, MadeLayer } from './layer-library.js';
+import { quoted } from './quoted.js';
 import type { Work } from './work.js';
 
 /** What loading needs of the store. */
@@ -157,7 +158,7 @@ function blobPath(digest: string): string {
 }
 
 function missing(path: string): BoxError {
-  return new BoxError('IMAGE_CORRUPT', `archive lacks ${path}, which its manifest names`, {
+  return new BoxError('IMAGE_CORRUPT', `archive lacks ${quoted(path)}, which its manifest names`, {
     hint: 'the archive is incomplete; make it again',
   });
 }

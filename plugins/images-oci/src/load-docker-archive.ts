@@ -3,6 +3,7 @@ import { checkDigest, digestOf } from './digest.js';
 import { assembleImage, type LayerProvider } from './image-assembly.js';
 import { isObject } from './image-config.js';
 import type { ArchiveContent, LoadContext } from './load-archive.js';
+import { quoted } from './quoted.js';
 import { fullName } from './reference.js';
 
 /**
@@ -18,7 +19,7 @@ export async function loadDockerArchive(
   const loaded: Image[] = [];
   for (const { config: configPath, names, layers } of parseDockerManifest(manifest)) {
     const config = content.document(configPath);
-    if (config === undefined) throw malformed(`lacks the config ${configPath}`);
+    if (config === undefined) throw malformed(`lacks the config ${quoted(configPath)}`);
     const named = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/.exec(configPath)?.[1];
     if (named !== undefined) checkDigest('image config', `sha256:${named}`, digestOf(config));
     const layer: LayerProvider = async (expected, index) => {

@@ -1,5 +1,6 @@
 import { BoxError } from '@a3s-box/core';
 import { isDigest } from './digest.js';
+import { quoted } from './quoted.js';
 
 /** An image reference in full: `docker.io/library/alpine:3.20` and, or, `@sha256:...`. */
 export interface Reference {
@@ -25,7 +26,7 @@ const MAX_NAME = 255;
  */
 export function parseReference(text: string): Reference {
   const refuse = (reason: string): BoxError =>
-    new BoxError('INVALID_REFERENCE', `image reference ${JSON.stringify(text)} ${reason}`, {
+    new BoxError('INVALID_REFERENCE', `image reference ${quoted(text)} ${reason}`, {
       hint: 'write it as [registry/]name[:tag][@digest], in lower case, for example alpine:3.20',
     });
   const at = text.indexOf('@');
@@ -71,7 +72,7 @@ export function repositoryOf(reference: Reference): string {
 export function fullName(text: string): string {
   const reference = parseReference(text);
   if (reference.digest !== undefined) {
-    throw new BoxError('INVALID_REFERENCE', `image name ${JSON.stringify(text)} has a digest`, {
+    throw new BoxError('INVALID_REFERENCE', `image name ${quoted(text)} has a digest`, {
       hint: 'a name that is given to an image is [registry/]name[:tag]',
     });
   }

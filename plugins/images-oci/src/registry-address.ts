@@ -1,4 +1,5 @@
 import { BoxError } from '@a3s-box/core';
+import { quoted } from './quoted.js';
 import type { Reference } from './reference.js';
 
 /**
@@ -31,7 +32,7 @@ function addressOf(scheme: string, host: string): URL {
   const address = URL.canParse(text) ? new URL(text) : undefined;
   const name = host.replace(/:\d+$/, '').toLowerCase();
   if (address !== undefined && (address.hostname === name || name.startsWith('['))) return address;
-  throw new BoxError('INVALID_REFERENCE', `registry ${JSON.stringify(host)} is no name or address of a host`, {
+  throw new BoxError('INVALID_REFERENCE', `registry ${quoted(host)} is no name or address of a host`, {
     hint: 'write it as host, address or [IPv6 address], with a port up to 65535 where one is needed',
   });
 }
