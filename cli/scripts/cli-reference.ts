@@ -31,6 +31,7 @@ const CLOSING = `## Exit statuses
 | 127 | the command was not found |
 | 141 | nobody reads a3s-box's output any more |
 | 1 | \`-it\` without a terminal, as in Docker |
+| 1 | one of the boxes that \`stop\`, \`kill\`, \`rm\`, \`wait\`, \`inspect\`, \`logs\` or \`port\` was given is not there, or not in a state for it; the others were worked on, as in Docker |
 
 ## Environment
 
@@ -44,7 +45,49 @@ const CLOSING = `## Exit statuses
 ## Environment files
 
 The file of \`--env-file\` has a \`NAME=VALUE\` a line. \`#\` starts a comment at the beginning of a line only. Values are
-taken as they stand: no quotes, no escapes, no trimming. A name alone takes the caller's value where there is one.`;
+taken as they stand: no quotes, no escapes, no trimming. A name alone takes the caller's value where there is one.
+
+## Formats
+
+\`--format json\` prints JSON on one line, of lists a document a line. Everything else is a template in the language of
+Go's text/template, as Docker has it. \`table TEMPLATE\` makes a table of it, with heads; columns are parted by tabs, which
+may be typed \`\\t\`.
+
+| In a template | |
+| --- | --- |
+| \`{{.Field}}\`, \`{{.A.B}}\`, \`{{.Label "name"}}\` | a field; one that there is not is an error |
+| \`{{if}}\`, \`{{else if}}\`, \`{{else}}\`, \`{{range}}\`, \`{{with}}\`, \`{{end}}\` | blocks |
+| \`{{$x := .A}}\`, \`{{range $key, $value := .A}}\`, \`{{$.Name}}\` | variables |
+| \`and\`, \`or\`, \`not\`, \`eq\`, \`ne\`, \`lt\`, \`le\`, \`gt\`, \`ge\` | tests |
+| \`json\`, \`upper\`, \`lower\`, \`title\`, \`split\`, \`join\`, \`truncate\`, \`pad\`, \`len\`, \`index\`, \`print\`, \`println\`, \`printf\` | functions; \`printf\` knows \`%s\`, \`%v\`, \`%d\`, \`%q\`, \`%t\`, \`%x\`, \`%f\` |
+| \`{{- -}}\`, \`{{/* */}}\` | white space taken away, comments |
+
+Anything else, \`define\` or \`break\` for example, is refused by name.
+
+| Command | Fields |
+| --- | --- |
+| \`ps\` | \`.ID\` \`.Names\` \`.Image\` \`.Command\` \`.CreatedAt\` \`.RunningFor\` \`.State\` \`.Status\` \`.Ports\` \`.Networks\` \`.Labels\` \`.Label "name"\` |
+| \`images\` | \`.ID\` \`.Repository\` \`.Tag\` \`.Digest\` \`.Platform\` \`.CreatedAt\` \`.CreatedSince\` \`.Size\` |
+| \`inspect\` | those of its JSON |
+| \`version\` | \`.Client\`, \`.Server\` (the supervisor; nil where none runs) |
+| \`info\` | those of \`info --json\`, with capitals: \`.SupervisorPid\`, \`.Home\`, \`.ChosenBackend\` |
+
+## Filters
+
+\`ps --filter NAME=VALUE\` may be given several times. Boxes have to pass every name; of several values for one name any
+will do, but every \`label\` has to be there.
+
+| Filter | Passes |
+| --- | --- |
+| \`id=PREFIX\` | ids that begin so |
+| \`name=PATTERN\` | names that the regular expression is found in |
+| \`label=NAME\`, \`label=NAME=VALUE\` | boxes with the label |
+| \`status=STATE\` | \`created\`, \`starting\`, \`running\`, \`paused\`, \`stopping\`, \`exited\` or \`dead\`, also without \`-a\` |
+| \`exited=STATUS\` | boxes that ended with the exit status; with \`-a\` |
+| \`ancestor=IMAGE\` | boxes of the image, by name, digest or id |
+| \`before=BOX\`, \`since=BOX\` | boxes made before or after this one |
+| \`network=NAME\` | boxes of the network |
+| \`publish=PORT[-LAST][/PROTOCOL]\` | boxes for which the host listens on such a port |`;
 
 /** The whole page, as prettier leaves it. */
 export async function referencePage(): Promise<string> {
@@ -76,9 +119,9 @@ export function flagSnapshot(): string {
 }
 
 function describe(flag: Flag): object {
-  const { kind, char } = flag;
-  if (flag.kind === 'boolean') return { kind, char };
-  return { kind, char, value: flag.placeholder, default: flag.absent };
+  const { kind, char, aliases } = flag;
+  if (flag.kind === 'boolean') return { kind, char, aliases };
+  return { kind, char, aliases, value: flag.placeholder, default: flag.absent };
 }
 
 function section({ name, synopsis, summary, description = [], flags, examples = [] }: Command): string {
@@ -97,7 +140,8 @@ function section({ name, synopsis, summary, description = [], flags, examples = 
 
 function row(name: string, flag: Flag): string {
   const value = flag.kind === 'boolean' ? '' : ` ${flag.placeholder}`;
-  const spelled = `${flag.char === undefined ? '' : `\`-${flag.char}\`, `}\`--${name}${value}\``;
+  const others = flag.aliases?.map((alias) => `\`--${alias}\`, `).join('') ?? '';
+  const spelled = `${flag.char === undefined ? '' : `\`-${flag.char}\`, `}${others}\`--${name}${value}\``;
   const absent = flag.kind === 'boolean' ? 'off' : (flag.absent ?? 'none');
   const repeated = flag.kind === 'list' ? '; may be given several times' : '';
   return `| ${spelled} | ${cell(absent)} | ${cell(flag.summary + repeated)} |`;

@@ -60,6 +60,7 @@ function invocationOf({ version, supervisorEntry, environment }: Surroundings, t
     supervisor: { command: [process.execPath, entry, '--home', home, '--ready-descriptor', '3', ...distribution] },
     environment,
     timeline,
+    commands: COMMANDS,
   };
 }
 

@@ -1,21 +1,38 @@
 import type { Command } from './command.js';
+import { completion } from './commands/completion.js';
 import { exec } from './commands/exec.js';
 import { imageInspect } from './commands/image-inspect.js';
 import { images } from './commands/images.js';
 import { importCommand } from './commands/import.js';
 import { info } from './commands/info.js';
+import { inspect } from './commands/inspect.js';
+import { kill } from './commands/kill.js';
 import { load } from './commands/load.js';
+import { logs } from './commands/logs.js';
+import { port } from './commands/port.js';
+import { ps } from './commands/ps.js';
 import { pull } from './commands/pull.js';
+import { rm } from './commands/rm.js';
 import { rmi } from './commands/rmi.js';
 import { run } from './commands/run.js';
 import { save } from './commands/save.js';
+import { stop } from './commands/stop.js';
 import { tag } from './commands/tag.js';
 import { version } from './commands/version.js';
+import { wait } from './commands/wait.js';
 
 /** The CLI's own commands; plugins bring others. Actions take the flags of their own definition. */
 export const COMMANDS = [
   run,
   exec,
+  ps,
+  logs,
+  stop,
+  kill,
+  rm,
+  wait,
+  inspect,
+  port,
   images,
   pull,
   load,
@@ -26,4 +43,5 @@ export const COMMANDS = [
   imageInspect,
   info,
   version,
+  completion,
 ] as unknown as readonly Command[];

@@ -1,4 +1,5 @@
 import type { SupervisorCommand } from '@a3s-box/core/client';
+import type { Command } from './command.js';
 import type { Variables } from './grammar/environment.js';
 import type { Timeline } from './timeline.js';
 
@@ -12,4 +13,6 @@ export interface Invocation {
   /** Variables of the caller. */
   readonly environment: Variables;
   readonly timeline: Timeline;
+  /** The CLI's own. */
+  readonly commands: readonly Command[];
 }

@@ -11,7 +11,10 @@ export interface PrintOptions {
 /** The one place that prints errors, to stderr. @returns the exit status */
 export function printError(thrown: unknown, { json, debug }: PrintOptions): number {
   const error = asBoxError(thrown);
-  if (error instanceof EndedBySignal) return error.exitStatus;
+  if (error instanceof EndedBySignal) {
+    if (error.note !== undefined) process.stderr.write(`a3s-box: ${error.note}\n`);
+    return error.exitStatus;
+  }
   const { code, message, hint, details } = error;
   if (json) {
     const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);

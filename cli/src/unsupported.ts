@@ -1,21 +1,21 @@
 /**
- * What Docker's `run` and `exec` take and this CLI refuses, with the reason. The parser and docs/cli-reference.md are
+ * What Docker's commands take and this CLI refuses, with the reason. The parser and docs/cli-reference.md are
  * fed from here: a flag leaves this table in the change that builds it.
  */
 export interface UnsupportedFlag {
   /** As Docker's help writes it, `-v, --volume`. */
   readonly spelling: string;
-  readonly commands: readonly ('run' | 'exec')[];
+  readonly commands: readonly string[];
   readonly reason: string;
 }
 
 const RUN = ['run'] as const;
 const BOTH = ['run', 'exec'] as const;
 
-const DETACHED = 'boxes that outlive their command are not built yet; run in the foreground';
+const ATTACH = 'joining a box again is not built yet, and so there are no keys to leave it with';
 const STREAMS = 'a foreground run joins stdout and stderr always, and stdin with -i';
 const VOLUMES = 'volumes and bind mounts are not built yet';
-const NETWORK = 'networks are not built yet; a box has loopback only';
+const NETWORK = "not built yet; a box takes its network's addresses and name servers";
 const HEALTH = 'health checks are not built yet';
 const BLOCK_IO = 'limits of block devices are not built yet';
 const CPU = "the VM's virtual CPUs are the limit; use --cpus";
@@ -24,7 +24,8 @@ const NAMESPACES = 'a box has a kernel of its own; there are no namespaces of th
 const CONFINEMENT = "changes of the workload's confinement are not built yet";
 const DEVICES = 'devices of the host are not passed into the VM';
 const WINDOWS = 'for Windows containers only';
-const LOGS = 'logs of boxes are not built yet';
+const LOGS = "the supervisor keeps the logs, in one way; read them with 'a3s-box logs'";
+const SIZE = "sizes of boxes' disks are not measured yet";
 const IMAGES = "run uses images that are here already; 'a3s-box pull' fetches one";
 const LIMITS = 'not built yet; the limits of the VM hold (--cpus, -m)';
 
@@ -38,7 +39,7 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--cap-drop', commands: RUN, reason: CONFINEMENT },
   { spelling: '--cgroup-parent', commands: RUN, reason: NAMESPACES },
   { spelling: '--cgroupns', commands: RUN, reason: NAMESPACES },
-  { spelling: '--cidfile', commands: RUN, reason: DETACHED },
+  { spelling: '--cidfile', commands: RUN, reason: "not built yet; 'run -d' prints the id" },
   { spelling: '--cpu-count', commands: RUN, reason: WINDOWS },
   { spelling: '--cpu-percent', commands: RUN, reason: WINDOWS },
   { spelling: '--cpu-period', commands: RUN, reason: CPU },
@@ -48,8 +49,7 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '-c, --cpu-shares', commands: RUN, reason: CPU },
   { spelling: '--cpuset-cpus', commands: RUN, reason: CPU },
   { spelling: '--cpuset-mems', commands: RUN, reason: CPU },
-  { spelling: '-d, --detach', commands: RUN, reason: DETACHED },
-  { spelling: '--detach-keys', commands: BOTH, reason: DETACHED },
+  { spelling: '--detach-keys', commands: BOTH, reason: ATTACH },
   { spelling: '--device', commands: RUN, reason: DEVICES },
   { spelling: '--device-cgroup-rule', commands: RUN, reason: DEVICES },
   { spelling: '--device-read-bps', commands: RUN, reason: BLOCK_IO },
@@ -88,9 +88,7 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--memory-swap', commands: RUN, reason: MEMORY },
   { spelling: '--memory-swappiness', commands: RUN, reason: MEMORY },
   { spelling: '--mount', commands: RUN, reason: VOLUMES },
-  { spelling: '--net', commands: RUN, reason: NETWORK },
   { spelling: '--net-alias', commands: RUN, reason: NETWORK },
-  { spelling: '--network', commands: RUN, reason: NETWORK },
   { spelling: '--network-alias', commands: RUN, reason: NETWORK },
   { spelling: '--no-healthcheck', commands: RUN, reason: HEALTH },
   { spelling: '--oom-kill-disable', commands: RUN, reason: MEMORY },
@@ -99,17 +97,16 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--pids-limit', commands: RUN, reason: LIMITS },
   { spelling: '--platform', commands: RUN, reason: "a VM runs its host's architecture" },
   { spelling: '--privileged', commands: BOTH, reason: CONFINEMENT },
-  { spelling: '-p, --publish', commands: RUN, reason: NETWORK },
   { spelling: '-P, --publish-all', commands: RUN, reason: NETWORK },
   { spelling: '--pull', commands: RUN, reason: IMAGES },
   { spelling: '-q, --quiet', commands: RUN, reason: IMAGES },
   { spelling: '--read-only', commands: RUN, reason: 'a read-only root file system is not built yet' },
-  { spelling: '--restart', commands: RUN, reason: DETACHED },
+  { spelling: '--restart', commands: RUN, reason: 'restart policies are not built yet' },
   { spelling: '--runtime', commands: RUN, reason: 'a box runs in a microVM; use --backend to choose which' },
   { spelling: '--security-opt', commands: RUN, reason: CONFINEMENT },
   { spelling: '--shm-size', commands: RUN, reason: 'the size of /dev/shm is fixed for now' },
   { spelling: '--sig-proxy', commands: RUN, reason: 'a foreground run passes signals on always' },
-  { spelling: '--stop-timeout', commands: RUN, reason: DETACHED },
+  { spelling: '--stop-timeout', commands: RUN, reason: "not built yet; give it to 'a3s-box stop -t'" },
   { spelling: '--storage-opt', commands: RUN, reason: 'the scratch disk has one size for now' },
   { spelling: '--sysctl', commands: RUN, reason: 'kernel parameters are not built yet' },
   { spelling: '--tmpfs', commands: RUN, reason: VOLUMES },
@@ -120,6 +117,22 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '-v, --volume', commands: RUN, reason: VOLUMES },
   { spelling: '--volume-driver', commands: RUN, reason: VOLUMES },
   { spelling: '--volumes-from', commands: RUN, reason: VOLUMES },
+  { spelling: '-s, --size', commands: ['ps', 'inspect'], reason: SIZE },
+  { spelling: '--details', commands: ['logs'], reason: 'logs hold what the workload wrote, and nothing else' },
+  {
+    spelling: '-s, --signal',
+    commands: ['stop'],
+    reason: "a box has one stop signal; set it with 'run --stop-signal', or send another with 'a3s-box kill -s'",
+  },
+  { spelling: '-v, --volumes', commands: ['rm'], reason: VOLUMES },
+  { spelling: '-l, --link', commands: ['rm'], reason: NETWORK },
+  { spelling: '--type', commands: ['inspect'], reason: "it looks at boxes; 'a3s-box image inspect' looks at images" },
+  { spelling: '-a, --all', commands: ['images'], reason: 'there are no images in between' },
+  { spelling: '--digests', commands: ['images'], reason: "--format '{{.Digest}}' prints them" },
+  { spelling: '-f, --filter', commands: ['images'], reason: 'not built yet' },
+  { spelling: '--no-trunc', commands: ['images'], reason: '--json prints whole ids' },
+  { spelling: '-q, --quiet', commands: ['images'], reason: "--format '{{.ID}}' prints only ids" },
+  { spelling: '--tree', commands: ['images'], reason: 'an image here has one platform' },
 ];
 
 /** The refusal of a flag, if it is one of Docker's. @param spelled `-v` or `--volume` */

@@ -24,8 +24,9 @@ describe('commands', () => {
     it(`${command.name}: oclif's class has the same flags`, () => {
       const flags = COMMAND_CLASSES[command.name.replace(' ', ':')]!.flags;
       assert.deepEqual(Object.keys(flags), Object.keys(command.flags));
-      for (const [name, { char, kind }] of Object.entries(command.flags)) {
+      for (const [name, { char, kind, aliases }] of Object.entries(command.flags)) {
         assert.equal(flags[name]!.char, char, name);
+        assert.deepEqual(flags[name]!.aliases, aliases ?? [], name);
         assert.equal(flags[name]!.type, kind === 'boolean' ? 'boolean' : 'option', name);
         assert.equal('multiple' in flags[name]! && flags[name].multiple === true, kind === 'list', name);
       }
@@ -71,6 +72,27 @@ describe('unsupported options', () => {
     'oom-score-adj', 'pid', 'pids-limit', 'platform', 'privileged', 'publish', 'publish-all', 'pull', 'quiet', 'read-only', 'restart', 'rm', 'runtime',
     'security-opt', 'shm-size', 'sig-proxy', 'stop-signal', 'stop-timeout', 'storage-opt', 'sysctl', 'tmpfs', 'tty', 'ulimit', 'user', 'userns', 'uts',
     'volume', 'volume-driver', 'volumes-from', 'workdir'];
+
+  // Options of Docker's other commands of these names, from their help.
+  const others: Record<string, string[]> = {
+    ps: ['all', 'filter', 'format', 'last', 'latest', 'no-trunc', 'quiet', 'size'],
+    logs: ['details', 'follow', 'since', 'tail', 'timestamps', 'until'],
+    stop: ['signal', 'timeout'],
+    kill: ['signal'],
+    rm: ['force', 'link', 'volumes'],
+    wait: [],
+    inspect: ['format', 'size', 'type'],
+    port: [],
+    images: ['all', 'digests', 'filter', 'format', 'no-trunc', 'quiet', 'tree'],
+    exec: ['detach', 'detach-keys', 'env', 'env-file', 'interactive', 'privileged', 'tty', 'user', 'workdir'],
+  };
+
+  for (const [command, names] of Object.entries(others)) {
+    it(`of ${command} are, with the supported ones, all of Docker's`, () => {
+      const { flags } = COMMANDS.find(({ name }) => name === command)!;
+      for (const name of names) assert.ok(name in flags || unsupportedFlag(command, `--${name}`), `--${name}`);
+    });
+  }
 
   it("are, with the supported ones, all of Docker's", () => {
     const { flags } = COMMANDS.find(({ name }) => name === 'run')!;

@@ -21,7 +21,8 @@ describe('a3s-box run', function () {
     const { child, outcome } = cli.start(
       // prettier-ignore
       ['run', '-i', '--name', 'web', '-eE=1', '-e', 'TAKEN', '-e', 'GONE', '--env-file=vars', '-w', '/w', '-u', 'me:us', '--entrypoint', 'env',
-        '--hostname=h', '--cpus=1.5', '-m512m', '--timeout', '90', '--backend=qemu', '-l', 'a=b', '--stop-signal=INT', 'IMG', '-u', 'X'],
+        '--hostname=h', '--cpus=1.5', '-m512m', '--timeout', '90', '--backend=qemu', '-l', 'a=b', '--stop-signal=INT',
+        '-p', '8080:80', '--publish=[::1]::53/udp', '--net', 'none', 'IMG', '-u', 'X'],
       { TAKEN: 'over' },
     );
     child.stdin.end();
@@ -45,6 +46,11 @@ describe('a3s-box run', function () {
       backend: 'qemu',
       labels: { a: 'b' },
       stopSignal: 'INT',
+      network: 'none',
+      ports: [
+        { hostAddress: '0.0.0.0', hostPort: 8080, guestPort: 80, protocol: 'tcp' },
+        { hostAddress: '::1', hostPort: 0, guestPort: 53, protocol: 'udp' },
+      ],
     });
   });
 
@@ -120,8 +126,20 @@ describe('a3s-box run', function () {
     child.kill('SIGINT');
     await cli.requested('signal', 2);
     child.kill('SIGINT');
-    assert.deepEqual(await outcome, { status: 130, stdout: 'up\n', stderr: '' });
-    await cli.requested('ownerGone');
+    const { status, stderr } = await outcome;
+    assert.equal(status, 130);
+    assert.match(stderr, /^a3s-box: the workload goes on after 3 signals; this command leaves it\n$/);
+    await cli.requested('runCancelled');
+    assert.match((await cli.run(['ps'])).stdout, / Up /);
+  });
+
+  it('leaves the box running when it is killed itself', async () => {
+    const { child, outcome, printed } = cli.start(['run', '--name', 'web', 'IMG', 'sh', '-c', 'echo up; sleep 60']);
+    await printed('up');
+    child.kill('SIGKILL');
+    assert.equal((await outcome).status, 'SIGKILL');
+    await cli.requested('runCancelled');
+    assert.equal((await cli.run(['ps', '--format', '{{.Names}} {{.State}}'])).stdout, 'web running\n');
   });
 
   it('ends at once by a signal while the supervisor starts', async () => {
@@ -131,13 +149,13 @@ describe('a3s-box run', function () {
     assert.deepEqual(await outcome, { status: 130, stdout: '', stderr: '' });
   });
 
-  it('ends quietly when nobody reads its output, and the box with it', async () => {
+  it('ends quietly when nobody reads its output', async () => {
     const { child, outcome, printed } = cli.start(['run', 'IMG', 'yes']);
     await printed('y\n');
     child.stdout.destroy();
     const { status, stderr } = await outcome;
     assert.deepEqual([status, stderr], [141, '']);
-    await cli.requested('ownerGone');
+    await cli.requested('runCancelled');
   });
 
   it('says what became of a workload out of memory or time only where the status does not', async () => {
@@ -171,6 +189,9 @@ describe('a3s-box run', function () {
       ['-m', 'x', 'IMG'],
       ['--env-file', 'none', 'IMG'],
       ['--trace', '/no/dir/f', 'IMG'],
+      ['-p', '80-90:80', 'IMG'],
+      ['--network', 'a', '--network', 'b', 'IMG'],
+      ['--network', 'host', 'IMG'],
     ]) {
       const { status, stderr } = await cli.run(['run', ...args]);
       assert.equal(status, 125, stderr);
@@ -206,13 +227,36 @@ describe('a3s-box run', function () {
       'cli: load',
       'cli: connect',
       'cli: create',
-      'cli: attach',
       'cli: start',
       'cli: run',
       'kernel: boot',
       'workload: workload',
     ]);
     for (const { ts, dur } of spans) assert.ok(ts >= 0 && dur >= 0);
+  });
+
+  it('prints the id with -d and leaves the box to itself', async () => {
+    const { status, stdout, stderr } = await cli.run(['run', '-d', '--rm', '--name', 'web', 'IMG', 'sleep', '60']);
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.match(stdout, /^[0-9a-f]{64}\n$/);
+    assert.equal(cli.requests('run')[0]?.['detached'], true);
+    assert.equal((await cli.run(['ps', '-q', '--no-trunc'])).stdout, stdout);
+  });
+
+  it('takes -it with -d without a terminal, as Docker does', async () => {
+    assert.equal((await cli.run(['run', '-dit', 'IMG', 'sh'])).status, 0);
+    assert.deepEqual([cli.spec['terminal'], cli.spec['stdinOpen']], [true, true]);
+  });
+
+  it('traces the start of a detached box', async () => {
+    const file = join(cli.parent, 'trace.json');
+    assert.equal((await cli.run(['run', '-d', '--trace', file, 'IMG', 'sleep', '60'])).status, 0);
+    assert.match(readFileSync(file, 'utf8'), /"boot"/);
+  });
+
+  it('prints no id of a detached box that does not start', async () => {
+    const { status, stdout } = await cli.run(['run', '-d', 'IMG', '/no/such/command']);
+    assert.deepEqual([status, stdout], [127, '']);
   });
 
   it('writes the trace of a run that failed, too', async () => {
@@ -264,7 +308,7 @@ describe('a3s-box exec', function () {
     const main = await box();
     assert.deepEqual(await cli.run(['exec', '-d', 'web', 'sleep', '60']), { status: 0, stdout: '', stderr: '' });
     assert.equal(cli.requests('exec')[0]?.['detached'], true);
-    assert.equal(cli.requests('attach').length, 1);
+    assert.equal(cli.requests('attach').length, 0);
     await main.end();
   });
 

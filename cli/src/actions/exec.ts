@@ -3,15 +3,17 @@ import type { Input } from '../command.js';
 import type { execFlags } from '../commands/exec.js';
 import { environmentOf } from '../grammar/environment.js';
 import type { Invocation } from '../invocation.js';
+import { nameOf } from './each-box.js';
 import { exitCodeOf } from './exit-code.js';
 import { Foreground, requireTerminal } from './foreground.js';
 import { terminalSize } from './terminal.js';
 
 /** `exec`: one more process in a box that runs. */
 export async function execInBox(
-  { flags, args: [box = '', ...command] }: Input<typeof execFlags>,
+  { flags, args: [name = '', ...command] }: Input<typeof execFlags>,
   invocation: Invocation,
 ): Promise<number> {
+  const box = nameOf(name);
   if (!flags.detach) requireTerminal(flags);
   const size = flags.tty ? terminalSize() : undefined;
   const spec: ExecSpec = {
@@ -31,12 +33,10 @@ export async function execInBox(
     using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
     const execId = await timeline.measure('exec', () => client.exec(box, spec, { signal }));
     if (flags.detach) return 0;
-    const status = await foreground.run({
-      client,
-      process: { box, execId },
-      timeline,
-      join: () => client.attach(box, { execId, stdin: flags.interactive, signal }),
-    });
+    const attachment = await timeline.measure('attach', () =>
+      client.attach(box, { execId, stdin: flags.interactive, signal }),
+    );
+    const status = await foreground.run({ client, process: { box, execId }, timeline }, attachment);
     return exitCodeOf(status);
   });
 }

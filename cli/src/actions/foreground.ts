@@ -20,10 +20,6 @@ interface ForegroundProcess {
   readonly client: BoxClient;
   readonly process: ProcessReference;
   readonly timeline: Timeline;
-  /** Joins its streams. The attachment becomes the foreground's. */
-  readonly join: () => Promise<Attachment>;
-  /** Starts it, once they are joined; absent where it runs already. */
-  readonly start?: () => Promise<void>;
 }
 
 /** Refuses a terminal that the caller has not. @throws NotATerminal */
@@ -73,12 +69,14 @@ export class Foreground implements Disposable {
     }
   }
 
-  /** Runs until the process has ended and all of its output is written. */
-  async run({ client, process: target, timeline, join, start }: ForegroundProcess): Promise<ExitStatus> {
-    using attachment = await timeline.measure('attach', join);
+  /**
+   * Runs until the process has ended and all of its output is written. From the call on it gets the signals.
+   * @param joined its streams, which become the foreground's
+   */
+  async run({ client, process: target, timeline }: ForegroundProcess, joined: Attachment): Promise<ExitStatus> {
+    using attachment = joined;
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => {});
-    if (start) await timeline.measure('start', start);
     this.#relay = (name) => {
       client.signal(target, name).catch(ignoreEnded).catch(reject);
     };
@@ -118,7 +116,8 @@ export class Foreground implements Disposable {
     const ending = ENDING.includes(name);
     if (name === 'SIGINT' || name === 'SIGTERM') this.#endings++;
     if (ending && (this.#relay === undefined || this.#endings >= PATIENCE)) {
-      this.#controller.abort(new EndedBySignal(name));
+      const left = this.#relay && `the workload goes on after ${this.#endings} signals; this command leaves it`;
+      this.#controller.abort(new EndedBySignal(name, left));
     } else {
       this.#relay?.(name);
     }

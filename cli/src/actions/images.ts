@@ -1,63 +1,55 @@
 import { BoxClient, type ImageRecord } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
-import type { jsonFlag } from '../commands/json-flag.js';
+import type { imagesFlags } from '../commands/images.js';
+import { ListFormat, type Row } from '../format/list-format.js';
 import type { Invocation } from '../invocation.js';
-import { table } from './table.js';
+import { goTime, humanDuration } from '../views/human-duration.js';
+import { familiar, shortId, splitTag } from '../views/image-name.js';
+import { checkOneFormat } from './one-format.js';
 
-const SHORT_ID = 12;
+const IMAGE_COLUMNS = '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}';
+const IMAGE_HEADERS: Row = {
+  CreatedAt: 'CREATED AT',
+  CreatedSince: 'CREATED',
+  Digest: 'DIGEST',
+  ID: 'IMAGE ID',
+  Platform: 'PLATFORM',
+  Repository: 'REPOSITORY',
+  Size: 'SIZE',
+  Tag: 'TAG',
+};
 
 /** `images`. */
-export async function listImages({ flags }: Input<typeof jsonFlag>, invocation: Invocation): Promise<number> {
+export async function listImages({ flags }: Input<typeof imagesFlags>, invocation: Invocation): Promise<number> {
+  checkOneFormat(flags);
+  const format = new ListFormat(flags.format ?? '', { columns: IMAGE_COLUMNS, headers: IMAGE_HEADERS });
   using client = await BoxClient.connect(invocation);
   const images = await client.images.list();
-  process.stdout.write(flags.json ? `${JSON.stringify(images, null, 2)}\n` : imageTable(images, new Date()));
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(images, null, 2)}\n` : format.print(imageRows(images, new Date())),
+  );
   return 0;
 }
 
-export function imageTable(images: readonly ImageRecord[], now: Date): string {
-  const rows = images.flatMap((image) =>
-    (image.names.length > 0 ? image.names : ['']).map((name) => row(name, image, now)),
+/** A line for each name of each image. */
+export function imageRows(images: readonly ImageRecord[], now: Date): Row[] {
+  return images.flatMap((image) =>
+    (image.names.length > 0 ? image.names : ['']).map((name) => imageRow(name, image, now)),
   );
-  return table([['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'], ...rows]);
 }
 
-function row(name: string, { id, created, sizeBytes }: ImageRecord, now: Date): string[] {
+function imageRow(name: string, { id, digest, platform, created, sizeBytes }: ImageRecord, now: Date): Row {
   const [repository, tag] = splitTag(familiar(name));
-  const shortId = id.replace(/^sha256:/, '').slice(0, SHORT_ID);
-  return [
-    repository || '<none>',
-    tag || '<none>',
-    shortId,
-    created ? `${ageOf(created, now)} ago` : 'N/A',
-    sizeOf(sizeBytes),
-  ];
-}
-
-/** Without the registry that is meant when none is said. */
-function familiar(name: string): string {
-  return name.replace(/^docker\.io\//, '').replace(/^library\//, '');
-}
-
-function splitTag(name: string): readonly [string, string] {
-  const colon = name.lastIndexOf(':');
-  return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, ''];
-}
-
-/** As Docker tells ages: one unit, rounded down. */
-export function ageOf(date: Date, now: Date): string {
-  const seconds = Math.max(0, Math.floor((now.getTime() - date.getTime()) / 1000));
-  const units: readonly (readonly [string, number, number])[] = [
-    ['second', 1, 60],
-    ['minute', 60, 3600],
-    ['hour', 3600, 48 * 3600],
-    ['day', 86_400, 14 * 86_400],
-    ['week', 604_800, 60 * 86_400],
-    ['month', 2_592_000, 730 * 86_400],
-    ['year', 31_536_000, Infinity],
-  ];
-  const [unit, length] = units.find(([, , below]) => seconds < below) ?? ['second', 1];
-  const count = Math.floor(seconds / length);
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+  return {
+    CreatedAt: created ? goTime(created) : 'N/A',
+    CreatedSince: created ? `${humanDuration(created, now)} ago` : 'N/A',
+    Digest: digest || '<none>',
+    ID: shortId(id),
+    Platform: platform,
+    Repository: repository || '<none>',
+    Size: sizeOf(sizeBytes),
+    Tag: tag || '<none>',
+  };
 }
 
 /** Decimal units, as Docker prints sizes. */

@@ -1,16 +1,20 @@
 import { BoxClient, type HostInfo } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
-import type { jsonFlag } from '../commands/json-flag.js';
+import type { infoFlags } from '../commands/info.js';
+import { objectFormat, withGoNames } from '../format/object-format.js';
 import type { Invocation } from '../invocation.js';
+import { checkOneFormat } from './one-format.js';
 import { table } from './table.js';
 
 /** `info`. */
-export async function showInfo({ flags }: Input<typeof jsonFlag>, invocation: Invocation): Promise<number> {
+export async function showInfo({ flags }: Input<typeof infoFlags>, invocation: Invocation): Promise<number> {
+  checkOneFormat(flags);
+  const print = flags.format === undefined ? undefined : objectFormat(flags.format);
   using client = await BoxClient.connect(invocation);
   const info = await client.info();
-  process.stdout.write(
-    flags.json ? `${JSON.stringify({ ...info, clientVersion: invocation.version }, null, 2)}\n` : describe(info),
-  );
+  const all = { ...info, clientVersion: invocation.version };
+  if (print) process.stdout.write(print(withGoNames(all)));
+  else process.stdout.write(flags.json ? `${JSON.stringify(all, null, 2)}\n` : describe(info));
   return 0;
 }
 

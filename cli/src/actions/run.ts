@@ -1,27 +1,39 @@
 import { closeSync, openSync } from 'node:fs';
 import { BoxError } from '@a3s-box/core';
-import { BoxClient, isBoxError, type Attachment, type BoxSpec, type ExitStatus, type Span } from '@a3s-box/core/client';
+import {
+  BoxClient,
+  isBoxError,
+  type BoxSpec,
+  type CreatedBox,
+  type ExitStatus,
+  type RunOptions,
+  type Span,
+} from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { runFlags } from '../commands/run.js';
-import { environmentOf } from '../grammar/environment.js';
 import type { Invocation } from '../invocation.js';
 import type { Timeline } from '../timeline.js';
+import { boxSpecOf } from './box-spec.js';
 import { exitCodeOf } from './exit-code.js';
 import { Foreground, requireTerminal } from './foreground.js';
-import { terminalSize } from './terminal.js';
 import { writeTrace } from './trace-file.js';
 
-/** `run`: create, join, start, pump, and end as the workload did. */
+/** `run`: a new box, left to itself with `--detach`, else lent this process's streams to its end. */
 export async function runBox(input: Input<typeof runFlags>, invocation: Invocation): Promise<number> {
   const { flags } = input;
   const { timeline } = invocation;
-  requireTerminal(flags);
-  const spec = specOf(input, invocation);
+  if (!flags.detach) requireTerminal(flags);
+  const spec = boxSpecOf(input, invocation);
   const trace = flags.trace === undefined ? undefined : openTrace(flags.trace);
   const recorded: Span[] = [];
   try {
     using foreground = new Foreground(flags);
-    return await foreground.guard(() => runWith(foreground, spec, { invocation, recorded, flags }));
+    const { signal } = foreground;
+    return await foreground.guard(async () => {
+      using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
+      const run: Run = { client, spec, foreground, timeline, ...(trace !== undefined && { recorded }) };
+      return flags.detach ? await leave(run) : await follow(run);
+    });
   } finally {
     if (trace !== undefined) {
       writeTrace(trace, timeline.phases, recorded);
@@ -31,44 +43,53 @@ export async function runBox(input: Input<typeof runFlags>, invocation: Invocati
 }
 
 interface Run {
-  readonly flags: Input<typeof runFlags>['flags'];
-  readonly invocation: Invocation;
+  readonly client: BoxClient;
+  readonly spec: BoxSpec;
+  readonly foreground: Foreground;
+  readonly timeline: Timeline;
   /** Takes the supervisor's part of the trace, when one is asked for. */
-  readonly recorded: Span[];
+  readonly recorded?: Span[];
 }
 
-async function runWith(foreground: Foreground, spec: BoxSpec, { flags, invocation, recorded }: Run): Promise<number> {
-  const { timeline } = invocation;
-  const { signal } = foreground;
-  using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
-  const { id, notices } = await timeline.measure('create', () => client.create(spec, { signal }));
-  for (const notice of notices) process.stderr.write(`a3s-box: ${notice}\n`);
-  const record = async () => {
-    if (flags.trace !== undefined) recorded.splice(0, Infinity, ...(await client.trace(id)));
-  };
-  const status = await foreground.run({
-    client,
-    process: { box: id },
-    timeline,
-    join: () => joined(client, id, flags, signal),
-    start: async () => {
-      await client.start(id, { signal });
-      await record().catch(ignoreRemoved);
-    },
-  });
-  // Once more, now that its end is known too; where the box was removed with it, what is there has to do.
-  await record().catch(ignoreRemoved);
-  if (!recorded.some((span) => span.process === 'workload')) recorded.push(workloadSpan(timeline, status));
+async function leave(run: Run): Promise<number> {
+  const { client, spec } = run;
+  const { id } = await started(run, (options) => client.runDetached(spec, options));
+  process.stdout.write(`${id}\n`);
+  await record(run, id);
+  return 0;
+}
+
+async function follow(run: Run): Promise<number> {
+  const { client, spec, foreground, timeline, recorded } = run;
+  const { box, attachment } = await started(run, (options) => client.run(spec, options));
+  const ended = foreground.run({ client, process: { box: box.id }, timeline }, attachment);
+  // While it runs, because a box that is removed at its end takes its part of the trace along.
+  const [status] = await Promise.all([ended, record(run, box.id)]);
+  await record(run, box.id);
+  if (recorded && !recorded.some((span) => span.process === 'workload')) recorded.push(workloadSpan(timeline, status));
   return exitCodeOf(status);
 }
 
-/** From here on the supervisor cleans up when this command goes; before, the command has to. */
-async function joined(client: BoxClient, id: string, flags: Run['flags'], signal: AbortSignal): Promise<Attachment> {
+/** Starts the box, and measures its two phases. */
+async function started<T>({ foreground, timeline }: Run, start: (options: RunOptions) => Promise<T>): Promise<T> {
+  const created = Promise.withResolvers<CreatedBox>();
+  const running = start({ signal: foreground.signal, onCreated: created.resolve });
+  const { notices } = await timeline.measure('create', () =>
+    // Nothing comes of the creation when the start fails first.
+    Promise.race([created.promise, running.then(() => created.promise)]),
+  );
+  for (const notice of notices) process.stderr.write(`a3s-box: ${notice}\n`);
+  return await timeline.measure('start', () => running);
+}
+
+/** What there is of the supervisor's part of the trace. */
+async function record({ client, recorded }: Run, id: string): Promise<void> {
+  if (!recorded) return;
   try {
-    return await client.attach(id, { stdin: flags.interactive, owner: true, signal });
+    recorded.splice(0, Infinity, ...(await client.trace(id)));
   } catch (error) {
-    if (flags.rm) await client.remove(id, { force: true });
-    throw error;
+    // Removed at its end: what was there before has to do.
+    if (!isBoxError(error) || error.code !== 'NOT_FOUND') throw error;
   }
 }
 
@@ -77,47 +98,6 @@ function workloadSpan({ phases }: Timeline, { timeNs }: ExitStatus): Span {
   const startNs = phases.findLast(({ name }) => name === 'start')?.endNs ?? timeNs;
   // The clocks of host and guest may differ by a little.
   return { name: 'workload', process: 'workload', startNs, endNs: timeNs > startNs ? timeNs : startNs };
-}
-
-function ignoreRemoved(error: unknown): void {
-  if (!isBoxError(error) || error.code !== 'NOT_FOUND') throw error;
-}
-
-function specOf({ flags, args }: Input<typeof runFlags>, { environment }: Invocation): BoxSpec {
-  const [image = '', ...command] = args;
-  const {
-    name,
-    workdir,
-    user,
-    hostname,
-    cpus,
-    memory,
-    timeout,
-    backend,
-    entrypoint,
-    'stop-signal': stopSignal,
-  } = flags;
-  const size = flags.tty ? terminalSize() : undefined;
-  return {
-    image,
-    ...(command.length > 0 && { command }),
-    ...(entrypoint !== undefined && { entrypoint: entrypoint === '' ? [] : [entrypoint] }),
-    environment: environmentOf(flags['env-file'], flags.env, environment),
-    terminal: flags.tty,
-    ...(size && { terminalSize: size }),
-    stdinOpen: flags.interactive,
-    autoRemove: flags.rm,
-    labels: Object.fromEntries(flags.label),
-    ...(name !== undefined && { name }),
-    ...(workdir !== undefined && { workingDirectory: workdir }),
-    ...(user !== undefined && { user }),
-    ...(hostname !== undefined && { hostname }),
-    ...(cpus !== undefined && { nanoCpus: cpus }),
-    ...(memory !== undefined && { memoryBytes: memory }),
-    ...(timeout !== undefined && { timeoutMs: timeout }),
-    ...(backend !== undefined && { backend }),
-    ...(stopSignal !== undefined && { stopSignal }),
-  };
 }
 
 /** Opened before anything else is done, so that a run is not made in vain. */

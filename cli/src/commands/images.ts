@@ -1,5 +1,8 @@
 import { defineCommand } from '../command.js';
+import { listFormatFlag } from './format-flag.js';
 import { jsonFlag } from './json-flag.js';
+
+export const imagesFlags = { ...jsonFlag, ...listFormatFlag } as const;
 
 export const images = defineCommand({
   name: 'images',
@@ -9,6 +12,6 @@ export const images = defineCommand({
   minArgs: 0,
   maxArgs: 0,
   interspersed: true,
-  flags: jsonFlag,
+  flags: imagesFlags,
   load: async () => (await import('../actions/images.js')).listImages,
 });

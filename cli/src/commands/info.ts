@@ -1,5 +1,8 @@
 import { defineCommand } from '../command.js';
+import { objectFormatFlag } from './format-flag.js';
 import { jsonFlag } from './json-flag.js';
+
+export const infoFlags = { ...jsonFlag, ...objectFormatFlag } as const;
 
 export const info = defineCommand({
   name: 'info',
@@ -9,6 +12,6 @@ export const info = defineCommand({
   minArgs: 0,
   maxArgs: 0,
   interspersed: true,
-  flags: jsonFlag,
+  flags: infoFlags,
   load: async () => (await import('../actions/info.js')).showInfo,
 });

@@ -1,6 +1,7 @@
 import { defineCommand } from '../command.js';
 import { text } from '../grammar/flag.js';
-import { nonEmpty, parseCpus, parseDuration, parseLabel, parseSize } from '../grammar/values.js';
+import { parsePublishedPort } from '../grammar/published-port.js';
+import { nonEmpty, parseCpus, parseDuration, parseLabel, parseNetwork, parseSize } from '../grammar/values.js';
 import { processFlags } from './process-flags.js';
 
 export const runFlags = {
@@ -19,6 +20,7 @@ export const runFlags = {
     absent: '1',
     summary: 'CPUs, decimals allowed; the VM gets the next whole number of virtual CPUs',
   },
+  detach: { kind: 'boolean', char: 'd', summary: "print the box's id and leave it running" },
   entrypoint: {
     kind: 'value',
     placeholder: 'PROGRAM',
@@ -37,6 +39,23 @@ export const runFlags = {
     summary: 'memory of the VM: a number with b, k, m or g',
   },
   name: { kind: 'value', placeholder: 'NAME', parse: nonEmpty, absent: 'made up', summary: 'name of the box' },
+  network: {
+    kind: 'list',
+    aliases: ['net'],
+    placeholder: 'NAME',
+    parse: parseNetwork,
+    absent: "the distribution's",
+    summary: "network to join; 'none' has no way out",
+  },
+  publish: {
+    kind: 'list',
+    char: 'p',
+    placeholder: '[IP:][HOST]:GUEST[/PROTOCOL]',
+    parse: parsePublishedPort,
+    summary:
+      'listen on a port of the host and pass it on to one of the box; IPv6 addresses in brackets, without IP on 0.0.0.0, ' +
+      'GUEST alone on a port that is free',
+  },
   rm: { kind: 'boolean', summary: 'remove the box when it has ended' },
   'stop-signal': {
     kind: 'value',
@@ -62,9 +81,10 @@ export const runFlags = {
 export const run = defineCommand({
   name: 'run',
   family: 'Boxes',
-  summary: 'Run a command in a new box, in the foreground',
+  summary: 'Run a command in a new box',
   description: [
-    'Makes a microVM from an image, runs the command in it, joins its streams and ends with its exit status.',
+    'Makes a microVM from an image, runs the command in it, joins its streams and ends with its exit status. Once it runs, ' +
+      'the box does not depend on this command.',
     "Options stand before the image; all after it is the workload's, also what looks like an option.",
     'Exit status: that of the workload, 128 and the number of the signal that ended it, 124 after --timeout, 125 when ' +
       'a3s-box failed, 126 when the command cannot be executed, 127 when it is not found.',
@@ -74,6 +94,10 @@ export const run = defineCommand({
   maxArgs: Infinity,
   interspersed: false,
   flags: runFlags,
-  examples: ['a3s-box run --rm a3s/starter uname -r', 'a3s-box run --rm -it a3s/starter sh'],
+  examples: [
+    'a3s-box run --rm a3s/starter uname -r',
+    'a3s-box run --rm -it a3s/starter sh',
+    'a3s-box run -d --name web -p 8080:80 a3s/starter httpd -f',
+  ],
   load: async () => (await import('../actions/run.js')).runBox,
 });

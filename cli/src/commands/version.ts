@@ -1,5 +1,8 @@
 import { defineCommand } from '../command.js';
+import { objectFormatFlag } from './format-flag.js';
 import { jsonFlag } from './json-flag.js';
+
+export const versionFlags = { ...jsonFlag, ...objectFormatFlag } as const;
 
 export const version = defineCommand({
   name: 'version',
@@ -9,6 +12,6 @@ export const version = defineCommand({
   minArgs: 0,
   maxArgs: 0,
   interspersed: true,
-  flags: jsonFlag,
+  flags: versionFlags,
   load: async () => (await import('../actions/version.js')).showVersion,
 });

@@ -6,6 +6,8 @@ interface FlagBase {
   /** A phrase without a full stop, for help. */
   readonly summary: string;
   readonly hidden?: boolean;
+  /** Other long spellings. */
+  readonly aliases?: readonly string[];
 }
 
 /** `--name`, `--name=false`. */

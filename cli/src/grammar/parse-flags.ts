@@ -72,19 +72,26 @@ class Reader {
 
   #readLong(word: string): void {
     const equals = word.indexOf('=');
-    const name = word.slice(2, equals < 0 ? undefined : equals);
-    if (name === '' || name.startsWith('-')) throw this.#wrong(`bad flag syntax: ${word}`);
-    const flag = Object.hasOwn(this.#grammar.flags, name) ? this.#grammar.flags[name] : undefined;
+    const spelled = word.slice(2, equals < 0 ? undefined : equals);
+    if (spelled === '' || spelled.startsWith('-')) throw this.#wrong(`bad flag syntax: ${word}`);
+    const [name, flag] = this.#longFlag(spelled);
     if (flag === undefined) {
-      if (name === 'help') this.help = true;
-      else throw this.#unknown(`--${name}`, `unknown flag: --${name}`);
+      if (spelled === 'help') this.help = true;
+      else throw this.#unknown(`--${spelled}`, `unknown flag: --${spelled}`);
     } else if (equals >= 0) {
       this.#set(name, flag, word.slice(equals + 1));
     } else if (flag.kind === 'boolean') {
       this.#set(name, flag, 'true');
     } else {
-      this.#set(name, flag, this.#valueAfter(`--${name}`));
+      this.#set(name, flag, this.#valueAfter(`--${spelled}`));
     }
+  }
+
+  /** @returns its name, also for another spelling */
+  #longFlag(spelled: string): readonly [name: string, flag: Flag | undefined] {
+    const { flags } = this.#grammar;
+    if (Object.hasOwn(flags, spelled)) return [spelled, flags[spelled]];
+    return Object.entries(flags).find(([, { aliases }]) => aliases?.includes(spelled)) ?? [spelled, undefined];
   }
 
   #readShorts(word: string): void {

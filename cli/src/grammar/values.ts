@@ -55,6 +55,37 @@ export function parseLabel(value: string): readonly [string, string] {
   return [name, content];
 }
 
+const MOST_SECONDS = 4_294_967;
+
+/** A number of whole seconds. @returns milliseconds */
+export function parseSeconds(value: string): number {
+  if (value === '-1') throw wrong('waiting for ever is not supported');
+  if (!/^\d+$/.test(value) || Number(value) > MOST_SECONDS) {
+    throw wrong(`give a number of seconds from 0 to ${MOST_SECONDS}`);
+  }
+  return Number(value) * 1000;
+}
+
+/** A number of things. */
+export function parseCount(value: string): number {
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(Number(value))) throw wrong('give a number');
+  return Number(value);
+}
+
+/** A number of lines, or `all`. */
+export function parseTail(value: string): number | 'all' {
+  return value === 'all' || value === '-1' ? 'all' : parseCount(value);
+}
+
+const SHARING = /^(host|container:.*)$/;
+
+/** Name of a network. */
+export function parseNetwork(value: string): string {
+  if (SHARING.test(value)) throw wrong('a box has a kernel of its own and shares no network stack');
+  if (/[=,]/.test(value)) throw wrong('only a name is supported, no settings');
+  return nonEmpty(value);
+}
+
 /** Something that must not be empty. */
 export function nonEmpty(value: string): string {
   if (value === '') throw wrong('it is empty');

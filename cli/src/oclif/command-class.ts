@@ -27,8 +27,8 @@ export function commandClass(command: Command): typeof OclifCommand {
   };
 }
 
-function oclifFlag({ char, summary, hidden = false, ...flag }: Flag): OclifFlag {
-  const common = { summary, hidden, ...(char !== undefined && { char: char as 'a' }) };
+function oclifFlag({ char, summary, hidden = false, aliases = [], ...flag }: Flag): OclifFlag {
+  const common = { summary, hidden, aliases: [...aliases], ...(char !== undefined && { char: char as 'a' }) };
   if (flag.kind === 'boolean') return OclifFlags.boolean(common);
   const absent = flag.absent === undefined ? '' : ` (default: ${flag.absent})`;
   const options = { ...common, summary: summary + absent, helpValue: flag.placeholder };

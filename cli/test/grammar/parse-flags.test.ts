@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { run } from '../../dist/commands/run.js';
 import { exec } from '../../dist/commands/exec.js';
 import { info } from '../../dist/commands/info.js';
+import { stop } from '../../dist/commands/stop.js';
 import { parseFlags } from '../../dist/grammar/parse-flags.js';
 
 const parse = (...argv: string[]) => parseFlags(run, argv);
@@ -122,6 +123,9 @@ describe('grammar of run', () => {
     [['-e', '=x', 'IMG'], /invalid environment variable: =x$/],
     [['--name=', 'IMG'], /^invalid argument "" for "--name" flag: it is empty$/],
     [['-l', '=x', 'IMG'], /a label needs a name$/],
+    [['-p', 'x:80', 'IMG'], /^invalid argument "x:80" for "-p, --publish" flag: invalid port of the host: x$/],
+    [['--net=host', 'IMG'], /^invalid argument "host" for "--network" flag: a box has a kernel of its own/],
+    [['--net'], /^flag needs an argument: --net$/],
   ];
   for (const [argv, message] of refusals) {
     it(`refuses ${argv.join(' ')}`, () => {
@@ -136,12 +140,11 @@ describe('grammar of run', () => {
     [['-v', '/a:/b', 'IMG'], /^-v, --volume is not supported: volumes/],
     [['--volume=/a:/b', 'IMG'], /^-v, --volume is not supported/],
     [['-itv/a:/b', 'IMG'], /^-v, --volume is not supported/],
-    [['-p', '80:80', 'IMG'], /^-p, --publish is not supported/],
     [['-P', 'IMG'], /^-P, --publish-all is not supported/],
-    [['-d', 'IMG'], /^-d, --detach is not supported/],
-    [['-dit', 'IMG'], /^-d, --detach is not supported/],
+    [['-ditP', 'IMG'], /^-P, --publish-all is not supported/],
+    [['--restart=always', 'IMG'], /^--restart is not supported: restart policies/],
     [['--privileged', 'IMG'], /^--privileged is not supported/],
-    [['--network', 'host', 'IMG'], /^--network is not supported/],
+    [['--network-alias', 'a', 'IMG'], /^--network-alias is not supported/],
     [['--cap-add=ALL', 'IMG'], /^--cap-add is not supported/],
   ];
   for (const [argv, message] of unsupported) {
@@ -178,8 +181,22 @@ describe('grammar of exec', () => {
 
 describe('grammar of other commands', () => {
   it('finds flags after arguments too, until --', () => {
-    assert.deepEqual(parseFlags(info, ['a', '--json', 'b']), { flags: { json: true }, args: ['a', 'b'], help: false });
-    assert.deepEqual(parseFlags(info, ['--', '--json']), { flags: { json: false }, args: ['--json'], help: false });
+    assert.deepEqual(parseFlags(info, ['a', '--json', 'b']), {
+      flags: { json: true, format: undefined },
+      args: ['a', 'b'],
+      help: false,
+    });
+    assert.deepEqual(parseFlags(info, ['--', '--json']), {
+      flags: { json: false, format: undefined },
+      args: ['--json'],
+      help: false,
+    });
+  });
+
+  it('knows other spellings of a flag', () => {
+    for (const argv of [['-t', '3'], ['--time', '3'], ['--time=3'], ['--timeout', '1', '--time', '3']]) {
+      assert.deepEqual(parseFlags(stop, [...argv, 'web']), { flags: { timeout: 3000 }, args: ['web'], help: false });
+    }
   });
 
   it('takes -h as help where it means nothing else', () => {

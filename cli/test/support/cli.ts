@@ -99,7 +99,7 @@ export class CliHome {
 
   /** The spec that the one box was created with. */
   get spec(): Record<string, unknown> {
-    return this.requests('create').at(-1)?.['spec'] as Record<string, unknown>;
+    return this.requests('run').at(-1)?.['spec'] as Record<string, unknown>;
   }
 
   /** Ends the supervisor and takes the home away. */

@@ -87,7 +87,7 @@ export class FakeSupervisor {
       exec: this.#unary('exec', (r: proto.ExecRequest) => this.#exec(r)),
       attach: (call: Call) => this.#attach(call),
       run: (call: RunCall) => this.#run(call),
-      logs: (call: ServerWritableStream<proto.LogsRequest, proto.LogRecord>) => this.#logs(call),
+      logs: (call: ServerWritableStream<proto.LogsRequest, proto.LogRecords>) => this.#logs(call),
       signal: this.#unary('signal', (r: proto.SignalRequest) => this.#signal(r)),
       resize: this.#unary('resize', () => ({})),
       wait: this.#unary('wait', (r: proto.WaitRequest) => this.#box(r.box).exited.promise),
@@ -194,12 +194,12 @@ export class FakeSupervisor {
     call.end();
   }
 
-  async #logs(call: ServerWritableStream<proto.LogsRequest, proto.LogRecord>): Promise<void> {
+  async #logs(call: ServerWritableStream<proto.LogsRequest, proto.LogRecords>): Promise<void> {
     this.#note('logs', call.request);
     try {
       const box = this.#box(call.request.box);
       if (call.request.follow) await box.exited.promise;
-      for (const record of box.log) call.write(record);
+      for (const record of box.log) call.write({ records: [record] });
       call.end();
     } catch (error) {
       call.emit('error', toServiceError(error, new Metadata()));

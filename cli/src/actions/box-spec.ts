@@ -1,0 +1,43 @@
+import { BoxError } from '@a3s-box/core';
+import type { BoxSpec } from '@a3s-box/core/client';
+import type { Input } from '../command.js';
+import type { runFlags } from '../commands/run.js';
+import { environmentOf } from '../grammar/environment.js';
+import type { Invocation } from '../invocation.js';
+import { terminalSize } from './terminal.js';
+
+/** What `run` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
+export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment }: Invocation): BoxSpec {
+  const [image = '', ...command] = args;
+  const { name, workdir, user, hostname, cpus, memory, timeout, backend, entrypoint } = flags;
+  const stopSignal = flags['stop-signal'];
+  const network = onlyNetwork(flags.network);
+  const size = flags.tty ? terminalSize() : undefined;
+  return {
+    image,
+    ...(command.length > 0 && { command }),
+    ...(entrypoint !== undefined && { entrypoint: entrypoint === '' ? [] : [entrypoint] }),
+    environment: environmentOf(flags['env-file'], flags.env, environment),
+    terminal: flags.tty,
+    ...(size && { terminalSize: size }),
+    stdinOpen: flags.interactive,
+    autoRemove: flags.rm,
+    labels: Object.fromEntries(flags.label),
+    ...(name !== undefined && { name }),
+    ...(workdir !== undefined && { workingDirectory: workdir }),
+    ...(user !== undefined && { user }),
+    ...(hostname !== undefined && { hostname }),
+    ...(cpus !== undefined && { nanoCpus: cpus }),
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(backend !== undefined && { backend }),
+    ...(stopSignal !== undefined && { stopSignal }),
+    ...(network !== undefined && { network }),
+    ...(flags.publish.length > 0 && { ports: flags.publish }),
+  };
+}
+
+function onlyNetwork([network, ...others]: readonly string[]): string | undefined {
+  if (others.length === 0) return network;
+  throw new BoxError('UNSUPPORTED', 'a box with several networks is not supported', { hint: 'give --network once' });
+}

@@ -1,0 +1,82 @@
+/** What `inspect` prints of a box: Docker's fields where there are some, then our own. */
+import type { BoxRecord } from '@a3s-box/core/client';
+import { codeOf, isUp } from './box-status.js';
+import { portMap } from './port-text.js';
+
+/** Go's time before there was one. */
+const NEVER = '0001-01-01T00:00:00Z';
+
+export function boxDetails(box: BoxRecord): object {
+  const { spec } = box;
+  return {
+    Id: box.id,
+    Created: box.created.toISOString(),
+    Path: box.arguments[0] ?? '',
+    Args: box.arguments.slice(1),
+    State: stateOf(box),
+    Image: box.imageId,
+    Name: box.name,
+    Config: {
+      Hostname: spec.hostname ?? '',
+      User: spec.user ?? '',
+      Tty: spec.terminal,
+      OpenStdin: spec.stdinOpen,
+      Env: spec.environment,
+      Cmd: spec.command ?? null,
+      Image: spec.image,
+      WorkingDir: spec.workingDirectory ?? '',
+      Entrypoint: spec.entrypoint ?? null,
+      Labels: new Map(Object.entries(spec.labels)),
+      StopSignal: spec.stopSignal ?? '',
+    },
+    HostConfig: {
+      Memory: box.memoryBytes,
+      NanoCpus: spec.nanoCpus ?? box.vcpus * 1e9,
+      AutoRemove: spec.autoRemove,
+      NetworkMode: box.network,
+      PortBindings: portMap(spec.ports ?? [], ({ hostPort }) => (hostPort === 0 ? '' : String(hostPort))),
+    },
+    NetworkSettings: {
+      Ports: portMap(box.ports),
+      Networks: new Map(box.network === 'none' || box.network === '' ? [] : [[box.network, endpointOf(box.addresses)]]),
+    },
+    Backend: box.backend,
+    Acceleration: box.acceleration,
+    Vcpus: box.vcpus,
+    TimeoutMs: spec.timeoutMs ?? null,
+    Generation: box.generation,
+  };
+}
+
+function stateOf(box: BoxRecord): object {
+  const { state, exit, vmmPid, started, finished, pausedBecause } = box;
+  return {
+    Status: state,
+    Running: isUp(box),
+    Paused: state === 'paused',
+    PausedBecause: pausedBecause ?? '',
+    OOMKilled: exit?.outOfMemory ?? false,
+    Dead: state === 'dead',
+    Pid: vmmPid ?? 0,
+    // Null until it has ended, and where its end is not known: nothing that looks like success.
+    ExitCode: (exit && codeOf(exit)) ?? null,
+    Error: exit?.reason ?? '',
+    StartedAt: started?.toISOString() ?? NEVER,
+    FinishedAt: finished?.toISOString() ?? NEVER,
+  };
+}
+
+function endpointOf(addresses: readonly string[]): object {
+  const [address = '', length = ''] = split(addresses.find((one) => !one.includes(':')));
+  const [address6 = '', length6 = ''] = split(addresses.find((one) => one.includes(':')));
+  return {
+    IPAddress: address,
+    IPPrefixLen: Number(length),
+    GlobalIPv6Address: address6,
+    GlobalIPv6PrefixLen: Number(length6),
+  };
+}
+
+function split(address = ''): readonly string[] {
+  return address.split('/');
+}
