@@ -2,6 +2,7 @@ import { BoxAdopter } from './box/box-adopter.js';
 import { BoxEnding } from './box/box-ending.js';
 import { BoxExecs } from './box/box-execs.js';
 import { BoxKeeper } from './box/box-keeper.js';
+import { BoxNetworks, NO_NETWORK, type Networks } from './box/box-networks.js';
 import { BoxLogs } from './box/box-logs.js';
 import { BoxRecords } from './box/box-records.js';
 import { BoxRecovery } from './box/box-recovery.js';
@@ -10,6 +11,7 @@ import { BoxStarter } from './box/box-starter.js';
 import { Container } from './kernel/container.js';
 import type { PluginHost } from './kernel/plugin-host.js';
 import { HypervisorPort } from './ports/hypervisor.js';
+import { NetworkPort } from './ports/network.js';
 import { ImageStorePort } from './ports/image-store.js';
 import type { Logger } from './ports/logger.js';
 import {
@@ -17,6 +19,7 @@ import {
   HypervisorsToken,
   ImageStoreToken,
   LoggerToken,
+  NetworksToken,
   StateDatabaseToken,
   SupervisorSelfToken,
 } from './service-tokens.js';
@@ -59,6 +62,7 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerValue(BootAssetSourceToken, assets)
     .registerValue(SupervisorSelfToken, self)
     .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
+    .registerValue(NetworksToken, networksOf(plugins.registry))
     .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
     .registerSingleton(Activity)
     .registerSingleton(BackendChooser)
@@ -70,6 +74,7 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerSingleton(FreeSpace)
     .registerSingleton(BoxRecords)
     .registerSingleton(BoxLogs)
+    .registerSingleton(BoxNetworks)
     .registerSingleton(BoxEnding)
     .registerSingleton(BoxKeeper)
     .registerSingleton(BoxExecs)
@@ -79,4 +84,10 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerSingleton(BoxRecovery)
     .registerSingleton(EmulationNotice)
     .registerSingleton(SupervisorServer);
+}
+
+/** A distribution without a network has boxes without one. */
+function networksOf(registry: CoreValues['plugins']['registry']): Networks {
+  const all = registry.all(NetworkPort);
+  return { all, standard: all.size === 0 ? NO_NETWORK : registry.get(NetworkPort).name };
 }

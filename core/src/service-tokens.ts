@@ -1,5 +1,6 @@
 import { defineToken } from './kernel/container.js';
 import type { Hypervisor } from './ports/hypervisor.js';
+import type { Networks } from './box/box-networks.js';
 import type { ImageStore } from './ports/image-store.js';
 import type { Logger } from './ports/logger.js';
 import type { StateDatabase } from './state/state-database.js';
@@ -12,6 +13,8 @@ export const LoggerToken = defineToken<Logger>('Logger');
 export const ImageStoreToken = defineToken<ImageStore>('ImageStore');
 /** All backends, in the distribution's order. */
 export const HypervisorsToken = defineToken<readonly Hypervisor[]>('Hypervisors');
+/** All networks, by name. */
+export const NetworksToken = defineToken<Networks>('Networks');
 export const BootAssetSourceToken = defineToken<BootAssetSource>('BootAssetSource');
 /** The home's database. */
 export const StateDatabaseToken = defineToken<StateDatabase>('StateDatabase');

@@ -1,7 +1,7 @@
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Vm } from '../ports/hypervisor.js';
-import type { ImageStore } from '../ports/image-store.js';
+import type { ImageStore, RootDisk } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import { ImageStoreToken, LoggerToken } from '../service-tokens.js';
 import type { RunRecord } from '../state/box-table.js';
@@ -13,6 +13,7 @@ import { unknownExit, type Box, type BoxExit } from './box.js';
 import { BoxEnding } from './box-ending.js';
 import { BoxExecs } from './box-execs.js';
 import { BoxKeeper } from './box-keeper.js';
+import { BoxNetworks } from './box-networks.js';
 import { BoxLogs } from './box-logs.js';
 import { BoxRecords } from './box-records.js';
 import { CONTAINER_ID } from './container-start.js';
@@ -36,6 +37,7 @@ export class BoxAdopter {
     private readonly backends: BackendChooser,
     private readonly vms: VmManager,
     private readonly records: BoxRecords,
+    private readonly networks: BoxNetworks,
     private readonly logs: BoxLogs,
     private readonly execs: BoxExecs,
     private readonly keeper: BoxKeeper,
@@ -50,7 +52,7 @@ export class BoxAdopter {
    */
   async adopt(left: LeftBox): Promise<void> {
     const { box, run, exit } = left;
-    const held = await this.#hold(box);
+    const held = await this.#hold(box, run);
     let vm: Vm;
     try {
       vm = await this.#findVm(run);
@@ -128,13 +130,21 @@ export class BoxAdopter {
     this.keeper.keep({ box, vm, run, held, log });
   }
 
-  async #hold(box: Box): Promise<HeldResources> {
+  async #hold(box: Box, { network }: RunRecord): Promise<HeldResources> {
+    const [root, endpoint] = await Promise.all([
+      this.#holdRoot(box),
+      network && this.networks.adopt(box, network.endpoint, { signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) }),
+    ]);
+    return { ...(root && { root }), ...(endpoint && { endpoint }) };
+  }
+
+  async #holdRoot(box: Box): Promise<RootDisk | undefined> {
     try {
-      return { root: await this.images.rootDisk(box.image.id, { signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) }) };
+      return await this.images.rootDisk(box.image.id, { signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) });
     } catch (error) {
       if (!isBoxError(error) || error.code !== 'IMAGE_NOT_FOUND') throw error;
       this.logger.warn({ box: box.id, image: box.image.id }, 'the image of a running box was removed');
-      return {};
+      return undefined;
     }
   }
 }

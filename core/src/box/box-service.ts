@@ -13,6 +13,7 @@ import type { Span } from '../vm/tracer.js';
 import { Box, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
 import { BoxExecs, type ExecSpec } from './box-execs.js';
 import { BoxKeeper } from './box-keeper.js';
+import { BoxNetworks } from './box-networks.js';
 import { makeBoxName } from './box-name.js';
 import { BoxRecords } from './box-records.js';
 import { checkBoxSpec, type BoxSpec, type TerminalSize } from './box-spec.js';
@@ -43,6 +44,7 @@ export class BoxService {
   constructor(
     @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly backends: BackendChooser,
+    private readonly networks: BoxNetworks,
     private readonly records: BoxRecords,
     private readonly starter: BoxStarter,
     private readonly ending: BoxEnding,
@@ -50,6 +52,11 @@ export class BoxService {
     private readonly keeper: BoxKeeper,
     private readonly activity: Activity,
   ) {}
+
+  /** Name of the box's network, or `none`. */
+  networkOf(box: Box): string {
+    return this.networks.nameOf(box.spec);
+  }
 
   /** How many boxes there are. */
   get size(): number {
@@ -207,6 +214,7 @@ export class BoxService {
     const isTaken = (wanted: string) => [...this.#boxes.values()].some((box) => box.name === wanted);
     const name = spec.name ?? makeBoxName(isTaken);
     const box = new Box({ id: randomBytes(32).toString('hex'), name, spec, image, createdNs: nowNs() });
+    this.networks.check(spec);
     compileOciConfig(spec, image.config, box.hostname);
     return box;
   }

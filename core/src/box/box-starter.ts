@@ -1,6 +1,7 @@
 import { asBoxError } from '../errors/as-box-error.js';
 import { inject, injectable } from '../kernel/container.js';
-import type { ImageStore } from '../ports/image-store.js';
+import type { ImageStore, RootDisk } from '../ports/image-store.js';
+import type { NetworkEndpoint } from '../ports/network.js';
 import { ImageStoreToken } from '../service-tokens.js';
 import type { Resource } from '../state/ledger.js';
 import type { RunRecord } from '../state/box-table.js';
@@ -16,7 +17,8 @@ import { BoxRecords } from './box-records.js';
 import { sizingOf } from './box-spec.js';
 import { addBootSpans } from './boot-spans.js';
 import { CONTAINER_ID, startContainer } from './container-start.js';
-import { releaseHeld } from './held-resources.js';
+import { BoxNetworks } from './box-networks.js';
+import type { HeldResources } from './held-resources.js';
 
 /** Takes a box from `starting` to `running`. */
 @injectable()
@@ -27,6 +29,7 @@ export class BoxStarter {
     private readonly vms: VmManager,
     private readonly records: BoxRecords,
     private readonly reaper: Reaper,
+    private readonly networks: BoxNetworks,
     private readonly logs: BoxLogs,
     private readonly keeper: BoxKeeper,
     private readonly home: HomeLayout,
@@ -59,24 +62,23 @@ export class BoxStarter {
   async #start(box: Box, undo: AsyncDisposableStack): Promise<void> {
     const signal = box.startSignal;
     const backend = await this.backends.choose(box.spec.backend, { signal });
-    const root = await box.tracer.span('root disk', () => this.images.rootDisk(box.image.id, { signal }));
-    const held = { root };
-    undo.defer(() => releaseHeld(held));
+    const held = await this.#acquire(box, undo);
     const vm = await this.vms.start(
       {
         boxId: box.id,
         backend,
-        root: root.disk,
+        root: held.root.disk,
         sizing: sizingOf(box.spec),
         tracer: box.tracer,
         onLaunch: (process) => this.records.noteVmm(box.id, process),
+        ...(held.endpoint?.attachment && { network: held.endpoint.attachment }),
       },
       { signal },
     );
     undo.defer(() => vm.kill());
     addBootSpans(box.tracer, vm.session.hello);
-    await startContainer(box, vm, signal);
-    const run = runRecordOf(vm, backend.probe.acceleration);
+    await startContainer(box, vm, { endpoint: held.endpoint, signal });
+    const run = runRecordOf(vm, backend.probe.acceleration, held.endpoint);
     const log = await this.logs.open(box);
     undo.defer(() => this.logs.end(box));
     // From here on the workload may end at any moment, which is a run like any other.
@@ -85,8 +87,30 @@ export class BoxStarter {
     box.io.connect(vm.session, CONTAINER_ID, '');
     this.keeper.keep({ box, vm, run, held, log });
   }
+
+  /** Gets what the VM is started with. */
+  async #acquire(box: Box, undo: AsyncDisposableStack): Promise<HeldResources & { readonly root: RootDisk }> {
+    const signal = box.startSignal;
+    const [root, endpoint] = await Promise.allSettled([
+      box.tracer.span('root disk', () => this.images.rootDisk(box.image.id, { signal })),
+      box.tracer.span('network', () => this.networks.attach(box, { signal })),
+    ]);
+    if (root.status === 'fulfilled') undo.defer(() => root.value.release());
+    if (endpoint.status === 'fulfilled') undo.defer(async () => endpoint.value?.detach());
+    if (root.status === 'rejected') throw root.reason;
+    if (endpoint.status === 'rejected') throw endpoint.reason;
+    return { root: root.value, ...(endpoint.value && { endpoint: endpoint.value }) };
+  }
 }
 
-function runRecordOf({ vm, nextKey }: RunningVm, acceleration: string): RunRecord {
-  return { startedNs: nowNs(), vm: vm.record, sessionKey: nextKey.toString('base64'), acceleration };
+function runRecordOf({ vm, nextKey }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {
+  return {
+    startedNs: nowNs(),
+    vm: vm.record,
+    sessionKey: nextKey.toString('base64'),
+    acceleration,
+    ...(endpoint && {
+      network: { endpoint: endpoint.record, addresses: endpoint.guest.addresses, ports: endpoint.ports },
+    }),
+  };
 }

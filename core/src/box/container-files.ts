@@ -1,15 +1,23 @@
 import { InjectedFile } from '../gen/a3s/box/agent/v1/agent.js';
+import type { GuestNetwork } from '../ports/network.js';
+import { bareAddresses } from './box-networks.js';
 
 const MODE = 0o644;
 
 /** The files that every container gets in place of the image's: host name and name resolution. */
-export function containerFiles(hostname: string): InjectedFile[] {
-  const hosts = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback', `127.0.1.1\t${hostname}`];
+export function containerFiles(hostname: string, network: GuestNetwork | undefined): InjectedFile[] {
+  const own = network ? bareAddresses(network) : ['127.0.1.1'];
+  const hosts = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    ...own.map((address) => `${address}\t${hostname}`),
+  ];
+  // Without a network there is nobody to ask.
+  const servers = network?.nameServers.map((address) => `nameserver ${address}\n`) ?? [];
   return [
     file('/etc/hostname', `${hostname}\n`),
     file('/etc/hosts', `${hosts.join('\n')}\n`),
-    // Without a network there is nobody to ask.
-    file('/etc/resolv.conf', ''),
+    file('/etc/resolv.conf', servers.join('')),
   ];
 }
 

@@ -4,7 +4,7 @@ import { BoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { VmRecord } from '../ports/hypervisor.js';
 import type { Image } from '../ports/image-store.js';
-import type { EndpointRecord } from '../ports/network.js';
+import type { EndpointRecord, PublishedPort } from '../ports/network.js';
 import { StateDatabaseToken } from '../service-tokens.js';
 import type { StateDatabase } from './state-database.js';
 
@@ -16,7 +16,16 @@ export interface RunRecord {
   /** Opens the next session with the guest's agent; base64. */
   readonly sessionKey: string;
   readonly acceleration: string;
-  readonly endpoint?: EndpointRecord;
+  /** Absent without one. */
+  readonly network?: NetworkRecord;
+}
+
+export interface NetworkRecord {
+  readonly endpoint: EndpointRecord;
+  /** Of the guest, with prefix length. */
+  readonly addresses: readonly string[];
+  /** With the host ports that were chosen. */
+  readonly ports: readonly PublishedPort[];
 }
 
 /** A box as it is kept. Which of `startedNs`, `run` and `exit` are there follows from the state. */

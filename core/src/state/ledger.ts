@@ -1,5 +1,4 @@
 import type { ProcessIdentity } from '../ports/hypervisor.js';
-import type { EndpointRecord } from '../ports/network.js';
 import { inject, injectable } from '../kernel/container.js';
 import { StateDatabaseToken } from '../service-tokens.js';
 import type { StateDatabase } from './state-database.js';
@@ -10,8 +9,8 @@ export type Resource =
   | { readonly kind: 'directory'; readonly path: string }
   /** A VMM's process. */
   | { readonly kind: 'vmm'; readonly process: ProcessIdentity }
-  /** An end of a network; the record is there once the network has made it. */
-  | { readonly kind: 'endpoint'; readonly network: string; readonly record?: EndpointRecord }
+  /** An end of a network. What serves it ends with the VM, and with the supervisor before there is one. */
+  | { readonly kind: 'endpoint'; readonly network: string }
   /** A process in the guest beside the main one. */
   | { readonly kind: 'exec'; readonly id: string };
 

@@ -58,6 +58,16 @@ export class HomeLayout {
     return join(this.run, id.slice(0, SHORT_ID_LENGTH));
   }
 
+  /** What a box's VMM makes. @param id full or short id */
+  boxVm(id: string): string {
+    return join(this.boxRun(id), 'vm');
+  }
+
+  /** What a box's network makes. @param id full or short id */
+  boxNetwork(id: string): string {
+    return join(this.boxRun(id), 'net');
+  }
+
   /** Directory of one box: what it keeps until it is removed. @param id full id */
   box(id: string): string {
     return join(this.boxes, id);
@@ -75,6 +85,6 @@ export class HomeLayout {
 
   /** The longest socket path that this home will need, in bytes. */
   get longestSocketPath(): number {
-    return Buffer.byteLength(join(this.boxRun('f'.repeat(SHORT_ID_LENGTH)), 'network.sock'));
+    return Buffer.byteLength(join(this.boxNetwork('f'.repeat(SHORT_ID_LENGTH)), 'network.sock'));
   }
 }

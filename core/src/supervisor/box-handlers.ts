@@ -1,3 +1,4 @@
+import type { Box } from '../box/box.js';
 import type { BoxLogs } from '../box/box-logs.js';
 import type { BoxService } from '../box/box-service.js';
 import type { BoxesServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
@@ -19,6 +20,7 @@ export interface BoxHandlerParts {
 
 /** The Boxes service of the supervisor protocol. */
 export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): BoxesServer {
+  const record = (box: Box) => boxRecordOf(box, boxes.networkOf(box));
   return {
     run: (call) => void handleRun(boxes, notice, call),
     logs: (call) => void handleLogs(boxes, logs, call),
@@ -53,12 +55,12 @@ export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): B
       await boxes.remove(boxes.find(box), force);
       return {};
     }),
-    inspect: unaryHandler(logger, ({ box }) => boxRecordOf(boxes.find(box))),
+    inspect: unaryHandler(logger, ({ box }) => record(boxes.find(box))),
     list: unaryHandler(logger, ({ all }) => ({
       boxes: boxes
         .list()
         .filter((box) => all || box.live)
-        .map(boxRecordOf),
+        .map(record),
     })),
     trace: unaryHandler(logger, ({ box }) => ({ spans: [...boxes.trace(box)] })),
   };

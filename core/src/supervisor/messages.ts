@@ -75,7 +75,8 @@ export function exitStatusOf(exit: BoxExit): ExitStatus {
   return { ...exit };
 }
 
-export function boxRecordOf(box: Box): BoxRecord {
+/** @param network name of the box's, or `none` */
+export function boxRecordOf(box: Box, network: string): BoxRecord {
   const { state, spec } = box;
   const sizing = sizingOf(spec);
   const run = 'run' in state ? state.run : undefined;
@@ -98,9 +99,9 @@ export function boxRecordOf(box: Box): BoxRecord {
     generation: BigInt(box.generation),
     arguments: [...commandOf(spec, box.image.config)],
     pausedBecause: state.kind === 'paused' ? state.because : '',
-    network: spec.network ?? 'none',
-    addresses: [],
-    ports: [],
+    network,
+    addresses: [...(run?.network?.addresses ?? [])],
+    ports: [...(run?.network?.ports ?? spec.ports ?? [])],
   });
 }
 

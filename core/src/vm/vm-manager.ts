@@ -51,7 +51,7 @@ export class VmManager {
    */
   async start(request: VmRequest, { signal }: Operation): Promise<RunningVm> {
     checkSizing(request.sizing, request.backend.probe.limits);
-    const run = this.home.boxRun(request.boxId);
+    const run = this.home.boxVm(request.boxId);
     const disks = this.home.box(request.boxId);
     const undo = new AsyncDisposableStack();
     try {
@@ -96,7 +96,7 @@ export class VmManager {
       backend.hypervisor.create(
         {
           id: boxId.slice(0, 12),
-          directory: this.home.boxRun(boxId),
+          directory: this.home.boxVm(boxId),
           boot,
           shape: { ...sizing, network: network !== undefined, share: false },
           disks: { root, scratch: { path: scratch, format: 'raw', readOnly: false } },

@@ -1,0 +1,114 @@
+import { mkdir } from 'node:fs/promises';
+import { BoxError, isBoxError } from '../errors/box-error.js';
+import { ConfigureRequest, type Route } from '../gen/a3s/box/agent/v1/agent.js';
+import { inject, injectable } from '../kernel/container.js';
+import type { Logger } from '../ports/logger.js';
+import type { EndpointRecord, GuestNetwork, Network, NetworkEndpoint } from '../ports/network.js';
+import type { Operation } from '../ports/operation.js';
+import { LoggerToken, NetworksToken } from '../service-tokens.js';
+import { HomeLayout } from '../store/home-layout.js';
+import type { Box } from './box.js';
+import { BoxRecords } from './box-records.js';
+import type { BoxSpec } from './box-spec.js';
+
+/** What `--network` calls being without one. */
+export const NO_NETWORK = 'none';
+/** The guest's name for its card. */
+const INTERFACE = 'eth0';
+
+/** All networks that there are. */
+export interface Networks {
+  readonly all: ReadonlyMap<string, Network>;
+  /** Name of the one that a box gets that asks for none in particular; `none` where there is no network at all. */
+  readonly standard: string;
+}
+
+/** Connects boxes to networks. */
+@injectable()
+export class BoxNetworks {
+  constructor(
+    @inject(NetworksToken) private readonly networks: Networks,
+    private readonly records: BoxRecords,
+    private readonly home: HomeLayout,
+    @inject(LoggerToken) private readonly logger: Logger,
+  ) {}
+
+  /** Name of a box's network, or `none`. */
+  nameOf({ network }: BoxSpec): string {
+    return network ?? this.networks.standard;
+  }
+
+  /** @throws INVALID_ARGUMENT for a network that is not there, or ports that nothing would lead to */
+  check(spec: BoxSpec): void {
+    const name = this.nameOf(spec);
+    if (name === NO_NETWORK) {
+      if ((spec.ports ?? []).length === 0) return;
+      throw new BoxError('INVALID_ARGUMENT', 'ports cannot be published without a network', {
+        hint: 'leave --network none or the ports out',
+      });
+    }
+    this.#find(name);
+  }
+
+  /**
+   * Makes a box's end of its network, written down before.
+   * @returns undefined without a network
+   * @throws PORT_IN_USE, NETWORK_FAILED, PERMISSION_DENIED, UNSUPPORTED, CANCELLED
+   */
+  async attach(box: Box, operation: Operation): Promise<NetworkEndpoint | undefined> {
+    const name = this.nameOf(box.spec);
+    if (name === NO_NETWORK) return undefined;
+    this.records.note(box, { kind: 'endpoint', network: name });
+    const directory = this.home.boxNetwork(box.id);
+    await mkdir(directory, { mode: 0o700, recursive: true });
+    const spec = { boxId: box.id, directory, ports: box.spec.ports ?? [], hostAccess: [] };
+    const endpoint = await this.#find(name).attach(spec, operation);
+    this.#watch(box, endpoint);
+    return endpoint;
+  }
+
+  /** Takes an end over that an earlier supervisor made. @returns undefined when it is gone; that is logged */
+  async adopt(box: Box, record: EndpointRecord, operation: Operation): Promise<NetworkEndpoint | undefined> {
+    try {
+      const endpoint = await this.#find(record.network).adopt(record, operation);
+      this.#watch(box, endpoint);
+      return endpoint;
+    } catch (error) {
+      if (!isBoxError(error) || (error.code !== 'NOT_FOUND' && error.code !== 'INVALID_ARGUMENT')) throw error;
+      this.logger.error({ box: box.id, error }, 'the network of a running box is gone');
+      return undefined;
+    }
+  }
+
+  #find(name: string): Network {
+    const network = this.networks.all.get(name);
+    if (network) return network;
+    const known = [...this.networks.all.keys(), NO_NETWORK].join(', ');
+    throw new BoxError('INVALID_ARGUMENT', `network "${name}" is not known`, { hint: `known networks: ${known}` });
+  }
+
+  #watch(box: Box, endpoint: NetworkEndpoint): void {
+    void endpoint.failed.then((reason) => this.logger.error({ box: box.id, reason }, 'the network of a box failed'));
+  }
+}
+
+/** How a guest is told of its host name and network. */
+export function configureRequest(hostname: string, endpoint: NetworkEndpoint | undefined): ConfigureRequest {
+  const { attachment, guest } = endpoint ?? {};
+  if (!attachment || !guest) return ConfigureRequest.create({ hostname });
+  const { addresses, mtu } = guest;
+  return ConfigureRequest.create({
+    hostname,
+    interfaces: [{ name: INTERFACE, mac: attachment.mac, addresses: [...addresses], mtu }],
+    routes: guest.gateways.map(defaultRoute),
+  });
+}
+
+function defaultRoute(gateway: string): Route {
+  return { destination: 'default', gateway, interface: INTERFACE };
+}
+
+/** Without the length of the prefix. */
+export function bareAddresses({ addresses }: GuestNetwork): string[] {
+  return addresses.map((address) => address.replace(/\/\d+$/, ''));
+}

@@ -1,0 +1,143 @@
+/** A home with the starter image, used through the SDK, and what it may not leave behind. */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { BoxClient, type BoxSpec } from '@a3s-box/core/client';
+import { tempHome, type TempHome } from '../../support/temp-home.ts';
+import { stopSupervisor } from './box-cli.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const SUPERVISOR = join(root, 'cli/dist/supervisor.js');
+/** One less than that of this version (core/src/client/protocol-version.ts). */
+const OLDER_MINOR = '0';
+const DYING = join(import.meta.dirname, 'dying-supervisor.ts');
+
+export class SdkHome implements AsyncDisposable {
+  readonly #home: TempHome;
+  readonly #clients: BoxClient[] = [];
+
+  private constructor(home: TempHome) {
+    this.#home = home;
+  }
+
+  static async create(): Promise<SdkHome> {
+    const home = await tempHome();
+    await promisify(execFile)(process.execPath, [join(root, 'scripts/starter.ts')], {
+      env: { ...process.env, A3S_BOX_HOME: home.path },
+    });
+    return new SdkHome(home);
+  }
+
+  get path(): string {
+    return this.#home.path;
+  }
+
+  /** Connects; starts a supervisor where none runs. @param args of `dying-supervisor.ts` after the home, for one of those */
+  async connect(...args: string[]): Promise<BoxClient> {
+    const command =
+      args.length === 0
+        ? [process.execPath, SUPERVISOR, '--home', this.path, '--ready-descriptor', '3']
+        : [process.execPath, DYING, this.path, ...args];
+    const client = await BoxClient.connect({ home: this.path, supervisor: { command } });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A box of the starter image that runs a shell script. */
+  spec(script: string, change: Partial<BoxSpec> = {}): BoxSpec {
+    return {
+      image: 'a3s/starter',
+      command: ['sh', '-c', script],
+      environment: [],
+      terminal: false,
+      stdinOpen: false,
+      autoRemove: false,
+      labels: {},
+      memoryBytes: 256 * 2 ** 20,
+      ...change,
+    };
+  }
+
+  /** Ends the supervisor as it is meant to be, and waits for that. */
+  async stopSupervisor(client: BoxClient): Promise<void> {
+    await client.stopSupervisor();
+    client.close();
+    await processGone(client.supervisor.pid);
+  }
+
+  /** Starts a supervisor that speaks the version before. @returns its process id */
+  async startOlder(): Promise<number> {
+    const child = spawn(process.execPath, [DYING, this.path, 'never', '0', OLDER_MINOR], {
+      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+      detached: true,
+    });
+    child.unref();
+    await once(child.stdio[3] as Readable, 'data');
+    return child.pid!;
+  }
+
+  /** Kills the supervisor; a next one has not started yet on return. */
+  async killSupervisor(client: BoxClient): Promise<void> {
+    const { pid } = client.supervisor;
+    process.kill(pid, 'SIGKILL');
+    client.close();
+    await processGone(pid);
+  }
+
+  /** Fails unless nothing of any box is left: no process, no file, no record. */
+  async assertEmpty(): Promise<void> {
+    for (const name of ['run', 'boxes']) {
+      const entries = await readdir(join(this.path, name)).catch(() => []);
+      assert.deepEqual(
+        entries.filter((entry) => !entry.startsWith('supervisor.')),
+        [],
+        `something is left in ${name}`,
+      );
+    }
+    const database = new DatabaseSync(join(this.path, 'state.db'), { readOnly: true });
+    try {
+      for (const table of ['boxes', 'ledger']) {
+        assert.deepEqual(database.prepare(`SELECT * FROM ${table}`).all(), [], `table ${table} is not empty`);
+      }
+    } finally {
+      database.close();
+    }
+    assert.deepEqual(await this.vmms(), []);
+  }
+
+  /** Command lines of the VMMs that run for this home's boxes. */
+  async vmms(): Promise<string[]> {
+    const found: string[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      // A process may end between the look at the directory and this one.
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (line.startsWith('/usr/bin/qemu-system') && (await holdsFileIn(pid, this.path))) found.push(line.replaceAll('\0', ' '));
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await stopSupervisor(this.path);
+    await this.#home[Symbol.asyncDispose]();
+  }
+}
+
+async function holdsFileIn(pid: string, directory: string): Promise<boolean> {
+  const { stdout } = await promisify(execFile)('ls', ['-l', `/proc/${pid}/fd`]).catch(() => ({ stdout: '' }));
+  return stdout.includes(`${directory}/`);
+}
+
+/** Resolves when there is no such process. Ends of others' children are not told, so the directory is asked. */
+export async function processGone(pid: number): Promise<void> {
+  for (;;) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+    if (stat === undefined || / [ZX] /.test(stat.slice(stat.lastIndexOf(')')))) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
