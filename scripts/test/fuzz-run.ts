@@ -34,7 +34,7 @@ export async function runFuzz(
     return;
   }
   const queue = [...targets];
-  // Cargo is at work while the first targets run.
+  // Each is made once, when its first target's turn comes; the other place goes on with what needs it not.
   const rust = once(() => buildRustTargets(root, signal));
   const node = once(() => ensureFuzzerAddon(root));
   const prepare = async (target: FuzzTarget): Promise<PreparedTarget> => {
