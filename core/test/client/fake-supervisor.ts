@@ -306,7 +306,9 @@ export class FakeSupervisor {
   }
 
   #box(reference: string): FakeBox {
-    const box = [...this.#boxes.values()].find((b) => b.id.startsWith(reference) || b.spec.name === reference);
+    const boxes = [...this.#boxes.values()];
+    // A name may look like the beginning of an id.
+    const box = boxes.find(({ name }) => name === reference) ?? boxes.find(({ id }) => id.startsWith(reference));
     if (!box) throw new BoxError('NOT_FOUND', `no box "${reference}"`, { hint: 'list them' });
     return box;
   }
