@@ -37,7 +37,7 @@ fn checked(step: &str, result: libc::c_int) -> Result<(), StartError> {
 pub fn leave_starter() -> Result<(), StartError> {
     // SAFETY: these calls take no pointers but that to a local set of signals.
     unsafe {
-        libc::umask(0o077);
+        libc::umask(0o177);
         if libc::setsid() < 0 && libc::getsid(0) != libc::getpid() {
             return Err(last("session"));
         }

@@ -209,7 +209,7 @@ impl Queries {
     fn send(&mut self, link: &mut Link, place: usize) {
         loop {
             let query = &mut self.table[place];
-            query.close(link, place);
+            query.close(link);
             let Some(&server) = link.config.name_servers.get(query.server) else {
                 if let Some(question) = question(&query.message) {
                     let failure = answer(&query.message, &question, SERVER_FAILURE, &[]);
@@ -232,13 +232,13 @@ impl Queries {
 
     fn remove(&mut self, link: &mut Link, place: usize) {
         let mut query = self.table.remove(place);
-        query.close(link, place);
+        query.close(link);
         link.timers.change(Due::Dns(place), query.timer, None);
     }
 }
 
 impl Query {
-    fn close(&mut self, link: &mut Link, _place: usize) {
+    fn close(&mut self, link: &mut Link) {
         if let Some(mut socket) = self.socket.take() {
             let _ = link.registry.deregister(&mut socket);
         }

@@ -463,3 +463,6 @@ impl Inbox {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

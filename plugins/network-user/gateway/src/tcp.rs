@@ -291,7 +291,7 @@ impl Connections {
         let connection = &mut self.table[place];
         self.dialling -= 1;
         let phase = std::mem::replace(&mut connection.phase, Phase::Open);
-        connection.deadline = None;
+        connection.deadline = Some(Instant::now() + OFFER_LIMIT);
         if let Phase::Dialling { syn, .. } = phase {
             connection.large = self.large < LARGE_BUFFERS;
             self.large += usize::from(connection.large);
@@ -390,7 +390,8 @@ impl Connections {
         let connection = &mut self.table[place];
         let Some((sockets, handle)) = &mut connection.guest else { return };
         let socket = sockets.get_mut::<Socket>(*handle);
-        if matches!(socket.state(), State::Closed | State::TimeWait) {
+        // A reset during the handshake makes it listen again.
+        if matches!(socket.state(), State::Closed | State::TimeWait | State::Listen) {
             return self.remove(link, place);
         }
         let queued = socket.recv_queue();
@@ -576,7 +577,13 @@ impl Connection {
             }
         }
         let sent = link.stack.drain(&mut link.out, sockets);
-        match sockets.get_mut::<Socket>(*handle).state() {
+        let state = sockets.get_mut::<Socket>(*handle).state();
+        if state != State::SynReceived {
+            self.deadline = None;
+        }
+        match state {
+            // Reset by the guest during the handshake.
+            State::Listen => Outcome::Broken,
             State::Closed if !(self.guest_ended && self.host_ended) => Outcome::Broken,
             // The link loses nothing, so nobody will ask for the last acknowledgement again.
             State::Closed | State::TimeWait if self.host_told && sent => Outcome::Gone,
