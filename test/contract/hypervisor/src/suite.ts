@@ -8,6 +8,7 @@ import { createCases } from './create-cases.js';
 import { deviceCases } from './device-cases.js';
 import { exitCases } from './exit-cases.js';
 import { Fixture, type HypervisorSuiteOptions } from './fixture.js';
+import { networkCases } from './network-cases.js';
 import { pauseCases } from './pause-cases.js';
 import { probeCases } from './probe-cases.js';
 import { swapCases } from './swap-cases.js';
@@ -42,6 +43,7 @@ export function hypervisorSuite(options: HypervisorSuiteOptions): void {
     probeCases(current, options);
     createCases(current, options);
     deviceCases(current);
+    networkCases(current, options.capabilities.includes('network-card'));
     exitCases(current);
     adoptCases(current);
     pauseCases(current, options.capabilities.includes('pause'));
