@@ -1,4 +1,4 @@
-/** The rust lane: `cargo test` in guest-init, each Rust test counted. */
+/** The rust lane: `cargo test` in each crate, each Rust test counted. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,12 +7,17 @@ import { ended, killOnAbort, startChild } from './child.ts';
 import type { Results } from './results.ts';
 
 const LANE = 'rust';
+const CRATES = ['guest-init', 'plugins/network-user/gateway'];
 
 export async function runRust(root: string, results: Results, signal: AbortSignal): Promise<void> {
-  const directory = join(root, 'guest-init');
-  const base = { lane: LANE, file: 'guest-init', durationMs: 0 };
+  for (const crate of CRATES) await runCrate(root, crate, results, signal);
+}
+
+async function runCrate(root: string, crate: string, results: Results, signal: AbortSignal): Promise<void> {
+  const directory = join(root, crate);
+  const base = { lane: LANE, file: crate, durationMs: 0 };
   if (!existsSync(join(directory, 'Cargo.toml'))) {
-    results.add({ ...base, title: 'cargo test', outcome: 'failed', detail: 'guest-init/Cargo.toml is missing' });
+    results.add({ ...base, title: 'cargo test', outcome: 'failed', detail: `${crate}/Cargo.toml is missing` });
     return;
   }
   if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status !== 0) {
@@ -26,7 +31,7 @@ export async function runRust(root: string, results: Results, signal: AbortSigna
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   using _ = killOnAbort(child, signal);
-  const output = new CargoOutput(results);
+  const output = new CargoOutput(results, crate);
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface({ input: stream }).on('line', (line) => output.take(line));
   }
@@ -37,12 +42,16 @@ export async function runRust(root: string, results: Results, signal: AbortSigna
 /** Reads the text of `cargo test` and adds a result for each test. */
 export class CargoOutput {
   readonly #results: Results;
+  readonly #crate: string;
   readonly #lines: string[] = [];
   readonly #failed: string[] = [];
-  #binary = 'guest-init';
+  #binary = '';
 
-  constructor(results: Results) {
+  /** @param crate the crate's directory, for the results */
+  constructor(results: Results, crate = 'guest-init') {
     this.#results = results;
+    this.#crate = crate;
+    this.#binary = crate;
   }
 
   take(line: string): void {
@@ -52,7 +61,7 @@ export class CargoOutput {
     const test = /^test (.+?) \.\.\. (ok|FAILED|ignored)(?:, (.*))?$/.exec(line);
     if (test === null) return;
     const [, title = '', outcome, reason] = test;
-    const base = { lane: LANE, file: `guest-init ${this.#binary}`, title, durationMs: 0 };
+    const base = { lane: LANE, file: `${this.#crate} ${this.#binary}`, title, durationMs: 0 };
     if (outcome === 'ok') this.#results.add({ ...base, outcome: 'passed' });
     else if (outcome === 'ignored') this.#results.addSkip(base, reason);
     else this.#failed.push(title);
@@ -62,11 +71,11 @@ export class CargoOutput {
   finish(failure: string | undefined): void {
     for (const title of this.#failed) {
       const detail = this.#section(title);
-      this.#results.add({ lane: LANE, file: 'guest-init', title, outcome: 'failed', durationMs: 0, detail });
+      this.#results.add({ lane: LANE, file: this.#crate, title, outcome: 'failed', durationMs: 0, detail });
     }
     if (failure !== undefined && this.#failed.length === 0) {
       const detail = `ended with ${failure}\n${this.#lines.slice(-60).join('\n')}`;
-      const base = { lane: LANE, file: 'guest-init', durationMs: 0 };
+      const base = { lane: LANE, file: this.#crate, durationMs: 0 };
       this.#results.add({ ...base, title: 'cargo test', outcome: 'failed', detail });
     }
   }

@@ -25,7 +25,7 @@ function answer(peer: Socket): void {
       const reply = Buffer.alloc(4 + 60);
       reply.writeUInt32BE(60);
       reply.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, EXPERIMENTAL >> 8, EXPERIMENTAL & 0xff], 4);
-      reply.write([...text].reverse().join(''), 4 + 14);
+      reply.set(Buffer.from(text, 'latin1').reverse(), 4 + 14);
       peer.write(reply);
     }
   });
