@@ -43,10 +43,9 @@ export class BoxEnding {
 
   /** Frees the VM and what served it, records the end, or removes the box if it was to go with its end. */
   async finish(box: Box, { run, exit, held, vm }: EndedRun): Promise<void> {
-    const { autoRemove } = box.spec;
     await box.tracer.span('end vmm', async () => {
       // Nobody will read the disks of a box that goes away: no need to wait for its file systems.
-      if (autoRemove) await vm?.kill();
+      if (box.goesWithItsEnd) await vm?.kill();
       else await vm?.shutDown(0, AbortSignal.timeout(GOODBYE_LIMIT_MS));
     });
     const ended = new BoxError('CONFLICT', `box "${box.name}" has ended`);
@@ -56,10 +55,13 @@ export class BoxEnding {
       if (result.status === 'rejected')
         this.logger.error({ box: box.id, error: result.reason }, 'freeing a box failed');
     }
-    const always = new AbortController().signal;
-    await this.reaper.reap(box.id, autoRemove ? undefined : this.home.box(box.id));
     const state = { kind: exit.known ? 'exited' : 'dead', startedNs: run.startedNs, exit } as const;
-    await this.space.insist(() => (autoRemove ? this.records.forget(box) : this.records.enter(box, state)), always);
+    const { signal } = new AbortController();
+    await this.space.insist(async () => {
+      await this.reaper.reap(box.id, box.goesWithItsEnd ? undefined : this.home.box(box.id));
+      if (box.goesWithItsEnd) this.records.forget(box);
+      else this.records.enter(box, state);
+    }, signal);
     box.state = state;
     box.end(exit);
   }

@@ -10,7 +10,7 @@ import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import { describeExit } from '../vm/vm-manager.js';
-import { nowNs, unknownExit, type Box, type BoxExit } from './box.js';
+import { nowNs, unknownExit, type Box, type BoxExit, type BoxState } from './box.js';
 import { BoxEnding } from './box-ending.js';
 import { BoxLogs } from './box-logs.js';
 import { BoxRecords } from './box-records.js';
@@ -71,10 +71,22 @@ export class BoxKeeper {
     const { box, vm, run, held } = running;
     const exit = await this.#watch(running);
     if (this.#leaving.signal.aborted) return;
-    const ended = { kind: 'stopping', run, exit } as const;
-    await this.space.insist(() => this.records.enter(box, ended), this.#leaving.signal);
+    this.#recordEnd(box, { kind: 'stopping', run, exit });
     this.#kept.delete(box);
     await this.ending.finish(box, { run, exit, held, vm });
+  }
+
+  /**
+   * Writes down how a box ended before anything of it is freed, so that this is not lost. A full disk keeps nobody from
+   * that: the freeing may make the room, and the end is written after it in any case.
+   */
+  #recordEnd(box: Box, ended: Extract<BoxState, { kind: 'stopping' }>): void {
+    try {
+      this.records.enter(box, ended);
+    } catch (error) {
+      if (!isBoxError(error) || error.code !== 'DISK_FULL') throw error;
+      box.state = ended;
+    }
   }
 
   /** Waits for the first of: the workload's end, the VM's end, the time limit. */

@@ -88,7 +88,10 @@ export class BoxNetworks {
   }
 
   #watch(box: Box, endpoint: NetworkEndpoint): void {
-    void endpoint.failed.then((reason) => this.logger.error({ box: box.id, reason }, 'the network of a box failed'));
+    void endpoint.failed.then((reason) => {
+      // At the VM's end it ends too, and may be the first to be seen.
+      if (box.state.kind !== 'stopping') this.logger.warn({ box: box.id, reason }, 'the network of a box is gone');
+    });
   }
 }
 

@@ -187,7 +187,10 @@ export class BoxService {
     if (box.live && !force) {
       throw new BoxError('CONFLICT', `box "${box.name}" is ${box.state.kind}`, { hint: 'stop it first, or force it' });
     }
-    if (box.live) await this.stop(box, 0);
+    if (box.live) {
+      box.goesWithItsEnd = true;
+      await this.stop(box, 0);
+    }
     if (!this.#boxes.has(box.id)) return;
     await this.ending.remove(box);
     this.#forget(box);
@@ -237,7 +240,7 @@ export class BoxService {
   #use(box: Box): void {
     this.#uses.set(box.id, this.activity.begin());
     const free = () => {
-      if (box.spec.autoRemove) this.#forget(box);
+      if (box.goesWithItsEnd) this.#forget(box);
       this.#uses.get(box.id)?.[Symbol.dispose]();
       this.#uses.delete(box.id);
     };

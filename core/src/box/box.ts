@@ -57,6 +57,8 @@ export class Box {
   readonly io = new ProcessIo();
   readonly execs = new Map<string, ExecProcess>();
   readonly tracer = new Tracer();
+  /** Whether the box is removed when it has ended: it was asked for with the box, or since. */
+  goesWithItsEnd: boolean;
   readonly #started = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<BoxExit>();
   readonly #cancelStart = new AbortController();
@@ -69,6 +71,7 @@ export class Box {
     this.createdNs = createdNs;
     this.state = state;
     this.generation = generation;
+    this.goesWithItsEnd = spec.autoRemove;
     this.#started.promise.catch(() => {});
     this.#ended.promise.catch(() => {});
     if (state.kind === 'exited' || state.kind === 'dead') this.#ended.resolve(state.exit);

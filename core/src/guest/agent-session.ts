@@ -6,7 +6,7 @@ import { unary, type UnaryMethod } from '../rpc/unary.js';
 import { SessionCredentials } from './session-credentials.js';
 
 /** Newest minor version of the agent protocol that this host speaks. */
-export const AGENT_PROTOCOL_MINOR = 0;
+export const AGENT_PROTOCOL_MINOR = 1;
 
 /** Windows of HTTP/2, bytes: above what offsets let through, so that they never hold back an acknowledgement. */
 const TRANSPORT_WINDOW = 8 * 1024 * 1024;

@@ -12,7 +12,7 @@ export interface PinoLoggerOptions {
 
 /**
  * A logger that writes one JSON object a line, at once: what was logged is there after a crash. Its maker closes it;
- * children write through it.
+ * children write through it. What the disk has no room for is lost.
  */
 export class PinoLogger implements Logger {
   readonly #pino: Pino;
@@ -25,6 +25,8 @@ export class PinoLogger implements Logger {
   static open({ level, destination }: PinoLoggerOptions): PinoLogger & Disposable {
     const dest = 'file' in destination ? destination.file : destination.descriptor;
     const stream = pino.destination({ dest, sync: true, append: true, mode: 0o600 });
+    // What cannot be logged (the disk is full) must not end the process, and there is nowhere to say so.
+    stream.on('error', () => undefined);
     const logger = new PinoLogger(
       pino(
         { level, timestamp: pino.stdTimeFunctions.isoTime, base: { pid: process.pid }, serializers: { err: asIs } },

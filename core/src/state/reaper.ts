@@ -26,18 +26,24 @@ export class Reaper {
    * @returns whether nothing else is left
    */
   async reap(box: string, keep?: string): Promise<boolean> {
-    let clean = true;
-    for (const entry of this.ledger.list(box).reverse()) {
-      if (entry.resource.kind === 'directory' && entry.resource.path === keep) continue;
+    const entries = this.ledger
+      .list(box)
+      .filter(({ resource }) => resource.kind !== 'directory' || resource.path !== keep)
+      .reverse();
+    const freed: bigint[] = [];
+    for (const entry of entries) {
       try {
         await free(entry);
-        this.database.transaction(() => this.ledger.remove(box, { sequence: entry.sequence }));
+        freed.push(entry.sequence);
       } catch (error) {
-        clean = false;
         this.logger.error({ box, resource: entry.resource, error }, 'a resource of a box could not be freed');
       }
     }
-    return clean;
+    // At the end, because on a full disk it is the freeing that makes room for this.
+    this.database.transaction(() => {
+      for (const sequence of freed) this.ledger.remove(box, { sequence });
+    });
+    return freed.length === entries.length;
   }
 
   /** Frees everything of boxes that there are not. @param exists whether there is a box of that id */

@@ -3,7 +3,7 @@
  * must do whoever is at the host's end.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HypervisorPort, ImageStorePort, type Logger, type RootDisk } from '@a3s-box/core';
 import { compileOciConfig } from '../../../core/dist/box/oci-config.js';
@@ -81,7 +81,8 @@ export class BareVm implements AsyncDisposable {
     );
     stack.defer(async () => {
       await running.kill();
-      await vms.removeFiles(boxId);
+      const directories = [layout.boxRun(boxId), layout.box(boxId)];
+      await Promise.all(directories.map((path) => rm(path, { recursive: true, force: true })));
     });
     return new BareVm(running, root, stack.move());
   }

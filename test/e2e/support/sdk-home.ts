@@ -25,8 +25,10 @@ export class SdkHome implements AsyncDisposable {
     this.#home = home;
   }
 
-  static async create(): Promise<SdkHome> {
+  /** @param prepare is given the empty home's path before anything is in it */
+  static async create(prepare?: (path: string) => void): Promise<SdkHome> {
     const home = await tempHome();
+    prepare?.(home.path);
     await promisify(execFile)(process.execPath, [join(root, 'scripts/starter.ts')], {
       env: { ...process.env, A3S_BOX_HOME: home.path },
     });
@@ -116,14 +118,21 @@ export class SdkHome implements AsyncDisposable {
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       // A process may end between the look at the directory and this one.
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (line.startsWith('/usr/bin/qemu-system') && (await holdsFileIn(pid, this.path))) found.push(line.replaceAll('\0', ' '));
+      if (line.startsWith('/usr/bin/qemu-system') && (await holdsFileIn(pid, this.path)))
+        found.push(line.replaceAll('\0', ' '));
     }
     return found;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the boxes and the supervisor. */
+  async end(): Promise<void> {
     for (const client of this.#clients) client.close();
     await stopSupervisor(this.path);
+    for (const { supervisor } of this.#clients) await processGone(supervisor.pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
     await this.#home[Symbol.asyncDispose]();
   }
 }

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BoxClient, BoxRecord } from '@a3s-box/core/client';
+import { needs } from '../support/skip.ts';
+import { SdkHome } from './support/sdk-home.ts';
+
+const MIB = 2 ** 20;
+const DISK_MIB = 320;
+const BALLAST_MIB = 150;
+
+/** A home on a disk of its own that is nearly full. */
+describe('a disk that is full', () => {
+  let image: string;
+  let home: SdkHome;
+  let client: BoxClient;
+  let ballast: string;
+
+  before(async function () {
+    needs(this, process.getuid?.() === 0, 'root');
+    const directory = mkdtempSync(join(tmpdir(), 'disk'));
+    image = join(directory, 'disk.img');
+    writeFileSync(image, '');
+    truncateSync(image, DISK_MIB * MIB);
+    execFileSync('mkfs.ext4', ['-q', '-m', '0', image]);
+    home = await SdkHome.create((path) => {
+      execFileSync('mount', ['-o', 'loop', image, path]);
+      chmodSync(path, 0o700);
+    });
+    rmSync(join(home.path, 'lost+found'), { recursive: true });
+    client = await home.connect();
+    ballast = join(home.path, 'ballast');
+  });
+  after(async () => {
+    rmSync(ballast, { force: true });
+    await home.end();
+    execFileSync('umount', [home.path]);
+    await home[Symbol.asyncDispose]();
+    rmSync(join(image, '..'), { recursive: true });
+  });
+  beforeEach(() =>
+    execFileSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1M', `count=${BALLAST_MIB}`], { stdio: 'ignore' }),
+  );
+  afterEach(() => rmSync(ballast, { force: true }));
+
+  it('pauses a box that writes to its disk, shows it so, and lets it go on when there is room', async () => {
+    const script = `dd if=/dev/zero of=/big bs=1M count=${BALLAST_MIB + 40} 2>/dev/null && sync && wc -c </big`;
+    const { id } = await client.runDetached(home.spec(script));
+    const paused = await until(client, id, ({ state }) => state === 'paused');
+    assert.equal(paused.pausedBecause, 'no-space');
+    await assert.rejects(client.exec(id, { command: ['true'] }), { code: 'CONFLICT', message: /disk is full/ });
+    rmSync(ballast);
+    const exit = await client.wait(id);
+    assert.deepEqual([exit.known, exit.known && exit.code], [true, 0]);
+    const log = await Array.fromAsync(client.logs(id), ({ data }) => String(data));
+    assert.equal(log.join('').trim(), String((BALLAST_MIB + 40) * MIB));
+    await client.remove(id);
+    await home.assertEmpty();
+  });
+
+  it('keeps every line of a box that writes more output than there is room for', async () => {
+    const lines = 2_000_000;
+    const { id } = await client.runDetached(home.spec(`seq 1 ${lines}`));
+    await until(client, id, ({ state }) => state === 'paused');
+    rmSync(ballast);
+    assert.equal((await client.wait(id)).known, true);
+    let bytes = 0;
+    let last = '';
+    for await (const { data } of client.logs(id)) {
+      bytes += data.length;
+      last = String(data);
+    }
+    assert.equal(last, `${lines}\n`);
+    assert.equal(
+      bytes,
+      [...Array(7).keys()].reduce((sum, digits) => sum + (digits + 2) * count(digits, lines), 0),
+    );
+    await client.remove(id);
+    await home.assertEmpty();
+  });
+
+  it('lets a box that was paused be removed', async () => {
+    const { id } = await client.runDetached(home.spec('dd if=/dev/zero of=/big bs=1M count=400'));
+    await until(client, id, ({ state }) => state === 'paused');
+    await client.remove(id, { force: true });
+    await home.assertEmpty();
+  });
+});
+
+/** How many of the numbers up to `last` have `digits + 1` digits. */
+function count(digits: number, last: number): number {
+  return Math.max(0, Math.min(last, 10 ** (digits + 1) - 1) - 10 ** digits + 1);
+}
+
+/** Looks at a box until it is as wanted; nothing tells of a change of state yet. */
+async function until(client: BoxClient, id: string, wanted: (box: BoxRecord) => boolean): Promise<BoxRecord> {
+  for (;;) {
+    const box = await client.inspect(id);
+    if (wanted(box)) return box;
+    assert.ok(['running', 'paused'].includes(box.state), `it is ${box.state}: ${box.exit?.reason ?? ''}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
