@@ -172,19 +172,25 @@ impl Cgroup {
 
     /// A figure that is the whole of a file; `None` for "max" or a file that is not there.
     pub fn figure(&self, file: &str) -> Option<u64> {
-        fs::read_to_string(self.file(file)).ok()?.trim().parse().ok()
+        self.read(file).ok()?.trim().parse().ok()
     }
 
     /// A figure of a flat-keyed file.
     pub fn keyed_figure(&self, file: &str, key: &str) -> Option<u64> {
-        read_key(&self.file(file), key).ok()??.parse().ok()
+        find_key(&self.read(file).ok()?, key)?.parse().ok()
     }
 
-    /// Sums a figure of `io.stat` over all devices.
-    pub fn io_figure(&self, key: &str) -> u64 {
-        let stat = fs::read_to_string(self.file("io.stat")).unwrap_or_default();
+    /// Sums figures of `io.stat` over all devices.
+    pub fn io_figures<const COUNT: usize>(&self, keys: [&str; COUNT]) -> [u64; COUNT] {
+        let stat = self.read("io.stat").unwrap_or_default();
         let figures = stat.split_whitespace().filter_map(|pair| pair.split_once('='));
-        figures.filter(|(name, _)| *name == key).filter_map(|(_, value)| value.parse::<u64>().ok()).sum()
+        keys.map(|key| {
+            figures.clone().filter(|(name, _)| *name == key).filter_map(|(_, value)| value.parse::<u64>().ok()).sum()
+        })
+    }
+
+    fn read(&self, file: &str) -> io::Result<String> {
+        sys::read_attribute(&self.directory, file)
     }
 
     /// Removes the cgroup and what the workload made below it. No process may be left.
@@ -227,9 +233,12 @@ fn remove_tree(cgroup: &Path) -> io::Result<()> {
 }
 
 fn read_key(path: &Path, key: &str) -> io::Result<Option<String>> {
-    let text = fs::read_to_string(path)?;
-    let value = text.lines().filter_map(|line| line.split_once(' ')).find(|(name, _)| *name == key);
-    Ok(value.map(|(_, value)| value.trim().to_owned()))
+    Ok(find_key(&fs::read_to_string(path)?, key).map(str::to_owned))
+}
+
+fn find_key<'text>(text: &'text str, key: &str) -> Option<&'text str> {
+    let found = text.lines().filter_map(|line| line.split_once(' ')).find(|(name, _)| *name == key);
+    found.map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::{Mode, OFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -43,6 +44,17 @@ pub fn ioctl_number(fd: BorrowedFd<'_>, request: libc::Ioctl, argument: libc::c_
 pub fn write_attribute(path: impl AsRef<std::path::Path>, value: &str) -> io::Result<()> {
     use std::io::Write as _;
     std::fs::OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
+}
+
+/// Reads a kernel attribute to its end. Such files say nothing of their size, so that the standard library feels its way.
+pub fn read_attribute(directory: impl AsFd, path: impl rustix::path::Arg) -> io::Result<String> {
+    const ENOUGH: usize = 8 << 10;
+    let file = rustix::fs::openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = Vec::with_capacity(ENOUGH);
+    while rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text))? > 0 {
+        text.reserve(ENOUGH / 2);
+    }
+    String::from_utf8(text).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// Waits on `fd` with tokio. Must be called within the runtime.

@@ -200,14 +200,15 @@ impl Container {
 
     /// What it uses.
     pub fn stats(&self) -> ContainerStats {
+        let [read, written] = self.cgroup.io_figures(["rbytes", "wbytes"]);
         ContainerStats {
             container_id: self.id.clone(),
             memory_bytes: self.cgroup.figure("memory.current").unwrap_or(0),
             memory_limit_bytes: self.cgroup.figure("memory.max").unwrap_or(0),
             cpu_usage_ns: self.cgroup.keyed_figure("cpu.stat", "usage_usec").unwrap_or(0) * 1000,
             processes: self.cgroup.figure("pids.current").unwrap_or(0),
-            block_read_bytes: self.cgroup.io_figure("rbytes"),
-            block_write_bytes: self.cgroup.io_figure("wbytes"),
+            block_read_bytes: read,
+            block_write_bytes: written,
         }
     }
 

@@ -321,6 +321,17 @@ unsafe fn execute(plan: &ProcessPlan) -> Failure {
     let mut missing: Option<Failure> = None;
     for (index, candidate) in plan.candidates.iter().enumerate() {
         let path = candidate.as_ptr();
+        // A look costs less than an execve that fails. A filter might end the process for it.
+        if plan.candidates.len() > 1 && plan.confinement.seccomp.is_none() {
+            // SAFETY: `path` is NUL-terminated.
+            match unsafe { call!(libc::SYS_faccessat, libc::AT_FDCWD, path, libc::F_OK) } {
+                Err(failure) if failure.is_missing() => {
+                    missing = Some(failure.at(index));
+                    continue;
+                }
+                _ => {}
+            }
+        }
         // SAFETY: path and arrays are NUL-terminated and outlive the call.
         let executed = unsafe { call!(libc::SYS_execve, path, plan.arguments.as_ptr(), plan.environment.as_ptr()) };
         // A success does not return.

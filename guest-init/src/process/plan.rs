@@ -1,6 +1,7 @@
 //! Everything that a process is started with, checked and laid out beforehand so that the child only makes system calls.
 
 use std::ffi::{CString, c_char};
+use std::fmt::Display;
 use std::ptr::null;
 use std::sync::Arc;
 
@@ -134,10 +135,10 @@ impl ProcessPlan {
         let candidates = candidates(command, search_path(&environment));
         Ok(Self {
             command: command.clone(),
-            candidates: strings(&format!("{path}.args"), &candidates)?,
-            arguments: StringArray::new(strings(&format!("{path}.args"), &process.args)?),
-            environment: StringArray::new(strings(&format!("{path}.env"), &environment)?),
-            directory: string(&format!("{path}.cwd"), &process.cwd)?,
+            candidates: strings(format_args!("{path}.args"), &candidates)?,
+            arguments: StringArray::new(strings(format_args!("{path}.args"), &process.args)?),
+            environment: StringArray::new(strings(format_args!("{path}.env"), &environment)?),
+            directory: string(format_args!("{path}.cwd"), &process.cwd)?,
             identity,
             umask,
             // Children start with PID 1's, which is 0.
@@ -163,12 +164,13 @@ impl ProcessPlan {
     }
 }
 
-fn string(path: &str, text: &str) -> Result<CString> {
+fn string(path: impl Display, text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| refuse(path, "holds a NUL byte"))
 }
 
-fn strings(path: &str, texts: &[String]) -> Result<Vec<CString>> {
-    texts.iter().enumerate().map(|(index, text)| string(&format!("{path}[{index}]"), text)).collect()
+fn strings(path: impl Display, texts: &[String]) -> Result<Vec<CString>> {
+    let element = |(index, text): (usize, &String)| string(format_args!("{path}[{index}]"), text);
+    texts.iter().enumerate().map(element).collect()
 }
 
 /// The last of several values of a name is the one in force; HOME is set when the environment has none.

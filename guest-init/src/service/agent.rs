@@ -24,7 +24,7 @@ use crate::sync::lock;
 use crate::sys::write_attribute;
 use crate::transport::opening::SessionKey;
 
-const PROTOCOL_MINOR: u32 = 0;
+const PROTOCOL_MINOR: u32 = 1;
 const ENTROPY_BYTES: usize = 32;
 const CAPABILITIES: &[&str] = &["exec", "pty", "seccomp", "cgroup2", "freeze", "oom-events", "username"];
 /// How long the guest waits, after its goodbye, for the host to close the session.

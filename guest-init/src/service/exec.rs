@@ -11,7 +11,7 @@ use crate::process::attach::Attachment;
 use crate::proto::exec_server::Exec;
 use crate::proto::{
     AttachRequest, AttachResponse, ExitStatus, ReleaseRequest, ReleaseResponse, SignalRequest, SignalResponse,
-    StartProcessRequest, StartProcessResponse, WaitRequest, attach_request,
+    StartProcess, StartProcessRequest, StartProcessResponse, WaitRequest, attach_request,
 };
 
 /// Messages on their way to the host, each of at most 64 KiB.
@@ -20,14 +20,19 @@ const OUTPUT_AHEAD: usize = 4;
 #[derive(Debug)]
 pub(super) struct ExecService(pub(super) Scope);
 
-#[tonic::async_trait]
-impl Exec for ExecService {
-    async fn start(&self, request: Request<StartProcessRequest>) -> Result<Response<StartProcessResponse>, Status> {
-        let request = request.into_inner();
+impl ExecService {
+    async fn start_process(&self, request: StartProcessRequest) -> Result<u32, Status> {
         let container = self.0.guest.container(&request.container_id)?;
         let fingerprint = fingerprint(&request);
         let StartProcessRequest { process_id, process, stdin, .. } = request;
-        let pid = complete(container.exec(process_id, fingerprint, process.to_vec(), stdin)).await?;
+        complete(container.exec(process_id, fingerprint, process.to_vec(), stdin)).await
+    }
+}
+
+#[tonic::async_trait]
+impl Exec for ExecService {
+    async fn start(&self, request: Request<StartProcessRequest>) -> Result<Response<StartProcessResponse>, Status> {
+        let pid = self.start_process(request.into_inner()).await?;
         Ok(Response::new(StartProcessResponse { pid }))
     }
 
@@ -35,10 +40,14 @@ impl Exec for ExecService {
 
     async fn attach(&self, request: Request<Streaming<AttachRequest>>) -> Result<Response<Self::AttachStream>, Status> {
         let mut requests = request.into_inner();
-        let open = match requests.message().await?.and_then(|request| request.request) {
+        let mut open = match requests.message().await?.and_then(|request| request.request) {
             Some(attach_request::Request::Open(open)) => open,
             _ => return Err(AgentError::invalid("attach: the first message is not open").into()),
         };
+        if let Some(StartProcess { process, stdin }) = open.start.take() {
+            let (container_id, process_id) = (open.container_id.clone(), open.process_id.clone());
+            self.start_process(StartProcessRequest { container_id, process_id, process, stdin }).await?;
+        }
         let process = self.0.guest.container(&open.container_id)?.process(&open.process_id)?;
         let (attachment, opened) = Attachment::new(process, &open);
         let (sender, receiver) = mpsc::channel(OUTPUT_AHEAD);

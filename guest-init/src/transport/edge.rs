@@ -11,12 +11,14 @@ use rustix::event::epoll;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+const READING: epoll::EventFlags = epoll::EventFlags::IN.union(epoll::EventFlags::RDHUP).union(epoll::EventFlags::ET);
+
 /// What became true since the last wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {
     /// A read will not block (it may return end of file).
     pub readable: bool,
-    /// A write will not block (it may fail).
+    /// Somebody waited for room, and a write will not block (it may fail).
     pub writable: bool,
 }
 
@@ -32,25 +34,29 @@ impl EdgeFd {
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let interest =
-            epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
-        epoll::add(&events, &fd, epoll::EventData::new_u64(0), interest)?;
+        epoll::add(&events, &fd, epoll::EventData::new_u64(0), READING)?;
         Ok(Self { events: sys::watch(events, Interest::READABLE)?, fd })
     }
 
-    /// Waits for the next edge. Cancel-safe.
+    /// Waits for the next edge. That a write will not block is reported after [`EdgeFd::await_room`] alone: each message
+    /// that the other side takes would be an edge. Cancel-safe.
     pub async fn edge(&self) -> io::Result<Edge> {
         loop {
-            let mut guard = self.events.readable().await?;
-            if let Some(edge) = self.take_edge()? {
-                return Ok(edge);
-            }
-            guard.clear_ready();
-            // An edge between the look and the clearing is seen here.
+            // Cleared before the look, so that an edge after it is not lost.
+            self.events.readable().await?.clear_ready();
             if let Some(edge) = self.take_edge()? {
                 return Ok(edge);
             }
         }
+    }
+
+    /// Asks for one edge when a write will not block, which may be at once.
+    pub fn await_room(&self) -> io::Result<()> {
+        self.listen_for(READING | epoll::EventFlags::OUT)
+    }
+
+    fn listen_for(&self, events: epoll::EventFlags) -> io::Result<()> {
+        Ok(epoll::modify(self.events.get_ref(), &self.fd, epoll::EventData::new_u64(0), events)?)
     }
 
     fn take_edge(&self) -> io::Result<Option<Edge>> {
@@ -60,11 +66,15 @@ impl EdgeFd {
             Ok(0) => Ok(None),
             Ok(_) => {
                 let flags = { event[0].flags };
+                if flags.contains(epoll::EventFlags::OUT) {
+                    self.listen_for(READING)?;
+                }
                 let ended =
                     flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR | epoll::EventFlags::RDHUP);
                 Ok(Some(Edge {
                     readable: ended || flags.contains(epoll::EventFlags::IN),
-                    writable: ended || flags.contains(epoll::EventFlags::OUT),
+                    // Not by a hang-up: a writer that tries again asks for room again, and is told of the hang-up again.
+                    writable: flags.contains(epoll::EventFlags::OUT),
                 }))
             }
             Err(rustix::io::Errno::INTR) => Ok(None),
@@ -113,7 +123,6 @@ mod tests {
     async fn a_hung_up_descriptor_is_reported_once() -> io::Result<()> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let edge = EdgeFd::new(ours.into())?;
-        assert!(edge.edge().await?.writable);
         drop(theirs);
         assert!(edge.edge().await?.readable);
         assert_eq!(edge.read(&mut [0; 8])?, 0);
@@ -126,12 +135,33 @@ mod tests {
     async fn data_after_an_empty_read_is_seen() -> io::Result<()> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let edge = EdgeFd::new(ours.into())?;
-        edge.edge().await?;
+        rustix::io::write(&theirs, b"x")?;
+        assert!(edge.edge().await?.readable);
+        assert_eq!(edge.read(&mut [0; 8])?, 1);
         let error = edge.read(&mut [0; 8]).err().map(|error| error.kind());
         assert_eq!(error, Some(io::ErrorKind::WouldBlock));
         rustix::io::write(&theirs, b"x")?;
         assert!(edge.edge().await?.readable);
         assert_eq!(edge.read(&mut [0; 8])?, 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn room_is_reported_once_to_who_asked_for_it() -> io::Result<()> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let edge = EdgeFd::new(ours.into())?;
+        let mut written = 0;
+        while let Ok(count) = edge.write(&[7; 4096]) {
+            written += count;
+        }
+        edge.await_room()?;
+        let none = tokio::time::timeout(std::time::Duration::from_millis(50), edge.edge()).await;
+        assert!(none.is_err(), "nothing was taken");
+        std::io::Read::read_exact(&mut &theirs, &mut vec![0; written])?;
+        assert!(edge.edge().await?.writable);
+        assert!(edge.write(&[7; 4096]).is_ok());
+        let again = tokio::time::timeout(std::time::Duration::from_millis(50), edge.edge()).await;
+        assert!(again.is_err(), "nobody asked again");
         Ok(())
     }
 }

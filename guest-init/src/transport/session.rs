@@ -146,24 +146,18 @@ impl Session {
     /// Writes `bytes`, or what is queued, while the session lasts.
     fn poll_link_write(&self, context: &mut Context<'_>, bytes: Option<&[u8]>) -> Poll<io::Result<usize>> {
         let bytes = bytes.unwrap_or(&self.outbound[self.written..]);
-        let mut waiting = false;
-        loop {
-            // The lock is held over the write so that nothing is written once `end` has returned.
-            let mut inbound = lock(&self.handle.inbound);
-            if inbound.ended {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        // The lock is held over the write so that nothing is written once `end` has returned.
+        let mut inbound = lock(&self.handle.inbound);
+        if inbound.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        match self.link.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                inbound.writer = Some(context.waker().clone());
+                self.link.await_room()?;
+                Poll::Pending
             }
-            match self.link.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if waiting {
-                        return Poll::Pending;
-                    }
-                    // Tried once more after this, so that an edge in between is not lost.
-                    inbound.writer = Some(context.waker().clone());
-                    waiting = true;
-                }
-                result => return Poll::Ready(result),
-            }
+            result => Poll::Ready(result),
         }
     }
 }
