@@ -45,11 +45,12 @@ export function machineOptions({ name, shape, accelerator, kernel, initramfs }: 
 function acceleratorOptions(accelerator: Accelerator, { memoryBytes }: VmShape): string[] {
   if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
   // Emulation with several threads lets a guest's start fail now and then (docs/adr/0013).
-  return ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`, '-cpu', 'max,-erms'];
+  return ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`, '-cpu', 'max,-erms,-la57'];
 }
 
 function kernelCommandLine(accelerator: Accelerator): string {
-  const base = 'console=hvc0 panic=-1 reboot=t quiet';
+  // Without a policy SELinux allows everything, and asks itself at every step of a path whether it does.
+  const base = 'console=hvc0 panic=-1 reboot=t quiet lsm=capability';
   if (accelerator.kind === 'kvm') return base;
   // An emulated guest that measures the counter itself gets it wrong under load and falls back to a clock of 4 ms.
   return `${base} tsc=reliable tsc_early_khz=${accelerator.tscKhz}`;

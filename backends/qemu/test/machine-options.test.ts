@@ -11,7 +11,7 @@ function options(accelerator: Accelerator, share = false): string {
 describe('machine options', () => {
   it('under emulation run one thread and tell the guest its clock', () => {
     const line = options({ kind: 'tcg', tscKhz: 2_345_678 });
-    assert.match(line, /-accel tcg,thread=single,tb-size=64 -cpu max,-erms/);
+    assert.match(line, /-accel tcg,thread=single,tb-size=64 -cpu max,-erms,-la57/);
     assert.match(line, /tsc=reliable tsc_early_khz=2345678/);
   });
 
