@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { asBoxError } from '@a3s-box/core';
 import { EndedBySignal } from './ended-by-signal.js';
+import { escapeControls } from './escape-controls.js';
 
 export interface PrintOptions {
   /** One JSON document instead of text. */
@@ -8,20 +10,28 @@ export interface PrintOptions {
   readonly debug: boolean;
 }
 
-/** The one place that prints errors, to stderr. @returns the exit status */
+/**
+ * The one place that prints errors, to stderr. Messages may hold text of images and registries: none of it reaches a
+ * terminal as a control character.
+ * @returns the exit status
+ */
 export function printError(thrown: unknown, { json, debug }: PrintOptions): number {
   const error = asBoxError(thrown);
   if (error instanceof EndedBySignal) {
-    if (error.note !== undefined) process.stderr.write(`a3s-box: ${error.note}\n`);
+    if (error.note !== undefined) write(`a3s-box: ${error.note}\n`);
     return error.exitStatus;
   }
   const { code, message, hint, details } = error;
   if (json) {
     const plain = (_key: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-    process.stderr.write(`${JSON.stringify({ error: { code, message, hint, details } }, plain)}\n`);
+    write(`${JSON.stringify({ error: { code, message, hint, details } }, plain)}\n`);
   } else {
-    process.stderr.write(`a3s-box: ${message}\n${hint === undefined ? '' : `a3s-box: hint: ${hint}\n`}`);
+    write(`a3s-box: ${message}\n${hint === undefined ? '' : `a3s-box: hint: ${hint}\n`}`);
   }
-  if (debug) console.error(error);
+  if (debug) write(`${inspect(error)}\n`);
   return error.exitStatus;
+}
+
+function write(text: string): void {
+  process.stderr.write(escapeControls(text));
 }
