@@ -9,7 +9,7 @@ import { DescriptorTable } from './descriptor-table.js';
 import { deviceOptions, slotStates } from './device-options.js';
 import { KernelCopy } from './kernel-copy.js';
 import { kvmGroups } from './kvm-device.js';
-import { machineOptions, type Accelerator } from './machine-options.js';
+import { isKeptSmall, machineOptions, type Accelerator } from './machine-options.js';
 import { executablePaths, readablePaths, type QemuBinary } from './qemu-binary.js';
 import { QmpClient, type QmpEvent } from './qmp-client.js';
 import { QemuVm } from './qemu-vm.js';
@@ -135,7 +135,7 @@ export function vmmRights(
     groups: usesKvm ? kvmGroups() : [],
     fileBytes: largestFile(spec),
     threads: spec.shape.vcpus + VMM_THREADS,
-    smallPages: !usesKvm,
+    smallPages: !usesKvm && isKeptSmall(spec.shape.memoryBytes),
     onLaunch: spec.onLaunch ?? (() => undefined),
   };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { machineOptions, translationCacheMib, type Accelerator } from '../dist/machine-options.js';
+import { isKeptSmall, machineOptions, translationCacheMib, type Accelerator } from '../dist/machine-options.js';
 
 const MIB = 1024 * 1024;
 
@@ -32,6 +32,13 @@ describe('machine options', () => {
   it('share memory only with a shape that has a share', () => {
     assert.match(options({ kind: 'kvm' }, true), /memory-backend-memfd,id=ram,size=512M,share=on/);
     assert.doesNotMatch(options({ kind: 'kvm' }), /memfd/);
+  });
+
+  it('save memory for guests of up to 256 MiB alone', () => {
+    assert.deepEqual(
+      [128, 256, 257, 512].map((mib) => isKeptSmall(mib * MIB)),
+      [true, true, false, false],
+    );
   });
 
   it('size the translation cache by the memory, within bounds', () => {
