@@ -16,7 +16,7 @@ export const logsFlags = {
     summary: 'only so many lines from the end',
   },
   timestamps: { kind: 'boolean', char: 't', summary: 'put the time before each line' },
-  until: { ...moment, summary: 'only what was written before this time' },
+  until: { ...moment, summary: 'only what was written at this time or earlier' },
 } as const;
 
 export const logs = defineCommand({

@@ -49,7 +49,7 @@ export interface LogsOptions extends CallOptions {
   readonly tail?: number;
   /** Only what was written then or later, nanoseconds since the Unix epoch. */
   readonly sinceNs?: bigint;
-  /** Only what was written before, nanoseconds since the Unix epoch. */
+  /** Only what was written then or earlier, nanoseconds since the Unix epoch. */
   readonly untilNs?: bigint;
 }
 

@@ -13,7 +13,7 @@ export interface ReadLogOptions {
   readonly tail?: number | undefined;
   /** Only what is not older, nanoseconds since the Unix epoch. Of the lines that `tail` leaves. */
   readonly sinceNs?: bigint | undefined;
-  /** Only what is not younger. A follower ends when the host's clock is beyond it. */
+  /** Only what is not younger, as with Docker. A follower ends when the host's clock is beyond it. */
   readonly untilNs?: bigint | undefined;
   /** Read on as more is written, until the log ends; the writer's in this process. */
   readonly follow?: LogFollow | undefined;

@@ -64,11 +64,13 @@ describe('readLog', function () {
     for (const tail of [-1, 1.5, NaN]) await assert.rejects(linesOf(directory, { tail }), { code: 'INVALID_ARGUMENT' });
   });
 
-  it('reads what is between two times, of the last lines where these are asked for', async () => {
+  it('reads what is from one time to another, both included, of the last lines where these are asked for', async () => {
     await writeLines(500);
     const sinceNs = NOON_NS + 450_000_000_000n;
     assert.deepEqual(await linesOf(directory, { sinceNs }), numbers(450, 500));
     assert.deepEqual(await linesOf(directory, { untilNs: sinceNs }), numbers(0, 451));
+    assert.deepEqual(await linesOf(directory, { untilNs: sinceNs - 1n }), numbers(0, 450));
+    assert.deepEqual(await linesOf(directory, { sinceNs: sinceNs + 1n }), numbers(451, 500));
     assert.deepEqual(await linesOf(directory, { sinceNs, untilNs: sinceNs + 2_000_000_000n }), numbers(450, 453));
     assert.deepEqual(await linesOf(directory, { sinceNs, tail: 10 }), numbers(490, 500));
     assert.deepEqual(await linesOf(directory, { untilNs: sinceNs, tail: 10 }), []);

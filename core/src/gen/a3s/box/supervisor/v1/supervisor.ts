@@ -305,7 +305,7 @@ export interface LogsRequest {
   tail?:
     | bigint
     | undefined;
-  /** Only what was written at this time or later, and before the other; 0: no bound. */
+  /** Only what was written from the one time to the other, both included; 0: no bound. */
   sinceNs: bigint;
   untilNs: bigint;
 }
