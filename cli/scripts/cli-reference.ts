@@ -1,6 +1,7 @@
 /** Text of docs/cli-reference.md and of the snapshot of all flags, from the definitions of the commands. */
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { HomeLayout, SOCKET_PATH_LIMIT } from '../../core/dist/store/home-layout.js';
 import { COMMANDS } from '../dist/commands.js';
 import type { Command } from '../dist/command.js';
 import type { Flag } from '../dist/grammar/flag.js';
@@ -9,6 +10,9 @@ import { UNSUPPORTED_FLAGS } from '../dist/unsupported.js';
 const root = join(import.meta.dirname, '../..');
 export const REFERENCE_FILE = join(root, 'docs/cli-reference.md');
 export const SNAPSHOT_FILE = join(root, 'cli/test/snapshots/flags.json');
+
+/** Bytes. The root's own path adds nothing to those below it. */
+const LONGEST_HOME = SOCKET_PATH_LIMIT - new HomeLayout('/').longestSocketPath;
 
 const INTRODUCTION = `# Command line reference
 
@@ -37,7 +41,7 @@ const CLOSING = `## Exit statuses
 
 | Variable | Meaning |
 | --- | --- |
-| \`A3S_BOX_HOME\` | where images, boxes and state are kept; default \`~/.a3s-box\`; mode 0700, at most 79 bytes long |
+| \`A3S_BOX_HOME\` | where images, boxes and state are kept; default \`~/.a3s-box\`; mode 0700, at most ${LONGEST_HOME} bytes long |
 | \`A3S_BOX_DISTRIBUTION\` | file that names the plugins to load; used when the supervisor starts |
 | \`A3S_BOX_DEBUG\` | when set, errors are printed with stacks and the supervisor logs more |
 | \`A3S_BOX_SUPERVISOR\` | another program in the place of the supervisor; for development |
@@ -144,7 +148,7 @@ function row(name: string, flag: Flag): string {
   const spelled = `${flag.char === undefined ? '' : `\`-${flag.char}\`, `}${others}\`--${name}${value}\``;
   const absent = flag.kind === 'boolean' ? 'off' : (flag.absent ?? 'none');
   const repeated = flag.kind === 'list' ? '; may be given several times' : '';
-  return `| ${spelled} | ${cell(absent)} | ${cell(flag.summary + repeated)} |`;
+  return `| ${cell(spelled)} | ${cell(absent)} | ${cell(flag.summary + repeated)} |`;
 }
 
 function unsupported(): string {
