@@ -52,12 +52,16 @@ function invocationOf({ version, supervisorEntry, environment }: Surroundings, t
   const home = resolve(environment['A3S_BOX_HOME'] || join(homedir(), '.a3s-box'));
   // For development and tests: another program in the place of the supervisor.
   const entry = environment['A3S_BOX_SUPERVISOR'] || fileURLToPath(supervisorEntry);
-  const distributionFile = environment['A3S_BOX_DISTRIBUTION'];
-  const distribution = distributionFile ? ['--distribution', resolve(distributionFile)] : [];
+  const command = [process.execPath, entry, '--home', home, '--ready-descriptor', '3'];
+  const file = environment['A3S_BOX_DISTRIBUTION'];
+  const distribution = file ? resolve(file) : undefined;
   return {
     version,
     home,
-    supervisor: { command: [process.execPath, entry, '--home', home, '--ready-descriptor', '3', ...distribution] },
+    supervisor:
+      distribution === undefined
+        ? { command }
+        : { command: [...command, '--distribution', distribution], distribution },
     environment,
     timeline,
     commands: COMMANDS,

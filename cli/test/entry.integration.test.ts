@@ -105,6 +105,17 @@ describe('a3s-box', function () {
     assert.equal(supervisor?.version, '9.8.7');
   });
 
+  it('asks the supervisor for the distribution that the environment names', async () => {
+    await cli.run(['info']);
+    const { child, outcome } = cli.start(['info'], { A3S_BOX_DISTRIBUTION: 'other.json' });
+    child.stdin.end();
+    await outcome;
+    assert.deepEqual(
+      cli.requests('hello').map(({ distribution }) => distribution),
+      ['', join(cli.parent, 'other.json')],
+    );
+  });
+
   it('lists images, as a table and as JSON', async () => {
     assert.match((await cli.run(['images'])).stdout, /^a3s\/starter +latest +abababababab +\d+ years ago +2MB$/m);
     const [image] = JSON.parse((await cli.run(['images', '--json'])).stdout) as { names: string[] }[];

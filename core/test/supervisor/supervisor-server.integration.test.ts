@@ -53,6 +53,14 @@ describe('SupervisorServer', () => {
     assert.equal(info.backends[0]?.reason, 'it is a fake');
   });
 
+  it('refuses a client that asks for another distribution', async () => {
+    const supervisor = { command: ['false'], distribution: '/other.json' };
+    await assert.rejects(BoxClient.connect({ home: directory, supervisor }), {
+      code: 'SUPERVISOR_INCOMPATIBLE',
+      message: /not with \/other\.json/,
+    });
+  });
+
   it('tells of emulation once', async () => {
     assert.match((await client.create(spec)).notices.join(), /emulates/);
     assert.deepEqual((await client.create(spec)).notices, []);
