@@ -42,7 +42,7 @@ const CLOSING = `## Exit statuses
 | Variable | Meaning |
 | --- | --- |
 | \`A3S_BOX_HOME\` | where images, boxes and state are kept; default \`~/.a3s-box\`; mode 0700, at most ${LONGEST_HOME} bytes long |
-| \`A3S_BOX_DISTRIBUTION\` | file that names the plugins to load; used when the supervisor starts |
+| \`A3S_BOX_DISTRIBUTION\` | file that names the plugins to load, used when the supervisor starts; one that runs with another is refused |
 | \`A3S_BOX_DEBUG\` | when set, errors are printed with stacks and the supervisor logs more |
 | \`A3S_BOX_SUPERVISOR\` | another program in the place of the supervisor; for development |
 
