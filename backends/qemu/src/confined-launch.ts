@@ -122,7 +122,7 @@ function release(child: ChildProcess, onLaunch: Confinement['onLaunch']): void {
     gate.destroy();
     throw error;
   }
-  gate.end('\n');
+  gate.end('\n', () => gate.destroy());
 }
 
 async function readAll(stream: Readable): Promise<string> {

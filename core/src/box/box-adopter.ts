@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Vm } from '../ports/hypervisor.js';
@@ -8,7 +9,7 @@ import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import { VmManager } from '../vm/vm-manager.js';
+import { describeExit, VmManager } from '../vm/vm-manager.js';
 import { unknownExit, type Box, type BoxExit } from './box.js';
 import { BoxEnding } from './box-ending.js';
 import { BoxExecs } from './box-execs.js';
@@ -19,7 +20,10 @@ import { BoxRecords } from './box-records.js';
 import { CONTAINER_ID } from './container-start.js';
 import type { HeldResources } from './held-resources.js';
 
+/** How long a backend, a network or an image store may take to find its part of a box again. */
 const ADOPTION_LIMIT_MS = 15_000;
+/** How long a supervisor that starts waits for the guests of its boxes before it serves without them. */
+const PATIENCE_MS = 5000;
 
 /** A box whose supervisor died or left, as its record says. */
 export interface LeftBox {
@@ -48,7 +52,7 @@ export class BoxAdopter {
 
   /**
    * Takes a box over: on return it runs or is paused under this supervisor, or it is recorded as ended. Never rejects for
-   * a VM that is gone or does not answer: that is the end of its box.
+   * a VM that is gone: that is the end of its box.
    */
   async adopt(left: LeftBox): Promise<void> {
     const { box, run, exit } = left;
@@ -61,7 +65,18 @@ export class BoxAdopter {
       const gone = unknownExit(`the virtual machine ended while no supervisor was there`);
       return this.ending.finish(box, { run, exit: exit ?? gone, held });
     }
-    await this.#takeOver(left, vm, held);
+    await this.#patiently(left, vm, this.#takeOver(left, vm, held));
+  }
+
+  /** Waits a while for a guest to answer; one that takes longer is shown so, and goes on being waited for. */
+  async #patiently({ box, run }: LeftBox, vm: Vm, taking: Promise<void>): Promise<void> {
+    const patience = new AbortController();
+    const late = delay(PATIENCE_MS, 'late' as const, { signal: patience.signal, ref: false });
+    const first = await Promise.race([taking.then(() => 'taken' as const), late]);
+    patience.abort();
+    if (first === 'taken') return;
+    if (box.state.kind === 'stopping') box.state = { kind: 'paused', vm, run, because: 'unreachable' };
+    taking.catch((error: unknown) => this.logger.error({ box: box.id, error }, 'a box could not be taken over'));
   }
 
   async #findVm(run: RunRecord): Promise<Vm> {
@@ -70,53 +85,41 @@ export class BoxAdopter {
     return backend.adopt(run.vm, { signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) });
   }
 
+  /** Joins the guest, however long that takes, and goes on with the box where it was left. */
   async #takeOver(left: LeftBox, vm: Vm, held: HeldResources): Promise<void> {
     const { box, run, exit } = left;
-    let joined: RunningVm | 'stalled';
+    let joined: RunningVm;
     try {
-      joined = await this.#join(vm, run);
+      joined = await this.#join(left, vm);
     } catch (error) {
-      this.logger.error({ box: box.id, error }, 'the guest of a box does not answer its new supervisor');
+      this.logger.error({ box: box.id, error }, 'a box was lost while no supervisor was there');
       await vm.kill();
-      const lost = unknownExit(`its guest did not answer after the supervisor had been away`);
+      const lost = unknownExit(`the virtual machine ended: ${describeExit(await vm.exited)}`);
       return this.ending.finish(box, { run, exit: exit ?? lost, held });
     }
-    if (joined === 'stalled') {
+    if (exit) await this.ending.finish(box, { run, exit, held, vm: joined });
+    else await this.#follow(box, joined, { ...run, sessionKey: joined.nextKey.toString('base64') }, held);
+  }
+
+  /** @throws AGENT_UNREACHABLE when the VM ends first, AGENT_INCOMPATIBLE */
+  async #join({ box, run }: LeftBox, vm: Vm): Promise<RunningVm> {
+    for (;;) {
+      const stalled = new AbortController();
+      const unsubscribe = vm.onNoSpace(() => stalled.abort());
+      try {
+        return await this.vms.rejoin(vm, Buffer.from(run.sessionKey, 'base64'), stalled);
+      } catch (error) {
+        if (!stalled.signal.aborted) throw error;
+      } finally {
+        unsubscribe();
+      }
+      // A VM that stands still for want of room answers nobody.
       box.state = { kind: 'paused', vm, run, because: 'no-space' };
-      void this.#afterRoom(left, vm, held);
-    } else if (exit) {
-      await this.ending.finish(box, { run, exit, held, vm: joined });
-    } else {
-      await this.#follow(box, joined, { ...run, sessionKey: joined.nextKey.toString('base64') }, held);
+      const ended = new AbortController();
+      void vm.exited.then(() => ended.abort());
+      await this.space.waitForRoom(ended.signal);
+      await vm.resume(ended);
     }
-  }
-
-  /** A VM that stands still for want of room answers nobody. */
-  async #join(vm: Vm, run: RunRecord): Promise<RunningVm | 'stalled'> {
-    const stalled = new AbortController();
-    const unsubscribe = vm.onNoSpace(() => stalled.abort());
-    try {
-      return await this.vms.rejoin(vm, Buffer.from(run.sessionKey, 'base64'), stalled);
-    } catch (error) {
-      if (stalled.signal.aborted) return 'stalled';
-      throw error;
-    } finally {
-      unsubscribe();
-    }
-  }
-
-  async #afterRoom(left: LeftBox, vm: Vm, held: HeldResources): Promise<void> {
-    const ended = new AbortController();
-    void vm.exited.then(() => ended.abort());
-    const { signal } = ended;
-    try {
-      await this.space.waitForRoom(signal);
-      await vm.resume({ signal });
-    } catch (error) {
-      // Where it was the VM's end, taking it over finds that out.
-      if (!signal.aborted) this.logger.error({ box: left.box.id, error }, 'a paused box could not go on');
-    }
-    await this.#takeOver(left, vm, held);
   }
 
   async #follow(box: Box, vm: RunningVm, run: RunRecord, held: HeldResources): Promise<void> {

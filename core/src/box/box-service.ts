@@ -266,6 +266,7 @@ async function signalForStop(state: BoxState, number: number): Promise<void> {
 function runningVm({ name, state }: Box): RunningVm {
   if (state.kind === 'running') return state.vm;
   if (state.kind === 'paused') {
+    if (state.because === 'unreachable') throw new BoxError('CONFLICT', `box "${name}" does not answer at the moment`);
     throw new BoxError('CONFLICT', `box "${name}" is paused: the host's disk is full`, { hint: 'free some space' });
   }
   throw new BoxError('CONFLICT', `box "${name}" does not run: it is ${state.kind}`);

@@ -18,13 +18,16 @@ export interface BoxExit {
   readonly timeNs: bigint;
 }
 
+/** `no-space`: the host's disk is full. `unreachable`: its guest has not answered a new supervisor yet. */
+export type PauseReason = 'no-space' | 'unreachable';
+
 /** Where a box is in its life. */
 export type BoxState =
   | { readonly kind: 'created' }
   | { readonly kind: 'starting' }
   | { readonly kind: 'running'; readonly vm: RunningVm; readonly run: RunRecord }
-  /** Its VM stands still. Kept as `running`: after the supervisor's death the VM itself tells. */
-  | { readonly kind: 'paused'; readonly vm: Vm; readonly run: RunRecord; readonly because: 'no-space' }
+  /** Its VM stands still, or does not answer. Kept as `running`: after the supervisor's death the VM itself tells. */
+  | { readonly kind: 'paused'; readonly vm: Vm; readonly run: RunRecord; readonly because: PauseReason }
   /** How it ended is known, and what it had is being freed. */
   | { readonly kind: 'stopping'; readonly run: RunRecord; readonly exit: BoxExit }
   | { readonly kind: 'exited' | 'dead'; readonly startedNs: bigint; readonly exit: BoxExit };

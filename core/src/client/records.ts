@@ -101,7 +101,7 @@ export interface BoxRecord {
   readonly generation: number;
   /** Program and arguments of the main process. */
   readonly arguments: readonly string[];
-  /** Why it is paused: `no-space` while the host's disk is full. */
+  /** Why it is paused: `no-space` while the host's disk is full, `unreachable` while its guest answers nobody. */
   readonly pausedBecause?: string;
   /** Network by name, or `none`. */
   readonly network: string;

@@ -35,9 +35,11 @@ export class AgentSession implements Disposable {
   readonly hello: HelloResponse;
   /** Resolves when the connection has ended, from whichever side. */
   readonly ended: Promise<void>;
+  readonly #socket: Socket;
 
   private constructor(client: Client, socket: Socket, hello: HelloResponse) {
     this.client = client;
+    this.#socket = socket;
     this.hello = hello;
     this.ended = new Promise((resolve) => {
       if (socket.destroyed) resolve();
@@ -85,6 +87,8 @@ export class AgentSession implements Disposable {
   /** Closes the connection. Idempotent. */
   [Symbol.dispose](): void {
     this.client.close();
+    // The client alone would wait for the streams that are open, and the guest serves one session at a time.
+    this.#socket.destroy();
   }
 }
 

@@ -17,8 +17,6 @@ import type { Tracer } from './tracer.js';
 /** How much of the console an error carries, bytes. */
 const CONSOLE_TAIL = 4096;
 const MIB = 1024 * 1024;
-/** How long a guest may take to answer a supervisor that is new to it. */
-const REJOIN_LIMIT_MS = 15_000;
 /** How long a VMM that closed its sockets may take to be gone. */
 const REAP_LIMIT_MS = 1000;
 
@@ -74,13 +72,13 @@ export class VmManager {
    * anything else is asked of the guest.
    *
    * @param key opens this session
-   * @throws AGENT_UNREACHABLE when the VM ends first, CANCELLED when the guest does not answer within the limit
+   * @throws AGENT_UNREACHABLE when the VM ends first, CANCELLED
    */
   async rejoin(vm: Vm, key: Buffer, { signal: given }: Operation): Promise<RunningVm> {
     const nextKey = randomBytes(SESSION_KEY_BYTES);
     const ended = new AbortController();
     void vm.exited.then(() => ended.abort());
-    const signal = AbortSignal.any([given, ended.signal, AbortSignal.timeout(REJOIN_LIMIT_MS)]);
+    const signal = AbortSignal.any([given, ended.signal]);
     const session = await AgentSession.open({ socket: vm.agent.socket, key, nextKey, signal });
     return new RunningVm(vm, session, nextKey);
   }

@@ -365,7 +365,7 @@ export interface BoxRecord {
   generation: bigint;
   /** Program and arguments of the main process. */
   arguments: string[];
-  /** Why it is paused: "no-space" when the host's disk is full. Empty otherwise. */
+  /** Why it is paused: "no-space" when the host's disk is full, "unreachable" when its guest answers nobody. Empty otherwise. */
   pausedBecause: string;
   /** Network by name, or "none". */
   network: string;
