@@ -43,7 +43,7 @@ export class SdkHome implements AsyncDisposable {
   async connect(...args: string[]): Promise<BoxClient> {
     const command =
       args.length === 0
-        ? [process.execPath, SUPERVISOR, '--home', this.path, '--ready-descriptor', '3']
+        ? [process.execPath, '--max-semi-space-size=2', SUPERVISOR, '--home', this.path, '--ready-descriptor', '3']
         : [process.execPath, DYING, this.path, ...args];
     const client = await BoxClient.connect({ home: this.path, supervisor: { command } });
     this.#clients.push(client);
