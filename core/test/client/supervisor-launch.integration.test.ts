@@ -185,7 +185,7 @@ describe('homes', () => {
 
 describe('a supervisor older than the client', () => {
   it('is refused by version, not by what it lacks', async () => {
-    // The client's own minor is 0, so an older one can only be simulated by one without Hello.
+    // Older than every version of the protocol.
     const home = mkdtempSync(join(tmpdir(), 'a3s-old-'));
     const fake = new FakeSupervisor({ home, withoutHello: true });
     await fake.listen();
