@@ -37,6 +37,9 @@ interface Addon {
   connectUnix(path: string): number;
   sendDescriptor(socket: number, message: string, descriptor: number): void;
   copyToMemory(source: number, name: string): number;
+  createMemory(name: string, bytes: number): number;
+  sealMemory(file: number): void;
+  dataExtents(file: number): [offset: number, bytes: number][];
   makeFifo(path: string): void;
   readonly ProcessHandle: new (pid: number) => ProcessHandle;
 }

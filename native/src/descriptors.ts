@@ -42,3 +42,25 @@ export function sendDescriptor(socket: number, message: string, descriptor: numb
 export function copyToMemory(source: number, name: string): number {
   return addon().copyToMemory(source, name);
 }
+
+/**
+ * Makes a file that lives in memory only (memfd), is empty space throughout, and can be sealed.
+ *
+ * @param name shown in /proc and nowhere else @returns a descriptor that the caller closes; it is closed on exec
+ */
+export function createMemory(name: string, bytes: number): number {
+  return addon().createMemory(name, bytes);
+}
+
+/**
+ * Makes a file of {@link createMemory} unchangeable for everybody for ever; it can still be read and mapped privately.
+ * @throws Error of the system (EBUSY) while somebody has it mapped for writing
+ */
+export function sealMemory(file: number): void {
+  addon().sealMemory(file);
+}
+
+/** Where a file has data, in bytes, in order; elsewhere it reads as zero. Moves the descriptor's position. */
+export function dataExtents(file: number): [offset: number, bytes: number][] {
+  return addon().dataExtents(file);
+}

@@ -4,8 +4,10 @@ import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type
 import { bootProbe } from './boot-probe.js';
 import { throwIfCancelled } from './cancellation.js';
 import { kvmObstacle } from './kvm-device.js';
+import type { Accelerator } from './machine-options.js';
 import type { ProbeCache } from './probe-cache.js';
 import { findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';
+import { templateFingerprint } from './template-record.js';
 import { measureTscKhz } from './tsc-frequency.js';
 import { QEMU_CAPABILITIES, type Machine } from './vm-start.js';
 
@@ -76,7 +78,7 @@ export class AccelerationProbe {
       const assets = await this.options.probeAssets({ signal });
       const key = `${release()} ${version} ${binary.identity} ${assets.kernel}`;
       const failure = await this.#cached('kvm-boot', key, async () => {
-        const machine: Machine = { binary, accelerator: { kind: 'kvm' } };
+        const machine = machineOf(binary, version, { kind: 'kvm' });
         return (await bootProbe(machine, { assets, directory: this.options.directory, signal })) ?? '';
       });
       return failure === '' ? undefined : `kvm does not run an ordinary kernel: ${failure}`;
@@ -120,7 +122,12 @@ function unusable(reason: string, version?: string): ProbeResult {
   return { answer };
 }
 
+function machineOf(binary: QemuBinary, version: string, accelerator: Accelerator): Machine {
+  return { binary, accelerator, fingerprint: templateFingerprint({ binary, accelerator }, version) };
+}
+
 function hardware(binary: QemuBinary, version: string): ProbeResult {
+  const machine = machineOf(binary, version, { kind: 'kvm' });
   const answer: HypervisorProbe = {
     usable: true,
     reason: `QEMU ${version} with KVM, on which a test guest started`,
@@ -129,11 +136,13 @@ function hardware(binary: QemuBinary, version: string): ProbeResult {
     accelerator: 'kvm',
     capabilities: QEMU_CAPABILITIES,
     limits: limits(),
+    fingerprint: machine.fingerprint,
   };
-  return { answer, machine: { binary, accelerator: { kind: 'kvm' } } };
+  return { answer, machine };
 }
 
 function emulation(binary: QemuBinary, version: string, obstacle: string, tscKhz: number): ProbeResult {
+  const machine = machineOf(binary, version, { kind: 'tcg', tscKhz });
   const answer: HypervisorProbe = {
     usable: true,
     reason: `QEMU ${version} with software emulation, because ${obstacle}`,
@@ -142,6 +151,7 @@ function emulation(binary: QemuBinary, version: string, obstacle: string, tscKhz
     accelerator: 'tcg',
     capabilities: QEMU_CAPABILITIES,
     limits: limits(),
+    fingerprint: machine.fingerprint,
   };
-  return { answer, machine: { binary, accelerator: { kind: 'tcg', tscKhz } } };
+  return { answer, machine };
 }

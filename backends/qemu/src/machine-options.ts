@@ -29,24 +29,41 @@ export interface MachineSpec {
   readonly name: string;
   readonly shape: VmShape;
   readonly accelerator: Accelerator;
-  /** Paths as the VMM sees them. */
-  readonly kernel: string;
-  readonly initramfs: string;
+  /** What it boots, as paths that the VMM sees. Absent for a machine whose state is loaded. */
+  readonly boot?: { readonly kernel: string; readonly initramfs: string };
+  /** The file that its memory is, as the VMM sees it. Private: what the guest changes stays in the VMM. */
+  readonly memory?: { readonly path: string; readonly access: 'shared' | 'private' };
 }
 
 /** Options for machine, CPU, memory, kernel and sandbox. No option here depends on the box's configuration. */
-export function machineOptions({ name, shape, accelerator, kernel, initramfs }: MachineSpec): string[] {
-  const memory = `${shape.memoryBytes / MIB}M`;
+export function machineOptions(spec: MachineSpec): string[] {
+  const { name, shape, accelerator, boot } = spec;
+  const backend = memoryBackend(spec);
   return [
     ...['-name', name, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     // The kernel has neither ACPI nor an 8250; without the clock chip its start waits half a second for one.
-    ...['-M', `microvm,x-option-roms=off,acpi=off,rtc=on,isa-serial=off${shape.share ? ',memory-backend=ram' : ''}`],
-    ...(shape.share ? ['-object', `memory-backend-memfd,id=ram,size=${memory},share=on`] : []),
-    ...['-m', memory, '-smp', String(shape.vcpus), '-global', 'virtio-mmio.force-legacy=false'],
+    ...[
+      '-M',
+      `microvm,x-option-roms=off,acpi=off,rtc=on,isa-serial=off${backend.length > 0 ? ',memory-backend=ram' : ''}`,
+    ],
+    ...backend,
+    ...['-m', memorySize(shape), '-smp', String(shape.vcpus), '-global', 'virtio-mmio.force-legacy=false'],
     ...acceleratorOptions(accelerator, shape),
-    ...['-kernel', kernel, '-initrd', initramfs, '-append', kernelCommandLine(accelerator)],
+    ...(boot ? ['-kernel', boot.kernel, '-initrd', boot.initramfs, '-append', kernelCommandLine(accelerator)] : []),
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
   ];
+}
+
+function memorySize({ memoryBytes }: VmShape): string {
+  return `${memoryBytes / MIB}M`;
+}
+
+function memoryBackend({ shape, memory }: MachineSpec): string[] {
+  const size = memorySize(shape);
+  if (shape.share) return ['-object', `memory-backend-memfd,id=ram,size=${size},share=on`];
+  if (memory === undefined) return [];
+  const share = memory.access === 'shared' ? 'on' : 'off';
+  return ['-object', `memory-backend-file,id=ram,size=${size},mem-path=${memory.path},share=${share}`];
 }
 
 function acceleratorOptions(accelerator: Accelerator, { memoryBytes }: VmShape): string[] {

@@ -4,7 +4,10 @@ import {
   type HypervisorProbe,
   type Logger,
   type Operation,
+  type Template,
+  type TemplateSpec,
   type Vm,
+  type VmLimits,
   type VmRecord,
   type VmSpec,
 } from '@a3s-box/core';
@@ -12,8 +15,10 @@ import type { AccelerationProbe } from './acceleration-probe.js';
 import { orCancelled, throwIfCancelled } from './cancellation.js';
 import { ConsoleLog } from './console-log.js';
 import { QemuVm, type QemuVmParts } from './qemu-vm.js';
-import { checkSpec } from './spec-check.js';
-import { agentSocket, connectQmp, RECORD_VERSION, startVm } from './vm-start.js';
+import { checkSpec, checkTemplateSpec } from './spec-check.js';
+import { makeTemplate } from './template-making.js';
+import { checkTemplate } from './template-record.js';
+import { agentSocket, connectQmp, RECORD_VERSION, startVm, type Machine } from './vm-start.js';
 import { AdoptedVmm } from './vmm-process.js';
 
 /** The Hypervisor port on QEMU's microvm machine. */
@@ -31,14 +36,28 @@ export class QemuHypervisor implements Hypervisor {
 
   async create(spec: VmSpec, { signal }: Operation): Promise<Vm> {
     throwIfCancelled(signal, `start of vm ${spec.id}`);
-    const { answer, machine } = await this.acceleration.probe({ signal });
-    if (machine === undefined) {
-      throw new BoxError('BACKEND_UNAVAILABLE', `qemu cannot run a VM here: ${answer.reason}`);
-    }
-    checkSpec(spec, answer.limits);
+    const { machine, limits } = await this.#machine({ signal });
+    checkSpec(spec, limits);
+    if (spec.template) checkTemplate(spec, spec.template, machine);
     const vm = await startVm(spec, machine, signal);
-    this.logger.debug({ vm: spec.id, pid: vm.vmm.pid }, 'started a virtual machine');
+    this.logger.debug(
+      { vm: spec.id, pid: vm.vmm.pid, clone: spec.template !== undefined },
+      'started a virtual machine',
+    );
     return vm;
+  }
+
+  async makeTemplate(spec: TemplateSpec, { signal }: Operation): Promise<Template> {
+    throwIfCancelled(signal, `making of template ${spec.id}`);
+    const { machine, limits } = await this.#machine({ signal });
+    checkTemplateSpec(spec, limits);
+    return makeTemplate(spec, machine, signal);
+  }
+
+  async #machine(operation: Operation): Promise<{ readonly machine: Machine; readonly limits: VmLimits }> {
+    const { answer, machine } = await this.acceleration.probe(operation);
+    if (machine) return { machine, limits: answer.limits };
+    throw new BoxError('BACKEND_UNAVAILABLE', `qemu cannot run a VM here: ${answer.reason}`);
   }
 
   async adopt(record: VmRecord, { signal }: Operation): Promise<Vm> {

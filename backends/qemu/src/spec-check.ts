@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { BoxError, DISK_SLOTS, type VmLimits, type VmSpec } from '@a3s-box/core';
+import { BoxError, DISK_SLOTS, type TemplateSpec, type VmLimits, type VmSpec } from '@a3s-box/core';
 
 const ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
@@ -11,10 +11,7 @@ const SOCKET_PATH_BYTES = 107;
 
 /** @throws INVALID_ARGUMENT for a spec that breaks the port's rules or the backend's limits */
 export function checkSpec(spec: VmSpec, limits: VmLimits): void {
-  if (!ID.test(spec.id))
-    throw invalid(`vm id "${spec.id}" is not of the form [a-z0-9][a-z0-9-]*, at most 64 characters`);
-  checkShape(spec, limits);
-  checkDirectory(spec.directory);
+  checkPlace(spec, limits);
   checkDisks(spec);
   if (spec.shape.network !== (spec.network !== undefined)) {
     throw invalid(`vm ${spec.id}: a network attachment and a shape with a network card belong together`);
@@ -26,7 +23,21 @@ export function checkSpec(spec: VmSpec, limits: VmLimits): void {
   }
 }
 
-function checkShape({ id, shape }: VmSpec, limits: VmLimits): void {
+/** @throws INVALID_ARGUMENT as {@link checkSpec}, UNSUPPORTED for a share, whose state cannot be taken */
+export function checkTemplateSpec(spec: TemplateSpec, limits: VmLimits): void {
+  if (spec.shape.share) throw new BoxError('UNSUPPORTED', `template ${spec.id} cannot have a share`);
+  checkPlace(spec, limits);
+  checkDisks({ ...spec, disks: {} });
+}
+
+function checkPlace(spec: TemplateSpec | VmSpec, limits: VmLimits): void {
+  if (!ID.test(spec.id))
+    throw invalid(`vm id "${spec.id}" is not of the form [a-z0-9][a-z0-9-]*, at most 64 characters`);
+  checkShape(spec, limits);
+  checkDirectory(spec.directory);
+}
+
+function checkShape({ id, shape }: Pick<VmSpec, 'id' | 'shape'>, limits: VmLimits): void {
   const { vcpus, memoryBytes } = shape;
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > limits.maxVcpus) {
     throw invalid(`vm ${id} cannot have ${vcpus} vCPUs`, `give 1 to ${limits.maxVcpus}`);
@@ -54,7 +65,7 @@ function list(directory: string): string[] {
   }
 }
 
-function checkDisks({ id, disks, boot }: VmSpec): void {
+function checkDisks({ id, disks, boot }: Pick<VmSpec, 'id' | 'disks' | 'boot'>): void {
   const unknown = Object.keys(disks).find((slot) => !(DISK_SLOTS as readonly string[]).includes(slot));
   if (unknown !== undefined)
     throw invalid(`vm ${id} has no disk slot ${unknown}`, `slots are ${DISK_SLOTS.join(', ')}`);

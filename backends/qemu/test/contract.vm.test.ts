@@ -5,5 +5,5 @@ hypervisorSuite({
   name: 'qemu',
   create: (directory) => Promise.resolve(qemu(directory)),
   boot: contractBoot,
-  capabilities: ['pause', 'swap-disk', 'network-card', 'share', 'vmdk-disk'],
+  capabilities: ['pause', 'swap-disk', 'network-card', 'share', 'vmdk-disk', 'templates'],
 });

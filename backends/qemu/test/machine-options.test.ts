@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 
 function options(accelerator: Accelerator, share = false): string {
   const shape = { vcpus: 2, memoryBytes: 512 * MIB, network: false, share };
-  return machineOptions({ name: 'x', shape, accelerator, kernel: '/k', initramfs: '/i' }).join(' ');
+  return machineOptions({ name: 'x', shape, accelerator, boot: { kernel: '/k', initramfs: '/i' } }).join(' ');
 }
 
 describe('machine options', () => {

@@ -29,6 +29,7 @@ export const ERROR_TABLE = {
   VM_START_FAILED: { grpc: 13, exitStatus: 125 },
   VM_ENDED: { grpc: 9, exitStatus: 125 },
   VM_CRASHED: { grpc: 13, exitStatus: 125 },
+  TEMPLATE_UNUSABLE: { grpc: 9, exitStatus: 125 },
   CONFINEMENT_FAILED: { grpc: 13, exitStatus: 125 },
   AGENT_UNREACHABLE: { grpc: 14, exitStatus: 125 },
   AGENT_INCOMPATIBLE: { grpc: 9, exitStatus: 125 },

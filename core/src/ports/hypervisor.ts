@@ -32,7 +32,12 @@ export interface Hypervisor {
    * @throws VM_START_FAILED when the VMM ended before it ran; details carry its stderr and exit
    * @throws CONFINEMENT_FAILED when a security control could not be applied
    * @throws INVALID_ARGUMENT for a spec outside {@link HypervisorProbe.limits}
+   * With {@link VmSpec.template} the VM is a clone: its guest goes on where the template's was stopped. Whatever is wrong
+   * with a template fails the call; it never makes a VM of another kind.
+   *
    * @throws UNSUPPORTED for a device or disk format that is not among the capabilities
+   * @throws TEMPLATE_UNUSABLE for a template of another fingerprint or shape, one whose state cannot be loaded, and disks
+   * that it has no place for
    * @throws CANCELLED when the signal fires
    */
   create(spec: VmSpec, operation: Operation): Promise<Vm>;
@@ -46,6 +51,17 @@ export interface Hypervisor {
    * @throws CANCELLED when the signal fires
    */
   adopt(record: VmRecord, operation: Operation): Promise<Vm>;
+
+  /**
+   * Boots a VM of a shape without images in its disks, lets {@link TemplateSpec.prepare} wait for its guest, stops it, and
+   * gives out its memory and its devices' state, for {@link VmSpec.template}. On return no process is left.
+   *
+   * Before: as for {@link create}. After: `directory` is as it was. The result belongs to the caller. Cancelled or
+   * failed: nothing is left.
+   *
+   * @throws what {@link create} throws, what `prepare` throws, UNSUPPORTED without `templates` and for a share
+   */
+  makeTemplate(spec: TemplateSpec, operation: Operation): Promise<Template>;
 }
 
 export const HypervisorPort = definePort<Hypervisor>('a3s-box.hypervisor.v1');
@@ -61,7 +77,9 @@ export type HypervisorCapability =
   /** {@link VmShape.share}. */
   | 'share'
   /** Disks given as flat VMDK descriptors. */
-  | 'vmdk-disk';
+  | 'vmdk-disk'
+  /** {@link Hypervisor.makeTemplate} and {@link VmSpec.template}. */
+  | 'templates';
 
 export interface HypervisorProbe {
   readonly usable: boolean;
@@ -75,6 +93,11 @@ export interface HypervisorProbe {
   readonly accelerator?: string;
   readonly capabilities: ReadonlySet<HypervisorCapability>;
   readonly limits: VmLimits;
+  /**
+   * With `templates`: changes with everything of the backend's own that shapes a VM (program and version, machine, CPU,
+   * acceleration, device layout). A template is of use only under the fingerprint that it was made with.
+   */
+  readonly fingerprint?: string;
 }
 
 export interface VmLimits {
@@ -143,6 +166,38 @@ export interface VmSpec {
   readonly onLaunch?: (vmm: ProcessIdentity) => void;
   /** Created, but CPUs do not run before {@link Vm.resume}. Needs `pause`. */
   readonly paused?: boolean;
+  /**
+   * What the VM is a clone of; stays the caller's, and is not needed any more once `create` has returned. A disk of a clone
+   * has the size that its slot has in a template (docs/compatibility.md): a read-only image may be smaller, a writable one
+   * not. Needs `templates`.
+   */
+  readonly template?: Template;
+}
+
+/** What a template is made from. */
+export interface TemplateSpec extends Pick<VmSpec, 'id' | 'directory' | 'boot' | 'shape' | 'onLaunch'> {
+  /** Returns when the guest is as its clones shall find it, with no connection to its agent left open. */
+  readonly prepare: (vm: Pick<Vm, 'agent' | 'exited'>) => Promise<void>;
+}
+
+/** A template on paper: plain JSON for a file. */
+export interface TemplateRecord {
+  readonly backend: string;
+  /** Version of the backend's own part. */
+  readonly version: number;
+  /** {@link HypervisorProbe.fingerprint} under which it was made. */
+  readonly fingerprint: string;
+  readonly shape: VmShape;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** A template at hand: its record, and descriptors of two files in memory that nobody can change any more. */
+export interface Template {
+  readonly record: TemplateRecord;
+  /** The guest's memory, of the shape's size; what reads as zero is not there. Clones share what they do not change. */
+  readonly memory: number;
+  /** State of the devices. */
+  readonly state: number;
 }
 
 /** How the network card's frames leave the VMM. */

@@ -20,8 +20,7 @@ export async function bareMachine(home: string, initramfs: string): Promise<Comm
     name: 'bare',
     shape: { vcpus: DEFAULT_VCPUS, memoryBytes: DEFAULT_MEMORY_BYTES, network: false, share: false },
     accelerator: { kind: 'tcg', tscKhz: await measureTscKhz() },
-    kernel: join(assets, kernel),
-    initramfs,
+    boot: { kernel: join(assets, kernel), initramfs },
   });
   return { program: qemu.path, args: [...args, '-monitor', 'none'] };
 }

@@ -26,6 +26,8 @@
 enum { LINE = 4096, DATA = 1024 };
 
 static int port = -1;
+// What the host asked to be kept in memory.
+static char remembered[LINE];
 
 static void reply(const char *format, ...) {
   char line[2 * LINE];
@@ -232,6 +234,11 @@ static void run(char *line) {
   int position = 0;
   if (strncmp(line, "ping ", 5) == 0) return reply("pong %s", line + 5);
   if (strncmp(line, "frame ", 6) == 0) return command_frame(line + 6);
+  if (strncmp(line, "remember ", 9) == 0) {
+    snprintf(remembered, sizeof remembered, "%s", line + 9);
+    return reply("ok");
+  }
+  if (strcmp(line, "recall") == 0) return reply("%s", remembered);
   if (strcmp(line, "info") == 0) return command_info();
   if (strcmp(line, "disks") == 0) return command_disks();
   if (strncmp(line, "console ", 8) == 0) {

@@ -1,7 +1,16 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BootAssets, DiskImage, Hypervisor, HypervisorCapability, Vm, VmSpec } from '@a3s-box/core';
+import type {
+  BootAssets,
+  DiskImage,
+  Hypervisor,
+  HypervisorCapability,
+  Template,
+  TemplateSpec,
+  Vm,
+  VmSpec,
+} from '@a3s-box/core';
 import { GuestConnection } from './guest-connection.js';
 
 const MIB = 1024 * 1024;
@@ -26,6 +35,7 @@ export class Fixture {
   readonly root = mkdtempSync(join(tmpdir(), 'hv-'));
   readonly signal: AbortSignal = new AbortController().signal;
   readonly #vms: Vm[] = [];
+  readonly #templates: Template[] = [];
   #count = 0;
 
   constructor(
@@ -68,6 +78,23 @@ export class Fixture {
     return vm;
   }
 
+  templateSpec(changes: Partial<TemplateSpec> = {}): TemplateSpec {
+    const { id, directory, boot, shape } = this.spec();
+    return { id, directory, boot, shape, prepare: () => Promise.resolve(), ...changes };
+  }
+
+  /** Makes a template of a guest that was told to remember this; its files are closed at the end of the case. */
+  async template(remembered: string, changes: Partial<TemplateSpec> = {}): Promise<Template> {
+    const prepare: TemplateSpec['prepare'] = async ({ agent }) => {
+      using guest = await GuestConnection.open(agent.socket);
+      await guest.ask(`remember ${remembered}`);
+    };
+    const spec = this.templateSpec({ prepare, ...changes });
+    const template = await this.hypervisor.makeTemplate(spec, { signal: this.signal });
+    this.#templates.push(template);
+    return template;
+  }
+
   guest(vm: Vm): Promise<GuestConnection> {
     return GuestConnection.open(vm.agent.socket);
   }
@@ -75,6 +102,7 @@ export class Fixture {
   async dispose(): Promise<void> {
     // A closed handle kills no more; the newest of a VM is the one that is open.
     for (const vm of this.#vms.reverse()) await endOf(vm);
+    for (const { memory, state } of this.#templates) for (const file of [memory, state]) closeSync(file);
     rmSync(this.root, { recursive: true, force: true });
   }
 }

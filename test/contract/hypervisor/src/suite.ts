@@ -12,6 +12,7 @@ import { networkCases } from './network-cases.js';
 import { pauseCases } from './pause-cases.js';
 import { probeCases } from './probe-cases.js';
 import { swapCases } from './swap-cases.js';
+import { templateCases } from './template-cases.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 
@@ -48,5 +49,6 @@ export function hypervisorSuite(options: HypervisorSuiteOptions): void {
     adoptCases(current);
     pauseCases(current, options.capabilities.includes('pause'));
     swapCases(current, options.capabilities.includes('swap-disk'));
+    templateCases(current, options.capabilities);
   });
 }

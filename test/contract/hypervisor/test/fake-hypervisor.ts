@@ -98,6 +98,10 @@ export class FakeHypervisor implements Hypervisor {
     return new FakeVm(record, this.fault, child);
   }
 
+  makeTemplate(): Promise<never> {
+    return Promise.reject(new BoxError('UNSUPPORTED', 'the fake makes no templates'));
+  }
+
   adopt(record: VmRecord, { signal }: Operation): Promise<Vm> {
     if (signal.aborted) return Promise.reject(cancelled());
     if ((record.backend !== 'fake' || record.version !== 1) && this.fault !== 'adopts any record') {
