@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BoxError } from '../errors/box-error.js';
-import { ExecService, StartProcessRequest } from '../gen/a3s/box/agent/v1/agent.js';
+import { AttachOpen, ExecService } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
@@ -40,22 +40,21 @@ export class BoxExecs {
     const { command, ...rest } = spec;
     const process = compileExecProcess({ ...rest, args: command }, box.spec, box.image.config, box.hostname);
     const exec: ExecProcess = { id: randomUUID(), terminal: spec.terminal, io: new ProcessIo() };
-    const request = StartProcessRequest.create({
+    const open = AttachOpen.create({
       containerId: CONTAINER_ID,
       processId: exec.id,
-      process: Buffer.from(JSON.stringify(process)),
-      stdin: spec.stdinOpen,
+      start: { process: Buffer.from(JSON.stringify(process)), stdin: spec.stdinOpen },
     });
     const entry = this.records.note(box, { kind: 'exec', id: exec.id });
     try {
-      await vm.session.call(ExecService.start, request, signal);
+      await exec.io.open(vm.session, open, signal);
     } catch (error) {
       this.records.strike(box, entry);
       throw error;
     }
     box.execs.set(exec.id, exec);
     void this.#untilEnd(box, vm, exec, entry);
-    if (spec.detached) exec.io.connect(vm.session, CONTAINER_ID, exec.id);
+    if (spec.detached) exec.io.read();
     return exec;
   }
 

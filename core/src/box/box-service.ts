@@ -147,7 +147,7 @@ export class BoxService {
     if (execId === '') return { io: box.io, terminal: box.spec.terminal };
     const exec = box.execs.get(execId);
     if (!exec) throw new BoxError('NOT_FOUND', `box "${box.name}" has no exec "${execId}"`);
-    exec.io.connect(runningVm(box).session, CONTAINER_ID, exec.id);
+    exec.io.read();
     return exec;
   }
 

@@ -14,7 +14,8 @@ export class ProcessIo {
   readonly #sinks = new Set<OutputSink>();
   readonly #attachment = Promise.withResolvers<ProcessAttachment>();
   readonly #drained = Promise.withResolvers<ExitStatus>();
-  #connected = false;
+  #opened: ProcessAttachment | undefined;
+  #reading = false;
 
   constructor() {
     this.#attachment.promise.catch(() => {});
@@ -33,15 +34,37 @@ export class ProcessIo {
   }
 
   /**
-   * Starts to read the output of a process that runs. Does nothing the second time.
+   * Joins a process, or starts it with `open.start`, without reading yet: what it writes waits, up to its window.
+   * @throws what the guest refuses, CANCELLED
+   */
+  async open(session: AgentSession, open: AttachOpen, signal: AbortSignal): Promise<void> {
+    const attachment = new ProcessAttachment(session, open);
+    const cancel = () => attachment.close();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      await attachment.opened;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+    this.#opened = attachment;
+    this.#attachment.resolve(attachment);
+  }
+
+  /** Starts to read what {@link open} joined. Does nothing the second time. */
+  read(): void {
+    if (this.#reading || !this.#opened) return;
+    this.#reading = true;
+    this.#pump(this.#opened).then(this.#drained.resolve, this.#drained.reject);
+  }
+
+  /**
+   * Joins a process that runs, and starts to read its output.
    * @param from what comes before was taken by an earlier reader; absent: nothing was
    */
   connect(session: AgentSession, containerId: string, processId: string, from?: OutputOffsets): void {
-    if (this.#connected) return;
-    this.#connected = true;
-    const attachment = new ProcessAttachment(session, AttachOpen.create({ containerId, processId, from }));
-    this.#attachment.resolve(attachment);
-    this.#pump(attachment).then(this.#drained.resolve, this.#drained.reject);
+    this.#opened = new ProcessAttachment(session, AttachOpen.create({ containerId, processId, from }));
+    this.#attachment.resolve(this.#opened);
+    this.read();
   }
 
   /** The process will never run. */

@@ -160,7 +160,7 @@ describe('BoxService', () => {
     const vm = await hypervisor.vm();
     const exec = await boxes.exec(box, request, operation);
     assert.equal(vm.processes[0]?.processId, exec.id);
-    const process = JSON.parse(vm.processes[0]?.process.toString() ?? '') as { user: { username: string } };
+    const process = JSON.parse(vm.processes[0]?.start?.process.toString() ?? '') as { user: { username: string } };
     assert.equal(process.user.username, 'nobody');
     await assert.rejects(boxes.exec(box, { ...request, command: [] }, operation), { code: 'INVALID_ARGUMENT' });
   });

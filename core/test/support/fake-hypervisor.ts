@@ -22,7 +22,7 @@ import {
   type CreateContainerRequest,
   type HelloRequest,
   type SignalRequest,
-  type StartProcessRequest,
+  type AttachOpen,
 } from '../../dist/gen/a3s/box/agent/v1/agent.js';
 import { FRESH_BOOT_SESSION_KEY } from '../../dist/guest/session-opening.js';
 import { FakeGuest } from './fake-guest.ts';
@@ -39,7 +39,7 @@ export class FakeVm implements Vm {
   readonly guest: FakeGuest;
   readonly exited: Promise<VmExit>;
   readonly signals: SignalRequest[] = [];
-  readonly processes: StartProcessRequest[] = [];
+  readonly processes: AttachOpen[] = [];
   configured: ConfigureRequest | undefined;
   container: CreateContainerRequest | undefined;
   goodbyes = 0;
@@ -94,10 +94,6 @@ export class FakeVm implements Vm {
       start: (_call: unknown, done: Done<object>) => (refuseStart ? done(refuseStart) : done(null, { pid: 2 })),
     });
     this.guest.addService(ExecService, {
-      start: (call: { request: StartProcessRequest }, done: Done<object>) => {
-        this.processes.push(call.request);
-        done(null, { pid: 3 });
-      },
       attach: (call: AttachCall) => call.once('data', (request: AttachRequest) => this.#attached(call, request)),
       signal: (call: { request: SignalRequest }, done: Done<object>) => {
         this.signals.push(call.request);
@@ -134,7 +130,10 @@ export class FakeVm implements Vm {
   }
 
   #attached(call: AttachCall, { request }: AttachRequest): void {
-    const from = request?.$case === 'open' ? Number(request.value.from?.stdout ?? 0n) : 0;
+    const open = request?.$case === 'open' ? request.value : undefined;
+    call.write({ response: { $case: 'opened', value: { from: undefined, stdinWindow: undefined, terminal: false } } });
+    if (open?.start) return void this.processes.push(open);
+    const from = Number(open?.from?.stdout ?? 0n);
     if (from < this.#output.length) sendOutput(call, this.#output, from);
     if (this.#exit) sendExit(call, this.#exit);
     this.#attach.resolve(call);
