@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { BoxClient } from '@a3s-box/core/client';
 import { BIN } from './support/box-cli.ts';
 import { processGone, SdkHome } from './support/sdk-home.ts';

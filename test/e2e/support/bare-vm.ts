@@ -76,6 +76,7 @@ export class BareVm implements AsyncDisposable {
         root: root.disk,
         sizing: { vcpus, memoryBytes },
         tracer: new Tracer(),
+        onLaunch: () => {},
       },
       operation,
     );
@@ -108,7 +109,7 @@ export class BareVm implements AsyncDisposable {
         containerId: 'box',
         config: Buffer.from(JSON.stringify(compileOciConfig(spec, image, 'test'))),
         rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: 'box' },
-        files: containerFiles('test'),
+        files: containerFiles('test', undefined),
       }),
     );
     const start = StartContainerRequest.create({ containerId: 'box', stdin: spec.stdinOpen });

@@ -156,6 +156,11 @@ class FakeVm implements Vm {
     if (this.fault !== 'swaps nothing') await this.#order(`swap ${slot} ${image.path}`, signal);
   }
 
+  /** Its disks have room always. */
+  onNoSpace(): () => void {
+    return () => {};
+  }
+
   consoleTail(bytes: number): Promise<string> {
     if (this.fault === 'forgets the console') return Promise.resolve('');
     const file = join(this.record.directory, 'console.log');
