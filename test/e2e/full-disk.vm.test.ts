@@ -61,11 +61,13 @@ describe('a disk that is full', () => {
     await home.assertEmpty();
   });
 
-  it('keeps every line of a box that writes more output than there is room for', async () => {
+  it('keeps every line of a box that writes more output than there is room for, also when the supervisor dies', async () => {
     const lines = 2_000_000;
     const { id } = await client.runDetached(home.spec(`seq 1 ${lines}`));
     await until(client, id, ({ state }) => state === 'paused');
+    await home.killSupervisor(client);
     rmSync(ballast);
+    client = await home.connect();
     assert.equal((await client.wait(id)).known, true);
     let bytes = 0;
     let last = '';
@@ -78,6 +80,20 @@ describe('a disk that is full', () => {
       bytes,
       [...Array(7).keys()].reduce((sum, digits) => sum + (digits + 2) * count(digits, lines), 0),
     );
+    await client.remove(id);
+    await home.assertEmpty();
+  });
+
+  it('starts no box, says why, and leaves nothing of it', async () => {
+    const filler = join(home.path, 'filler');
+    const fill = ['if=/dev/zero', `of=${filler}`, 'bs=4k'];
+    execFileSync('sh', ['-c', `dd ${fill.join(' ')} 2>/dev/null || true`]);
+    await assert.rejects(client.runDetached(home.spec('true')), { code: 'DISK_FULL' });
+    assert.deepEqual(await client.list({ all: true }), []);
+    rmSync(filler);
+    const { id } = await client.runDetached(home.spec('exit 3'));
+    const exit = await client.wait(id);
+    assert.deepEqual([exit.known, exit.known && exit.code], [true, 3]);
     await client.remove(id);
     await home.assertEmpty();
   });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Vm } from '../ports/hypervisor.js';
@@ -61,9 +62,13 @@ export class BoxAdopter {
     try {
       vm = await this.#findVm(run);
     } catch (error) {
-      this.logger.info({ box: box.id, error }, 'a box has ended while no supervisor was there');
-      const gone = unknownExit(`the virtual machine ended while no supervisor was there`);
-      return this.ending.finish(box, { run, exit: exit ?? gone, held });
+      const lost = asBoxError(error);
+      this.logger.warn({ box: box.id, error }, 'a box could not be taken over');
+      const reason =
+        lost.code === 'NOT_FOUND'
+          ? 'the virtual machine ended while no supervisor was there'
+          : `the virtual machine could not be taken over and was ended: ${lost.message}`;
+      return this.ending.finish(box, { run, exit: exit ?? unknownExit(reason), held });
     }
     await this.#patiently(left, vm, this.#takeOver(left, vm, held));
   }
@@ -107,6 +112,8 @@ export class BoxAdopter {
       const stalled = new AbortController();
       const unsubscribe = vm.onNoSpace(() => stalled.abort());
       try {
+        // The supervisor before this one may have stopped it, and died before it let it go on.
+        await this.#resume(vm);
         return await this.vms.rejoin(vm, Buffer.from(run.sessionKey, 'base64'), stalled);
       } catch (error) {
         if (!stalled.signal.aborted) throw error;
@@ -118,7 +125,15 @@ export class BoxAdopter {
       const ended = new AbortController();
       void vm.exited.then(() => ended.abort());
       await this.space.waitForRoom(ended.signal);
-      await vm.resume(ended);
+    }
+  }
+
+  async #resume(vm: Vm): Promise<void> {
+    try {
+      await vm.resume({ signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) });
+    } catch (error) {
+      // What cannot be stopped was not.
+      if (!isBoxError(error) || error.code !== 'UNSUPPORTED') throw error;
     }
   }
 
@@ -145,8 +160,8 @@ export class BoxAdopter {
     try {
       return await this.images.rootDisk(box.image.id, { signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) });
     } catch (error) {
-      if (!isBoxError(error) || error.code !== 'IMAGE_NOT_FOUND') throw error;
-      this.logger.warn({ box: box.id, image: box.image.id }, 'the image of a running box was removed');
+      // Its VMM has the files open, and goes on without their being held here.
+      this.logger.error({ box: box.id, image: box.image.id, error }, 'the image of a running box cannot be held');
       return undefined;
     }
   }

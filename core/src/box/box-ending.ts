@@ -41,6 +41,15 @@ export class BoxEnding {
     this.records.forget(box);
   }
 
+  /** The same, once the disk has room for the record of it. Never rejects. */
+  async removeWhenThereIsRoom(box: Box): Promise<void> {
+    try {
+      await this.space.insist(() => this.remove(box), new AbortController().signal);
+    } catch (error) {
+      this.logger.error({ box: box.id, error }, 'a box could not be removed');
+    }
+  }
+
   /** Frees the VM and what served it, records the end, or removes the box if it was to go with its end. */
   async finish(box: Box, { run, exit, held, vm }: EndedRun): Promise<void> {
     await box.tracer.span('end vmm', async () => {

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { asBoxError } from '../errors/as-box-error.js';
-import { BoxError } from '../errors/box-error.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
 import { ExecService, PtyService, ResizeRequest, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { ImageStore } from '../ports/image-store.js';
+import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
-import { ImageStoreToken } from '../service-tokens.js';
+import { ImageStoreToken, LoggerToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
@@ -51,6 +52,7 @@ export class BoxService {
     private readonly execs: BoxExecs,
     private readonly keeper: BoxKeeper,
     private readonly activity: Activity,
+    @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
   /** Name of the box's network, or `none`. */
@@ -228,12 +230,23 @@ export class BoxService {
       await prepare?.();
       await this.starter.start(box);
     } catch (error) {
-      this.records.forget(box);
+      await this.#undo(box);
       box.failStart(asBoxError(error));
       this.#forget(box);
       throw error;
     }
     box.succeedStart();
+  }
+
+  /** Frees what a start has left. On a full disk what cannot be written now is written when there is room. */
+  async #undo(box: Box): Promise<void> {
+    try {
+      await this.ending.remove(box);
+    } catch (error) {
+      const full = isBoxError(error) && error.code === 'DISK_FULL';
+      if (!full) this.logger.error({ box: box.id, error }, 'a start could not be undone');
+      else void this.ending.removeWhenThereIsRoom(box);
+    }
   }
 
   /** Keeps the supervisor there for as long as the box is live. */

@@ -5,7 +5,6 @@ import type { NetworkEndpoint } from '../ports/network.js';
 import { ImageStoreToken } from '../service-tokens.js';
 import type { Resource } from '../state/ledger.js';
 import type { RunRecord } from '../state/box-table.js';
-import { Reaper } from '../state/reaper.js';
 import { HomeLayout } from '../store/home-layout.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
@@ -28,7 +27,6 @@ export class BoxStarter {
     private readonly backends: BackendChooser,
     private readonly vms: VmManager,
     private readonly records: BoxRecords,
-    private readonly reaper: Reaper,
     private readonly networks: BoxNetworks,
     private readonly logs: BoxLogs,
     private readonly keeper: BoxKeeper,
@@ -42,14 +40,13 @@ export class BoxStarter {
 
   /**
    * Starts a box that is recorded as starting, with its {@link resources}. On return its main process runs. Failed:
-   * nothing of the attempt is left but its record.
+   * nothing of the attempt runs any more; what the ledger has of it is the caller's to free.
    *
    * @throws what the backend, the image store or the guest refused; CANCELLED when the box's start was given up
    */
   async start(box: Box): Promise<void> {
     const undo = new AsyncDisposableStack();
     try {
-      undo.defer(async () => void (await this.reaper.reap(box.id)));
       await this.#start(box, undo);
       undo.move();
     } catch (error) {

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { asBoxError, isErrorCode } from '../errors/as-box-error.js';
@@ -19,6 +19,8 @@ export interface SupervisorCommand {
 const READY_DESCRIPTOR = 3;
 const LONGEST_REPORT = 64 * 1024;
 const LOG_TAIL = 2048;
+/** Longest supervisor log that a new supervisor goes on with, bytes. */
+const LOG_LIMIT = 8 * 1024 * 1024;
 
 /**
  * Whether something listens at a Unix socket.
@@ -56,6 +58,7 @@ export async function launchSupervisor(
 ): Promise<void> {
   if (program === undefined) throw new BoxError('INVALID_ARGUMENT', 'the command of the supervisor is empty');
   signal?.throwIfAborted();
+  rotate(layout.supervisorLog);
   const log = openSync(layout.supervisorLog, 'a+', 0o600);
   try {
     const logStart = fstatSync(log).size;
@@ -77,6 +80,12 @@ export async function launchSupervisor(
   } finally {
     closeSync(log);
   }
+}
+
+/** A log that has grown too long is put aside, in the place of the one before. */
+function rotate(log: string): void {
+  const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > LOG_LIMIT) renameSync(log, `${log}.1`);
 }
 
 /** The line, or undefined when the descriptor was closed without one. */

@@ -6132,8 +6132,9 @@ export const SupervisorClient = makeGenericClientConstructor(
 export type BoxesService = typeof BoxesService;
 export const BoxesService = {
   /**
-   * Creates a box, joins its streams, and starts it, as one unit: failed, cancelled or cut off before `started`, nothing of
-   * the box is left. From then on the box does not depend on this call.
+   * Creates a box, joins its streams, and starts it, as one unit: failed or cancelled before `started`, nothing of the box is
+   * left, and a supervisor that dies meanwhile leaves nothing or a whole, running box. From then on the box does not depend
+   * on this call.
    */
   run: {
     path: "/a3s.box.supervisor.v1.Boxes/Run" as const,
@@ -6277,8 +6278,9 @@ export const BoxesService = {
 
 export interface BoxesServer extends UntypedServiceImplementation {
   /**
-   * Creates a box, joins its streams, and starts it, as one unit: failed, cancelled or cut off before `started`, nothing of
-   * the box is left. From then on the box does not depend on this call.
+   * Creates a box, joins its streams, and starts it, as one unit: failed or cancelled before `started`, nothing of the box is
+   * left, and a supervisor that dies meanwhile leaves nothing or a whole, running box. From then on the box does not depend
+   * on this call.
    */
   run: handleBidiStreamingCall<RunRequest, RunResponse>;
   /** Checks and records a box; nothing runs yet. */
@@ -6310,8 +6312,9 @@ export interface BoxesServer extends UntypedServiceImplementation {
 
 export interface BoxesClient extends Client {
   /**
-   * Creates a box, joins its streams, and starts it, as one unit: failed, cancelled or cut off before `started`, nothing of
-   * the box is left. From then on the box does not depend on this call.
+   * Creates a box, joins its streams, and starts it, as one unit: failed or cancelled before `started`, nothing of the box is
+   * left, and a supervisor that dies meanwhile leaves nothing or a whole, running box. From then on the box does not depend
+   * on this call.
    */
   run(): ClientDuplexStream<RunRequest, RunResponse>;
   run(options: Partial<CallOptions>): ClientDuplexStream<RunRequest, RunResponse>;
