@@ -57,6 +57,7 @@ impl Prefix {
 
 struct CheckedInterface<'request> {
     request: &'request Interface,
+    mac: [u8; 6],
     addresses: Vec<Prefix>,
 }
 
@@ -64,29 +65,27 @@ impl<'request> CheckedInterface<'request> {
     fn new(request: &'request Interface) -> Result<Self> {
         let name = &request.name;
         check_name(name)?;
-        let mac: Vec<&str> = request.mac.split(':').collect();
-        let octet = |part: &&str| part.len() == 2 && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if mac.len() != 6 || !mac.iter().all(octet) {
-            return Err(AgentError::invalid(format!(
-                "interface {name}: {:?} is not a MAC address in lower case",
-                request.mac
-            )));
-        }
+        let mac = parse_mac(&request.mac).ok_or_else(|| {
+            AgentError::invalid(format!("interface {name}: {:?} is not a MAC address in lower case", request.mac))
+        })?;
         let address = |text: &String| {
             Prefix::parse(text).ok_or_else(|| {
                 AgentError::invalid(format!("interface {name}: {text:?} is not an address with a prefix length"))
             })
         };
-        Ok(Self { request, addresses: request.addresses.iter().map(address).collect::<Result<_>>()? })
+        Ok(Self { request, mac, addresses: request.addresses.iter().map(address).collect::<Result<_>>()? })
     }
 
     fn apply(&self, netlink: &mut Netlink) -> Result<()> {
         let Interface { name, mac, mtu, .. } = self.request;
-        let index = index_by_mac(Path::new(CARDS), mac)
+        let card = find_card(Path::new(CARDS), mac)
             .map_err(|error| AgentError::system("look for network cards", error))?
             .ok_or_else(|| AgentError::not_found(format!("interface {name}: no network card has the address {mac}")))?;
         let failed = |error| AgentError::system(format_args!("configure interface {name}"), error);
-        netlink.request(&Message::link(index).name(name).mtu(*mtu)).map_err(failed)?;
+        let index = card.index;
+        let settings = Message::link(index).name(name).mtu(*mtu);
+        let settings = if card.has_address { settings } else { settings.mac(self.mac) };
+        netlink.request(&settings).map_err(failed)?;
         for prefix in &self.addresses {
             netlink.request(&Message::address(index, *prefix)).map_err(failed)?;
         }
@@ -137,14 +136,40 @@ fn index_of(name: &str) -> Result<i32> {
     index.ok_or_else(|| AgentError::not_found(format!("interface {name} does not exist")))
 }
 
-fn index_by_mac(cards: &Path, mac: &str) -> io::Result<Option<i32>> {
-    for entry in fs::read_dir(cards)? {
-        let card = entry?.path();
-        if fs::read_to_string(card.join("address")).is_ok_and(|address| address.trim() == mac) {
-            return Ok(fs::read_to_string(card.join("ifindex"))?.trim().parse().ok());
-        }
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split(':');
+    for octet in &mut mac {
+        let part = parts.next()?;
+        let digits = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        *octet = (part.len() == 2 && digits).then(|| u8::from_str_radix(part, 16).ok())??;
     }
-    Ok(None)
+    parts.next().is_none().then_some(mac)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Card {
+    index: i32,
+    /// Whether it has the address already.
+    has_address: bool,
+}
+
+/// The card with this address; else the only one there is, which has the address of the template that it was cloned from.
+fn find_card(cards: &Path, mac: &str) -> io::Result<Option<Card>> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir(cards)? {
+        let path = entry?.path();
+        // Devices of software (loopback, bridges) are no cards.
+        if !path.join("device").exists() {
+            continue;
+        }
+        let Ok(index) = fs::read_to_string(path.join("ifindex"))?.trim().parse() else { continue };
+        if fs::read_to_string(path.join("address")).is_ok_and(|address| address.trim() == mac) {
+            return Ok(Some(Card { index, has_address: true }));
+        }
+        others.push(Card { index, has_address: false });
+    }
+    Ok(if others.len() == 1 { others.pop() } else { None })
 }
 
 #[cfg(test)]
@@ -158,6 +183,27 @@ mod tests {
         for wrong in ["10.0.2.15", "10.0.2.15/33", "fd00::2/129", "x/8", "/8"] {
             assert_eq!(Prefix::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_card_is_found_by_its_address_or_as_the_only_one() -> io::Result<()> {
+        let cards = std::env::temp_dir().join(format!("a3s-cards-{}", std::process::id()));
+        let add = |name: &str, index: &str, address: &str| -> io::Result<()> {
+            let card = cards.join(name);
+            fs::create_dir_all(&card)?;
+            fs::write(card.join("ifindex"), index)?;
+            fs::write(card.join("address"), format!("{address}\n"))
+        };
+        add("lo", "1", "00:00:00:00:00:00")?;
+        assert_eq!(find_card(&cards, "02:00:00:00:00:01")?, None);
+        add("eth0", "2", "02:00:00:00:00:00")?;
+        fs::create_dir(cards.join("eth0/device"))?;
+        assert_eq!(find_card(&cards, "02:00:00:00:00:00")?, Some(Card { index: 2, has_address: true }));
+        assert_eq!(find_card(&cards, "02:00:00:00:00:01")?, Some(Card { index: 2, has_address: false }));
+        add("eth1", "3", "02:00:00:00:00:02")?;
+        fs::create_dir(cards.join("eth1/device"))?;
+        assert_eq!(find_card(&cards, "02:00:00:00:00:01")?, None);
+        fs::remove_dir_all(&cards)
     }
 
     #[test]

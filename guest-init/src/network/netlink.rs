@@ -18,6 +18,7 @@ const NLM_F_REPLACE: u16 = 0x100;
 const NLM_F_CREATE: u16 = 0x400;
 const NLMSG_ERROR: u16 = 2;
 const IFF_UP: u32 = 1;
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
 const IFA_ADDRESS: u16 = 1;
@@ -61,6 +62,11 @@ impl Message {
         let mut terminated = name.as_bytes().to_vec();
         terminated.push(0);
         self.attribute(IFLA_IFNAME, &terminated)
+    }
+
+    /// Sets the link's own address (it must be down).
+    pub(super) fn mac(self, mac: [u8; 6]) -> Self {
+        self.attribute(IFLA_ADDRESS, &mac)
     }
 
     /// Sets the MTU; 0 leaves it.

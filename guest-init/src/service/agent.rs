@@ -134,7 +134,10 @@ impl Agent for AgentService {
 }
 
 fn hello(scope: &Scope, request: &HelloRequest) -> Result<HelloResponse> {
-    if request.entropy.len() < ENTROPY_BYTES {
+    if request.template && request.next_session_key.is_empty() {
+        return Err(AgentError::invalid("hello: a template needs a next_session_key"));
+    }
+    if !request.template && request.entropy.len() < ENTROPY_BYTES {
         return Err(AgentError::invalid(format!("hello: entropy has fewer than {ENTROPY_BYTES} bytes")));
     }
     let next_key = match request.next_session_key.len() {
@@ -144,11 +147,13 @@ fn hello(scope: &Scope, request: &HelloRequest) -> Result<HelloResponse> {
                 .map_err(|_| AgentError::invalid("hello: next_session_key has not 32 bytes"))?,
         ),
     };
-    if request.host_time_ns != 0 {
-        clock::set_realtime(request.host_time_ns).map_err(|error| AgentError::system("set the clock", error))?;
+    if !request.template {
+        if request.host_time_ns != 0 {
+            clock::set_realtime(request.host_time_ns).map_err(|error| AgentError::system("set the clock", error))?;
+        }
+        clock::add_entropy(&request.entropy).map_err(|error| AgentError::system("add entropy", error))?;
     }
-    clock::add_entropy(&request.entropy).map_err(|error| AgentError::system("add entropy", error))?;
-    let response = describe(&scope.guest)?;
+    let response = describe(&scope.guest, request.template)?;
     if let Some(key) = next_key {
         scope.guest.keys.set_next(key);
         *lock(&scope.given) = Some(key);
@@ -156,7 +161,8 @@ fn hello(scope: &Scope, request: &HelloRequest) -> Result<HelloResponse> {
     Ok(response)
 }
 
-fn describe(guest: &Guest) -> Result<HelloResponse> {
+/// What the guest is. The first reading of the boot id makes it, so a template leaves that to its clones.
+fn describe(guest: &Guest, template: bool) -> Result<HelloResponse> {
     let read = |path: &str| {
         let text =
             std::fs::read_to_string(path).map_err(|error| AgentError::system(format_args!("read {path}"), error))?;
@@ -170,7 +176,7 @@ fn describe(guest: &Guest) -> Result<HelloResponse> {
         capabilities: CAPABILITIES.iter().map(|&name| name.to_owned()).collect(),
         kernel_release: kernel.release().to_string_lossy().into_owned(),
         architecture: kernel.machine().to_string_lossy().into_owned(),
-        boot_id: read("/proc/sys/kernel/random/boot_id")?,
+        boot_id: if template { String::new() } else { read("/proc/sys/kernel/random/boot_id")? },
         clock_source: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
         vcpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
         memory_bytes: memory.total,
