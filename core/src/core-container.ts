@@ -36,6 +36,8 @@ import type { SupervisorSelf } from './supervisor/supervisor-self.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
 import { BackendChooser } from './vm/backend-chooser.js';
 import type { BootAssetSource } from './vm/boot-asset-source.js';
+import { TemplateLibrary } from './vm/templates/template-library.js';
+import { TemplateStore } from './vm/templates/template-store.js';
 import { VmManager } from './vm/vm-manager.js';
 
 /** What exists before the container: made by the host, and disposed of by it after the container. */
@@ -66,6 +68,8 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
     .registerSingleton(Activity)
     .registerSingleton(BackendChooser)
+    .registerSingleton(TemplateStore)
+    .registerSingleton(TemplateLibrary)
     .registerSingleton(VmManager)
     .registerSingleton(BoxTable)
     .registerSingleton(Ledger)

@@ -174,14 +174,14 @@ function backing(
   return { path: padImage(disk, options), format: 'vmdk' };
 }
 
-/** @throws TEMPLATE_UNUSABLE for disks that a template has no place for */
+/** @throws UNSUPPORTED for disks that a template has no place for */
 export function checkTemplateLayout({ disks }: VmSpec): void {
   for (const slot of DISK_SLOTS) {
     const disk = disks[slot];
     if (disk === undefined) continue;
     const fits = slot === WRITABLE_SLOT ? fitsWritable(disk) : disk.readOnly;
     if (!fits)
-      throw new BoxError('TEMPLATE_UNUSABLE', `the image for disk ${slot} has another size or access than a clone's`);
+      throw new BoxError('UNSUPPORTED', `the image for disk ${slot} has another size or access than a clone's`);
   }
 }
 

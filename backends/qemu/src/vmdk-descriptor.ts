@@ -27,7 +27,7 @@ export interface DescriptorOptions {
  *
  * @returns the copy's path
  * @throws INVALID_ARGUMENT for what is no flat descriptor, and for an extent that {@link DiskImage.extents} lacks
- * @throws TEMPLATE_UNUSABLE when it holds more than {@link DescriptorOptions.bytes}
+ * @throws UNSUPPORTED when it holds more than {@link DescriptorOptions.bytes}
  */
 export function relocateExtents(disk: DiskImage, options: DescriptorOptions): string {
   const text = readFileSync(disk.path, 'utf8');
@@ -59,7 +59,7 @@ export function relocateExtents(disk: DiskImage, options: DescriptorOptions): st
   return write(relocated, options);
 }
 
-/** Writes a descriptor that shows a raw image with zeros behind it. @throws TEMPLATE_UNUSABLE, as {@link relocateExtents} */
+/** Writes a descriptor that shows a raw image with zeros behind it. @throws UNSUPPORTED, as {@link relocateExtents} */
 export function padImage(disk: DiskImage, options: DescriptorOptions): string {
   const { size } = statSync(disk.path);
   if (size % SECTOR !== 0) throw unfit(disk.path, `its size, ${size} bytes, is no whole number of sectors`);
@@ -88,7 +88,7 @@ function write(lines: readonly string[], { directory, slot }: DescriptorOptions)
 }
 
 function unfit(path: string, fault: string): BoxError {
-  return new BoxError('TEMPLATE_UNUSABLE', `disk image ${path} has no place in a clone: ${fault}`);
+  return new BoxError('UNSUPPORTED', `disk image ${path} has no place in a clone: ${fault}`);
 }
 
 function invalid(path: string, fault: string): BoxError {

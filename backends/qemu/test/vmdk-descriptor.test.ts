@@ -80,7 +80,7 @@ describe('vmdk descriptor', () => {
       '',
     ]);
     rmSync(join(directory, 'root.vmdk'));
-    assert.throws(() => relocate(['RW 8 FLAT "/a" 0'], ['/a'], 7 * 512), { code: 'TEMPLATE_UNUSABLE' });
+    assert.throws(() => relocate(['RW 8 FLAT "/a" 0'], ['/a'], 7 * 512), { code: 'UNSUPPORTED' });
   });
 
   it('shows a raw image with zeros behind it', () => {
@@ -91,6 +91,6 @@ describe('vmdk descriptor', () => {
     const lines = readFileSync(padImage(disk, options), 'utf8').split('\n');
     assert.deepEqual(lines.slice(-3), ['RW 2 FLAT "/image" 0', 'RW 6 FLAT "/zeros" 0', '']);
     writeFileSync(path, Buffer.alloc(1000));
-    assert.throws(() => padImage(disk, options), { code: 'TEMPLATE_UNUSABLE' });
+    assert.throws(() => padImage(disk, options), { code: 'UNSUPPORTED' });
   });
 });

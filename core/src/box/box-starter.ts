@@ -1,4 +1,6 @@
+import { rm } from 'node:fs/promises';
 import { asBoxError } from '../errors/as-box-error.js';
+import { isBoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { ImageStore, RootDisk } from '../ports/image-store.js';
 import type { NetworkEndpoint } from '../ports/network.js';
@@ -45,18 +47,30 @@ export class BoxStarter {
    * @throws what the backend, the image store or the guest refused; CANCELLED when the box's start was given up
    */
   async start(box: Box): Promise<void> {
-    const undo = new AsyncDisposableStack();
     try {
-      await this.#start(box, undo);
-      undo.move();
+      await this.#attempt(box, { clone: true });
     } catch (error) {
-      await undo.disposeAsync();
       box.io.abandon(asBoxError(error));
       throw error;
     }
   }
 
-  async #start(box: Box, undo: AsyncDisposableStack): Promise<void> {
+  /** Starts from nothing where a clone did not come up. */
+  async #attempt(box: Box, { clone }: { readonly clone: boolean }): Promise<void> {
+    const undo = new AsyncDisposableStack();
+    try {
+      await this.#start(box, undo, clone);
+      undo.move();
+    } catch (error) {
+      await undo.disposeAsync();
+      if (!clone || !isBoxError(error) || error.code !== 'TEMPLATE_UNUSABLE') throw error;
+      const remains = [this.home.boxVm(box.id), this.home.boxNetwork(box.id), this.home.boxScratch(box.id)];
+      await Promise.all(remains.map((path) => rm(path, { recursive: true, force: true })));
+      await this.#attempt(box, { clone: false });
+    }
+  }
+
+  async #start(box: Box, undo: AsyncDisposableStack, clone: boolean): Promise<void> {
     const signal = box.startSignal;
     const backend = await this.backends.choose(box.spec.backend, { signal });
     const held = await this.#acquire(box, undo);
@@ -68,12 +82,14 @@ export class BoxStarter {
         sizing: sizingOf(box.spec),
         tracer: box.tracer,
         onLaunch: (process) => this.records.noteVmm(box.id, process),
+        clone,
         ...(held.endpoint?.attachment && { network: held.endpoint.attachment }),
       },
       { signal },
     );
     undo.defer(() => vm.kill());
-    addBootSpans(box.tracer, vm.session.hello);
+    // A clone tells of its template's start.
+    if (vm.origin === 'boot') addBootSpans(box.tracer, vm.session.hello);
     await startContainer(box, vm, { endpoint: held.endpoint, signal });
     const run = runRecordOf(vm, backend.probe.acceleration, held.endpoint);
     const log = await this.logs.open(box);

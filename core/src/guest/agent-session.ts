@@ -23,6 +23,8 @@ export interface AgentSessionOptions {
   readonly nextKey: Buffer;
   /** Ends the attempt; the session, once open, is not bound to it. */
   readonly signal: AbortSignal;
+  /** Whether the guest is to become a template: its clock and its generator are left alone, and its boot id unread. */
+  readonly template?: boolean;
 }
 
 /**
@@ -98,6 +100,7 @@ function sayHello(client: Client, options: AgentSessionOptions): Promise<HelloRe
     hostTimeNs: BigInt(Date.now()) * 1_000_000n,
     entropy: randomBytes(64),
     nextSessionKey: options.nextKey,
+    template: options.template === true,
   });
   return unary(client, AgentService.hello, request, { signal: options.signal, unavailable: 'AGENT_UNREACHABLE' });
 }

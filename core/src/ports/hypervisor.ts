@@ -35,9 +35,9 @@ export interface Hypervisor {
    * With {@link VmSpec.template} the VM is a clone: its guest goes on where the template's was stopped. Whatever is wrong
    * with a template fails the call; it never makes a VM of another kind.
    *
-   * @throws UNSUPPORTED for a device or disk format that is not among the capabilities
-   * @throws TEMPLATE_UNUSABLE for a template of another fingerprint or shape, one whose state cannot be loaded, and disks
-   * that it has no place for
+   * @throws UNSUPPORTED for a device or disk format that is not among the capabilities, and for disks that a template has
+   * no place for
+   * @throws TEMPLATE_UNUSABLE for a template of another fingerprint or shape, and one whose state cannot be loaded
    * @throws CANCELLED when the signal fires
    */
   create(spec: VmSpec, operation: Operation): Promise<Vm>;

@@ -38,6 +38,25 @@ export class HomeLayout {
     return join(this.root, 'assets');
   }
 
+  /** Booted guests that boxes are cloned from, by key. */
+  get templates(): string {
+    return join(this.root, 'templates');
+  }
+
+  template(key: string): string {
+    return join(this.templates, key);
+  }
+
+  /** Where a template is put together. */
+  templateInWork(key: string): string {
+    return join(this.templates, `${key}.new`);
+  }
+
+  /** Run directory of the VMM that a template is made with; as short as a box's. */
+  templateRun(key: string): string {
+    return join(this.run, `t-${key.slice(0, SHORT_ID_LENGTH - 2)}`);
+  }
+
   /** State directories of plugins. */
   get plugins(): string {
     return join(this.root, 'plugins');

@@ -3,7 +3,7 @@ import type { Operation } from '../ports/operation.js';
 
 /** What every VM boots from, verified, and fresh scratch disks. */
 export interface BootAssetSource {
-  /** @throws ASSETS_MISSING, ASSETS_CORRUPT */
+  /** Files whose names change with what is in them. @throws ASSETS_MISSING, ASSETS_CORRUPT */
   boot(operation: Operation): Promise<BootAssets>;
 
   /**

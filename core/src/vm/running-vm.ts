@@ -5,11 +5,15 @@ import type { Vm, VmExit } from '../ports/hypervisor.js';
 
 /** A VM whose guest has answered. Belongs to who started it; ends by {@link RunningVm.shutDown} or `kill`. */
 export class RunningVm {
-  /** @param nextKey opens the next session */
+  /**
+   * @param nextKey opens the next session
+   * @param origin how its guest got to where it answered; `unknown` for one that was taken over
+   */
   constructor(
     readonly vm: Vm,
     readonly session: AgentSession,
     readonly nextKey: Buffer,
+    readonly origin: 'boot' | 'clone' | 'unknown',
   ) {}
 
   /** Resolves when the VMM is gone. Never rejects. */

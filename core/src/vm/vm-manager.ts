@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Sizing } from '../box/box-spec.js';
-import { BoxError } from '../errors/box-error.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
+import type { ErrorCode } from '../errors/error-table.js';
 import { AgentSession } from '../guest/agent-session.js';
 import { FRESH_BOOT_SESSION_KEY, SESSION_KEY_BYTES } from '../guest/session-opening.js';
-import type { DiskImage, NetworkAttachment, ProcessIdentity, Vm, VmExit, VmLimits } from '../ports/hypervisor.js';
+import type {
+  DiskImage,
+  NetworkAttachment,
+  ProcessIdentity,
+  Vm,
+  VmExit,
+  VmLimits,
+  VmSpec,
+} from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
 import { inject, injectable } from '../kernel/container.js';
 import { BootAssetSourceToken } from '../service-tokens.js';
@@ -12,6 +21,8 @@ import { HomeLayout } from '../store/home-layout.js';
 import type { BackendChoice } from './backend-chooser.js';
 import type { BootAssetSource } from './boot-asset-source.js';
 import { RunningVm } from './running-vm.js';
+import type { TemplateSubject } from './templates/template-key.js';
+import { TemplateLibrary, type TemplateLease } from './templates/template-library.js';
 import type { Tracer } from './tracer.js';
 
 /** How much of the console an error carries, bytes. */
@@ -19,6 +30,10 @@ const CONSOLE_TAIL = 4096;
 const MIB = 1024 * 1024;
 /** How long a VMM that closed its sockets may take to be gone. */
 const REAP_LIMIT_MS = 1000;
+/** A clone that has not answered after this will not. It takes 0.2 s; the rest is for a host with much to do. */
+const CLONE_LIMIT_MS = 30_000;
+/** Why a start failed that says nothing against its template. */
+const OTHER_FAULTS: readonly ErrorCode[] = ['UNSUPPORTED', 'INVALID_ARGUMENT', 'DISK_FULL', 'PERMISSION_DENIED'];
 
 export interface VmRequest {
   /** Full id of the box. */
@@ -30,6 +45,8 @@ export interface VmRequest {
   readonly tracer: Tracer;
   /** Writes the VMM down before it does anything. */
   readonly onLaunch: (vmm: ProcessIdentity) => void;
+  /** Whether it may be a clone. */
+  readonly clone: boolean;
 }
 
 /** Turns a box into a VM: scratch disk, VMM, and a first session with its agent. */
@@ -38,32 +55,38 @@ export class VmManager {
   constructor(
     private readonly home: HomeLayout,
     @inject(BootAssetSourceToken) private readonly assets: BootAssetSource,
+    private readonly templates: TemplateLibrary,
   ) {}
 
   /**
-   * Boots a VM and waits for its agent. Failed or cancelled: no process is left; directories, which are the box's, stay.
+   * Starts a VM and waits for its agent: as a clone where there is a template for it, else by booting, after which one is
+   * made in the background. Failed or cancelled: no process is left; directories, which are the box's, stay.
    *
+   * @throws TEMPLATE_UNUSABLE when a clone did not come up: its template is removed where it was at fault; what the VM was
+   * to be started with is used up, the network's socket for one, and its directories are not empty
    * @throws INVALID_ARGUMENT for a size that the backend cannot do
    * @throws VM_CRASHED when the VM ended before its agent answered; details carry stderr and the console's tail
    * @throws VM_START_FAILED, ASSETS_MISSING, ASSETS_CORRUPT, DISK_FULL, CANCELLED
    */
   async start(request: VmRequest, { signal }: Operation): Promise<RunningVm> {
     checkSizing(request.sizing, request.backend.probe.limits);
-    const run = this.home.boxVm(request.boxId);
-    const disks = this.home.box(request.boxId);
-    const undo = new AsyncDisposableStack();
+    const directories = [this.home.boxVm(request.boxId), this.home.box(request.boxId)];
+    await Promise.all(directories.map((path) => mkdir(path, { mode: 0o700, recursive: true })));
+    const { subject, spec } = await this.#prepare(request, signal);
+    using lease = await this.#lease(request, subject);
+    if (!lease) {
+      const vm = await this.#startVm(spec, { request, signal, key: FRESH_BOOT_SESSION_KEY });
+      if (subject) this.templates.wish(subject);
+      return vm;
+    }
     try {
-      await Promise.all([mkdir(run, { mode: 0o700, recursive: true }), mkdir(disks, { mode: 0o700, recursive: true })]);
-      const vm = await this.#boot(request, signal);
-      undo.defer(() => vm.close());
-      undo.defer(() => vm.kill());
-      const nextKey = randomBytes(SESSION_KEY_BYTES);
-      const session = await openFirstSession(vm, { nextKey, tracer: request.tracer, signal });
-      undo.move();
-      return new RunningVm(vm, session, nextKey);
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(CLONE_LIMIT_MS)]);
+      const start = { request, signal: limited, key: lease.sessionKey };
+      return await this.#startVm({ ...spec, template: lease.template }, start);
     } catch (error) {
-      await undo.disposeAsync();
-      throw error;
+      signal.throwIfAborted();
+      if (!isBoxError(error) || !OTHER_FAULTS.includes(error.code)) await this.templates.reject(lease.key, error);
+      throw new BoxError('TEMPLATE_UNUSABLE', `a clone of template ${lease.key} did not come up`, { cause: error });
     }
   }
 
@@ -80,52 +103,80 @@ export class VmManager {
     void vm.exited.then(() => ended.abort());
     const signal = AbortSignal.any([given, ended.signal]);
     const session = await AgentSession.open({ socket: vm.agent.socket, key, nextKey, signal });
-    return new RunningVm(vm, session, nextKey);
+    return new RunningVm(vm, session, nextKey, 'unknown');
   }
 
-  async #boot(request: VmRequest, signal: AbortSignal): Promise<Vm> {
-    const { boxId, backend, root, sizing, network, tracer, onLaunch } = request;
+  /** Makes the disks. @returns what the VM is made from, and what templates for it are known by, if there can be any */
+  async #prepare(
+    { boxId, backend, root, sizing, network, tracer, onLaunch }: VmRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly spec: VmSpec; readonly subject: TemplateSubject | undefined }> {
     const scratch = this.home.boxScratch(boxId);
     const boot = await tracer.span('prepare disks', async () => {
       const [assets] = await Promise.all([this.assets.boot({ signal }), this.assets.makeScratch(scratch, { signal })]);
       return assets;
     });
-    return tracer.span('start vmm', () =>
-      backend.hypervisor.create(
-        {
-          id: boxId.slice(0, 12),
-          directory: this.home.boxVm(boxId),
-          boot,
-          shape: { ...sizing, network: network !== undefined, share: false },
-          disks: { root, scratch: { path: scratch, format: 'raw', readOnly: false } },
-          ...(network && { network }),
-          onLaunch,
-        },
-        { signal },
-      ),
+    const shape = { ...sizing, network: network !== undefined, share: false };
+    const spec: VmSpec = {
+      id: boxId.slice(0, 12),
+      directory: this.home.boxVm(boxId),
+      boot,
+      shape,
+      disks: { root, scratch: { path: scratch, format: 'raw', readOnly: false } },
+      ...(network && { network }),
+      onLaunch,
+    };
+    const { hypervisor, probe } = backend;
+    const { fingerprint } = probe;
+    const possible = fingerprint !== undefined && probe.capabilities.has('templates') && !shape.share;
+    return { spec, subject: possible ? { hypervisor, fingerprint, boot, shape } : undefined };
+  }
+
+  async #lease({ clone, tracer }: VmRequest, subject: TemplateSubject | undefined): Promise<TemplateLease | undefined> {
+    if (!clone || !subject) return undefined;
+    return tracer.span('template', () => this.templates.take(subject));
+  }
+
+  async #startVm(spec: VmSpec, { request, key, signal }: StartOptions): Promise<RunningVm> {
+    const { backend, tracer } = request;
+    const origin = spec.template === undefined ? 'boot' : 'clone';
+    await using undo = new AsyncDisposableStack();
+    const vm = await tracer.span(origin === 'boot' ? 'start vmm' : 'start clone', () =>
+      backend.hypervisor.create(spec, { signal }),
     );
+    undo.defer(() => vm.close());
+    undo.defer(() => vm.kill());
+    const nextKey = randomBytes(SESSION_KEY_BYTES);
+    const phase = origin === 'boot' ? 'boot guest' : 'wake guest';
+    const session = await tracer.span(phase, () => openFirstSession(vm, { key, nextKey, signal }));
+    undo.move();
+    return new RunningVm(vm, session, nextKey, origin);
   }
 }
 
-interface FirstSessionOptions extends Operation {
-  readonly nextKey: Buffer;
-  readonly tracer: Tracer;
+interface StartOptions extends Operation {
+  readonly request: VmRequest;
+  /** Opens the first session. */
+  readonly key: Buffer;
 }
 
-/** Waits for the agent of a VM that boots; a VM that ends first is told at once, with what it said. */
+interface FirstSessionOptions extends Operation {
+  readonly key: Buffer;
+  readonly nextKey: Buffer;
+}
+
+/** Waits for the agent of a VM that starts; a VM that ends first is told at once, with what it said. */
 async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<AgentSession> {
-  const { nextKey, tracer, signal } = options;
+  const { key, nextKey, signal } = options;
   const ended = new AbortController();
   void vm.exited.then(() => ended.abort());
   try {
-    return await tracer.span('boot guest', () =>
-      AgentSession.open({
-        socket: vm.agent.socket,
-        key: FRESH_BOOT_SESSION_KEY,
-        nextKey,
-        signal: AbortSignal.any([signal, ended.signal]),
-      }),
-    );
+    return await AgentSession.open({
+      socket: vm.agent.socket,
+      key,
+      nextKey,
+      signal: AbortSignal.any([signal, ended.signal]),
+    });
   } catch (error) {
     signal.throwIfAborted();
     // A VMM that dies closes the agent's socket a moment before it can be reaped.

@@ -27,6 +27,8 @@ import { Tracer } from '../../../core/dist/vm/tracer.js';
 
 const cli = join(import.meta.dirname, '../../../cli');
 const never = new AbortController().signal;
+/** It boots: nothing of a clone is under test, and there is no supervisor to keep templates. */
+const NO_TEMPLATES = { take: () => Promise.resolve(undefined), wish() {} };
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 export interface BareVmOptions {
@@ -63,7 +65,7 @@ export class BareVm implements AsyncDisposable {
     stack.use(plugins);
     const images = plugins.registry.get(ImageStorePort);
     const backends = new BackendChooser([...plugins.registry.all(HypervisorPort).values()]);
-    const vms = new VmManager(layout, new InstalledAssets(layout));
+    const vms = new VmManager(layout, new InstalledAssets(layout), NO_TEMPLATES);
     const operation = { signal: never };
     const image = await images.inspect('a3s/starter', operation);
     const root = await images.rootDisk(image.id, operation);

@@ -111,7 +111,7 @@ function refusalCases(current: () => Fixture): void {
       { disk0: current().disk('', false, SLOT_BYTES) },
     ]) {
       const spec = current().spec({ template, disks });
-      await assert.rejects(hypervisor.create(spec, { signal }), { code: 'TEMPLATE_UNUSABLE' });
+      await assert.rejects(hypervisor.create(spec, { signal }), { code: 'UNSUPPORTED' });
     }
   });
 }

@@ -46,10 +46,19 @@ export interface HelloRequest {
   protocolMinor: number;
   /** The host's clock, nanoseconds since the Unix epoch; 0 leaves the guest's clock alone. */
   hostTimeNs: bigint;
-  /** At least 32 bytes from the host's generator, credited to the guest's. */
+  /**
+   * At least 32 bytes from the host's generator, credited to the guest's, whose generator is seeded anew at once. Not read
+   * with `template`.
+   */
   entropy: Buffer;
   /** The key that opens the next sessions of this VM, 32 bytes; empty keeps the present one. See README.md. */
   nextSessionKey: Buffer;
+  /**
+   * The guest is about to be stopped and kept as a template: it makes nothing that would be the same in all clones, so
+   * clock and entropy are left alone, and `boot_id` in the answer is empty (the kernel makes it when it is first read).
+   * next_session_key must be given: it opens the first session of each clone.
+   */
+  template: boolean;
 }
 
 export interface HelloResponse {
@@ -61,7 +70,7 @@ export interface HelloResponse {
   /** uname -r and uname -m. */
   kernelRelease: string;
   architecture: string;
-  /** From /proc/sys/kernel/random/boot_id. */
+  /** From /proc/sys/kernel/random/boot_id; empty in a template. */
   bootId: string;
   /** The kernel's current clock source, for example "tsc". */
   clockSource: string;
@@ -101,7 +110,10 @@ export interface ConfigureResponse {
 export interface Interface {
   /** Name to give to it in the guest, for example "eth0". */
   name: string;
-  /** Six octets, lower-case hexadecimal with colons: how the guest finds the card. */
+  /**
+   * Six octets, lower-case hexadecimal with colons: how the guest finds the card. Where no card has it and there is one
+   * card only, that one gets it: a clone has its template's.
+   */
   mac: string;
   /** With prefix length, for example "10.0.2.15/24", "fd00::2/64". */
   addresses: string[];
@@ -417,7 +429,13 @@ export interface ResizeResponse {
 }
 
 function createBaseHelloRequest(): HelloRequest {
-  return { protocolMinor: 0, hostTimeNs: 0n, entropy: Buffer.alloc(0), nextSessionKey: Buffer.alloc(0) };
+  return {
+    protocolMinor: 0,
+    hostTimeNs: 0n,
+    entropy: Buffer.alloc(0),
+    nextSessionKey: Buffer.alloc(0),
+    template: false,
+  };
 }
 
 export const HelloRequest: MessageFns<HelloRequest> = {
@@ -436,6 +454,9 @@ export const HelloRequest: MessageFns<HelloRequest> = {
     }
     if (message.nextSessionKey.length !== 0) {
       writer.uint32(34).bytes(message.nextSessionKey);
+    }
+    if (message.template !== false) {
+      writer.uint32(40).bool(message.template);
     }
     return writer;
   },
@@ -485,6 +506,14 @@ export const HelloRequest: MessageFns<HelloRequest> = {
             message.nextSessionKey = Buffer.from(reader.bytes());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.template = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -508,6 +537,7 @@ export const HelloRequest: MessageFns<HelloRequest> = {
       : 0n;
     message.entropy = object.entropy ?? Buffer.alloc(0);
     message.nextSessionKey = object.nextSessionKey ?? Buffer.alloc(0);
+    message.template = object.template ?? false;
     return message;
   },
 };
