@@ -1,4 +1,5 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import type { BoxService } from '../box/box-service.js';
 import { BoxError } from '../errors/box-error.js';
 import type {
   ImageProgress,
@@ -13,7 +14,7 @@ import { failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
 import { imageConfigFrom, imageConfigOf, imageRecordOf, platformFrom, ProgressWriter } from './image-messages.js';
 
 /** The Images service of the supervisor protocol. */
-export function imageHandlers(images: ImageStore, logger: Logger): ImagesServer {
+export function imageHandlers(images: ImageStore, boxes: BoxService, logger: Logger): ImagesServer {
   return {
     list: unaryHandler(logger, async (_request, context) => ({
       images: (await images.list(context)).map(imageRecordOf),
@@ -58,10 +59,34 @@ export function imageHandlers(images: ImageStore, logger: Logger): ImagesServer 
       return {};
     }),
     remove: unaryHandler(logger, async ({ image, force }, context) => {
+      if (!force) await checkUnused(images, boxes, image, context);
       const { untagged, deleted } = await images.remove(image, { ...context, force });
       return { untagged: [...untagged], deleted: [...deleted] };
     }),
   };
+}
+
+/** Stands for an image whatever its names are. */
+const BY_DIGEST = /@|^(sha256:)?[0-9a-f]{4,64}$/;
+
+/** The store knows of root disks that are out; a box that does not run needs its image too. */
+async function checkUnused(
+  images: ImageStore,
+  boxes: BoxService,
+  reference: string,
+  operation: Operation,
+): Promise<void> {
+  const { id, names } = await images.inspect(reference, operation);
+  const user = boxes.list().find((box) => box.image.id === id);
+  // One name of several may go.
+  if (!user || (names.length > 1 && !BY_DIGEST.test(reference))) return;
+  throw new BoxError(
+    'IMAGE_IN_USE',
+    `image "${reference}" is used by box "${user.name}", which is ${user.state.kind}`,
+    {
+      hint: 'remove the box first, or force it',
+    },
+  );
 }
 
 type ProgressCall = ServerWritableStream<unknown, ImageProgress> | ServerDuplexStream<unknown, ImageProgress>;

@@ -45,7 +45,7 @@ export class SupervisorServer implements AsyncDisposable {
     });
     this.#server.addService(SupervisorService, supervisorHandlers(self, backends, logger));
     this.#server.addService(BoxesService, boxHandlers({ boxes, logs, notice, logger }));
-    this.#server.addService(ImagesService, imageHandlers(images, logger));
+    this.#server.addService(ImagesService, imageHandlers(images, boxes, logger));
   }
 
   /** @param socket absolute path; what an earlier supervisor left there is removed */

@@ -147,6 +147,15 @@ describe('SupervisorServer', () => {
     await client.remove(id);
   });
 
+  it('keeps the image of a box that does not run, unless forced', async () => {
+    const { id, name } = await client.create(spec);
+    const message = new RegExp(`used by box "${name}", which is created`);
+    await assert.rejects(client.images.remove('a3s/starter'), { code: 'IMAGE_IN_USE', message });
+    assert.deepEqual((await client.images.remove('a3s/starter', { force: true })).deleted.length, 1);
+    await client.remove(id);
+    await client.images.remove('a3s/starter');
+  });
+
   it('stops when it is told to', async () => {
     await client.stopSupervisor();
     assert.ok(stopped());

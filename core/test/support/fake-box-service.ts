@@ -53,6 +53,7 @@ export async function fakeBoxService(
       if (reference !== 'a3s/starter') throw new BoxError('IMAGE_NOT_FOUND', `there is no image "${reference}"`);
       return IMAGE;
     },
+    remove: async () => ({ untagged: IMAGE.names, deleted: [IMAGE.id] }),
     rootDisk: async () => {
       rootDisks++;
       return {
