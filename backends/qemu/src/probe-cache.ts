@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +23,7 @@ export class ProbeCache {
 
   /** @param answer plain JSON */
   async set(question: string, key: string, answer: unknown): Promise<void> {
-    const temporary = `${this.#path}.${process.pid}`;
+    const temporary = `${this.#path}.${randomUUID()}`;
     await writeFile(temporary, JSON.stringify({ ...this.#read(), [question]: { key, answer } }), { mode: 0o600 });
     await rename(temporary, this.#path);
   }

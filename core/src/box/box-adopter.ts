@@ -19,7 +19,7 @@ import { BoxNetworks } from './box-networks.js';
 import { BoxLogs } from './box-logs.js';
 import { BoxRecords } from './box-records.js';
 import { CONTAINER_ID } from './container-start.js';
-import type { HeldResources } from './held-resources.js';
+import { leaveHeld, type HeldResources } from './held-resources.js';
 
 /** How long a backend, a network or an image store may take to find its part of a box again. */
 const ADOPTION_LIMIT_MS = 15_000;
@@ -37,6 +37,8 @@ export interface LeftBox {
 /** Takes over boxes that an earlier supervisor started. */
 @injectable()
 export class BoxAdopter {
+  readonly #leaving = new AbortController();
+
   constructor(
     @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly backends: BackendChooser,
@@ -73,6 +75,11 @@ export class BoxAdopter {
     await this.#patiently(left, vm, this.#takeOver(left, vm, held));
   }
 
+  /** Gives up the guests that have not answered yet; they go on. */
+  leave(): void {
+    this.#leaving.abort();
+  }
+
   /** Waits a while for a guest to answer; one that takes longer is shown so, and goes on being waited for. */
   async #patiently({ box, run }: LeftBox, vm: Vm, taking: Promise<void>): Promise<void> {
     const patience = new AbortController();
@@ -97,6 +104,7 @@ export class BoxAdopter {
     try {
       joined = await this.#join(left, vm);
     } catch (error) {
+      if (this.#leaving.signal.aborted) return void (await Promise.all([vm.close(), leaveHeld(held)]));
       this.logger.error({ box: box.id, error }, 'a box was lost while no supervisor was there');
       await vm.kill();
       const lost = unknownExit(`the virtual machine ended: ${describeExit(await vm.exited)}`);
@@ -114,7 +122,8 @@ export class BoxAdopter {
       try {
         // The supervisor before this one may have stopped it, and died before it let it go on.
         await this.#resume(vm);
-        return await this.vms.rejoin(vm, Buffer.from(run.sessionKey, 'base64'), stalled);
+        const signal = AbortSignal.any([stalled.signal, this.#leaving.signal]);
+        return await this.vms.rejoin(vm, Buffer.from(run.sessionKey, 'base64'), { signal });
       } catch (error) {
         if (!stalled.signal.aborted) throw error;
       } finally {
@@ -124,7 +133,7 @@ export class BoxAdopter {
       box.state = { kind: 'paused', vm, run, because: 'no-space' };
       const ended = new AbortController();
       void vm.exited.then(() => ended.abort());
-      await this.space.waitForRoom(ended.signal);
+      await this.space.waitForRoom(AbortSignal.any([ended.signal, this.#leaving.signal]));
     }
   }
 

@@ -9,6 +9,7 @@ import type { Logger } from '../ports/logger.js';
 import type { HomeLayout } from '../store/home-layout.js';
 import { InstalledAssets } from '../vm/installed-assets.js';
 import { createCoreContainer } from '../core-container.js';
+import { BoxAdopter } from '../box/box-adopter.js';
 import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
 import { StateDatabase, type StateDatabaseOptions } from '../state/state-database.js';
@@ -76,6 +77,7 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   const assets = new InstalledAssets(layout);
   const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self }));
   stack.defer(() => container.resolve(BoxService).leave());
+  stack.defer(() => container.resolve(BoxAdopter).leave());
   await container.resolve(BoxRecovery).recover();
   const server = stack.use(container.resolve(SupervisorServer));
   await server.listen(layout.supervisorSocket);
