@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
@@ -34,6 +35,23 @@ pub fn set_realtime(now: u64) -> io::Result<()> {
         tv_nsec: (now % NANOSECONDS) as _,
     };
     Ok(clock_settime(ClockId::Realtime, time)?)
+}
+
+/// Name of the kernel's clock source.
+pub const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+/// What the kernel calls its counter until it has seen for a second that it may be relied on.
+const PRELIMINARY: &str = "tsc-early";
+const SETTLING_STEP: Duration = Duration::from_millis(20);
+const SETTLING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Waits until the kernel has chosen its clock source for good, for a few seconds at most. For a guest that is to be a
+/// template: each of its clones would have to go through it. The kernel tells nobody, so it has to be asked.
+pub async fn settled() -> io::Result<()> {
+    let end = tokio::time::Instant::now() + SETTLING_LIMIT;
+    while std::fs::read_to_string(SOURCE)?.trim() == PRELIMINARY && tokio::time::Instant::now() < end {
+        tokio::time::sleep(SETTLING_STEP).await;
+    }
+    Ok(())
 }
 
 /// Credits `seed` to the kernel's generator and makes it draw from it at once (a clone shares its template's state).

@@ -38,7 +38,11 @@ pub(super) struct AgentService(pub(super) Scope);
 #[tonic::async_trait]
 impl Agent for AgentService {
     async fn hello(&self, request: Request<HelloRequest>) -> std::result::Result<Response<HelloResponse>, Status> {
-        Ok(Response::new(hello(&self.0, &request.into_inner())?))
+        let request = request.into_inner();
+        if request.template {
+            clock::settled().await.map_err(|error| AgentError::system("wait for the clock", error))?;
+        }
+        Ok(Response::new(hello(&self.0, &request)?))
     }
 
     async fn configure(
@@ -177,7 +181,7 @@ fn describe(guest: &Guest, template: bool) -> Result<HelloResponse> {
         kernel_release: kernel.release().to_string_lossy().into_owned(),
         architecture: kernel.machine().to_string_lossy().into_owned(),
         boot_id: if template { String::new() } else { read("/proc/sys/kernel/random/boot_id")? },
-        clock_source: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")?,
+        clock_source: read(clock::SOURCE)?,
         vcpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
         memory_bytes: memory.total,
         phases: guest

@@ -55,7 +55,8 @@ export interface HelloRequest {
   nextSessionKey: Buffer;
   /**
    * The guest is about to be stopped and kept as a template: it makes nothing that would be the same in all clones, so
-   * clock and entropy are left alone, and `boot_id` in the answer is empty (the kernel makes it when it is first read).
+   * clock and entropy are left alone, and `boot_id` in the answer is empty (the kernel makes it when it is first read). It
+   * answers once the kernel has settled on a clock source.
    * next_session_key must be given: it opens the first session of each clone.
    */
   template: boolean;
