@@ -18,6 +18,7 @@ import { run } from './commands/run.js';
 import { save } from './commands/save.js';
 import { stop } from './commands/stop.js';
 import { tag } from './commands/tag.js';
+import { templateCreate, templateList, templatePrune, templateRemove } from './commands/template.js';
 import { version } from './commands/version.js';
 import { wait } from './commands/wait.js';
 
@@ -42,6 +43,10 @@ export const COMMANDS = [
   rmi,
   imageInspect,
   info,
+  templateCreate,
+  templateList,
+  templateRemove,
+  templatePrune,
   version,
   completion,
 ] as unknown as readonly Command[];

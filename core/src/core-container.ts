@@ -34,6 +34,7 @@ import { Activity } from './supervisor/activity.js';
 import { EmulationNotice } from './supervisor/emulation-notice.js';
 import type { SupervisorSelf } from './supervisor/supervisor-self.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
+import { TemplateHandlers } from './supervisor/template-handlers.js';
 import { BackendChooser } from './vm/backend-chooser.js';
 import type { BootAssetSource } from './vm/boot-asset-source.js';
 import { TemplateLibrary } from './vm/templates/template-library.js';
@@ -87,6 +88,7 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerSingleton(BoxService)
     .registerSingleton(BoxRecovery)
     .registerSingleton(EmulationNotice)
+    .registerSingleton(TemplateHandlers)
     .registerSingleton(SupervisorServer);
 }
 

@@ -37,7 +37,8 @@ export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment
   };
 }
 
-function onlyNetwork([network, ...others]: readonly string[]): string | undefined {
+/** @throws UNSUPPORTED for more than one */
+export function onlyNetwork([network, ...others]: readonly string[]): string | undefined {
   if (others.length === 0) return network;
   throw new BoxError('UNSUPPORTED', 'a box with several networks is not supported', { hint: 'give --network once' });
 }

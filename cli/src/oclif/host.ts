@@ -35,7 +35,10 @@ function packageOf(version: string): Interfaces.PJSON {
       bin: 'a3s-box',
       commands: { strategy: 'explicit', target: './command-classes.js', identifier: 'COMMAND_CLASSES' },
       topicSeparator: ' ',
-      topics: { image: { description: 'Look at one image' } },
+      topics: {
+        image: { description: 'Look at one image' },
+        template: { description: 'Booted guests that boxes are cloned from' },
+      },
     },
   } as unknown as Interfaces.PJSON;
 }

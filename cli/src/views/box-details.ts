@@ -42,6 +42,7 @@ export function boxDetails(box: BoxRecord): object {
     },
     Backend: box.backend,
     Acceleration: box.acceleration,
+    Cloned: box.cloned,
     Vcpus: box.vcpus,
     TimeoutMs: spec.timeoutMs ?? null,
     Generation: box.generation,

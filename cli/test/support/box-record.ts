@@ -27,6 +27,7 @@ export function aBox(change: Partial<BoxRecord> = {}): BoxRecord {
     started: new Date(now.getTime() - 3 * MINUTE),
     backend: 'qemu',
     acceleration: 'emulation',
+    cloned: false,
     vmmPid: 42,
     vcpus: 1,
     memoryBytes: 512 * 2 ** 20,

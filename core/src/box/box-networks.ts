@@ -34,8 +34,14 @@ export class BoxNetworks {
   ) {}
 
   /** Name of a box's network, or `none`. */
-  nameOf({ network }: BoxSpec): string {
+  nameOf({ network }: Pick<BoxSpec, 'network'>): string {
     return network ?? this.networks.standard;
+  }
+
+  /** @throws INVALID_ARGUMENT for a network that is not there */
+  checkName(spec: Pick<BoxSpec, 'network'>): void {
+    const name = this.nameOf(spec);
+    if (name !== NO_NETWORK) this.#find(name);
   }
 
   /** @throws INVALID_ARGUMENT for a network that is not there, or ports that nothing would lead to */

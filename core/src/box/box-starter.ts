@@ -116,12 +116,13 @@ export class BoxStarter {
   }
 }
 
-function runRecordOf({ vm, nextKey }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {
+function runRecordOf({ vm, nextKey, origin }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {
   return {
     startedNs: nowNs(),
     vm: vm.record,
     sessionKey: nextKey.toString('base64'),
     acceleration,
+    cloned: origin === 'clone',
     ...(endpoint && {
       network: { endpoint: endpoint.record, addresses: endpoint.guest.addresses, ports: endpoint.ports },
     }),

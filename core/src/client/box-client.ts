@@ -12,6 +12,7 @@ import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo } from './reco
 import type { BoxRecord, CreatedBox, ExitStatus, HostInfo, LogRecord, Span, SupervisorIdentity } from './records.js';
 import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
+import { TemplateClient } from './template-client.js';
 import { CLIENT_VERSION } from './version.js';
 
 /** A supervisor may go, idle, between its start and our first call; more often than this it is a fault. */
@@ -85,6 +86,8 @@ export interface ProcessReference {
 export class BoxClient implements Disposable {
   /** The images of the home. */
   readonly images: ImageClient;
+  /** The booted guests that its boxes are cloned from. */
+  readonly templates: TemplateClient;
   readonly supervisor: SupervisorIdentity;
   readonly #connection: SupervisorConnection;
 
@@ -92,6 +95,7 @@ export class BoxClient implements Disposable {
     this.#connection = connection;
     this.supervisor = { pid, version, home };
     this.images = new ImageClient(connection);
+    this.templates = new TemplateClient(connection);
   }
 
   /**

@@ -32,6 +32,8 @@ export type {
   PluginInfo,
   Span,
   SupervisorIdentity,
+  TemplateRecord,
   UnknownExit,
 } from './records.js';
+export type { TemplateClient, TemplateShape } from './template-client.js';
 export type { SupervisorCommand } from './supervisor-launch.js';

@@ -14,6 +14,7 @@ import type {
   ImageDetails,
   ImageRecord,
   PluginInfo,
+  TemplateRecord,
 } from './records.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -84,6 +85,7 @@ export function boxFrom(box: proto.BoxRecord): BoxRecord {
     ...(box.exit && { exit: exitStatusFrom(box.exit) }),
     backend: box.backend,
     acceleration: box.acceleration,
+    cloned: box.cloned,
     ...(box.vmmPid > 0 && { vmmPid: box.vmmPid }),
     vcpus: box.vcpus,
     memoryBytes: Number(box.memoryBytes),
@@ -140,6 +142,14 @@ export function imageDetailsFrom({ image, config, diffIds }: proto.InspectImageR
   };
 }
 
+export function templateFrom(message: proto.TemplateRecord): TemplateRecord {
+  const { key, whole, backend, vcpus, network, version } = message;
+  const common = { key, used: dateOf(message.usedNs), sizeBytes: Number(message.sizeBytes) };
+  if (!whole) return common;
+  const shape = { backend, vcpus, memoryBytes: Number(message.memoryBytes), network };
+  return { ...common, shape, created: dateOf(message.createdNs), version };
+}
+
 const PHASES = ['waiting', 'downloading', 'reading', 'writing', 'done', 'exists'] as const;
 
 export function progressFrom({ item, phase, doneBytes, totalBytes }: proto.ProgressStep): Progress {
@@ -151,7 +161,8 @@ function dateOf(ns: bigint): Date {
   return new Date(Number(ns / NS_PER_MS));
 }
 
-function wholeNumber(value: number, what: string): bigint {
+/** @throws INVALID_ARGUMENT for what cannot be sent */
+export function wholeNumber(value: number, what: string): bigint {
   if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
   throw new BoxError('INVALID_ARGUMENT', `${what}: ${value} is not a whole number of at least 0`);
 }

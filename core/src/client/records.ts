@@ -94,6 +94,8 @@ export interface BoxRecord {
   readonly exit?: ExitStatus;
   readonly backend: string;
   readonly acceleration: string;
+  /** Whether its VM was cloned from a template; false unless it runs. */
+  readonly cloned: boolean;
   readonly vmmPid?: number;
   readonly vcpus: number;
   readonly memoryBytes: number;
@@ -109,6 +111,25 @@ export interface BoxRecord {
   readonly addresses: readonly string[];
   /** With the host ports that were chosen. */
   readonly ports: readonly PublishedPort[];
+}
+
+/** A booted guest that boxes are cloned from. */
+export interface TemplateRecord {
+  readonly key: string;
+  /** Which boxes are cloned from it. Absent for one that is damaged: it is made anew when it is wanted. */
+  readonly shape?: {
+    readonly backend: string;
+    readonly vcpus: number;
+    readonly memoryBytes: number;
+    /** Whether it has the network card. */
+    readonly network: boolean;
+  };
+  readonly created?: Date;
+  /** Of the product that made it. */
+  readonly version?: string;
+  readonly used: Date;
+  /** On the disk. */
+  readonly sizeBytes: number;
 }
 
 /** One line that a box's main process wrote, or a part of one. */

@@ -16,6 +16,8 @@ export interface RunRecord {
   /** Opens the next session with the guest's agent; base64. */
   readonly sessionKey: string;
   readonly acceleration: string;
+  /** Whether the VM was cloned from a template. */
+  readonly cloned?: boolean;
   /** Absent without one. */
   readonly network?: NetworkRecord;
 }

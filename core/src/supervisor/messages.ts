@@ -94,6 +94,7 @@ export function boxRecordOf(box: Box, network: string): BoxRecord {
     backend: run?.vm.backend ?? '',
     acceleration: run?.acceleration ?? '',
     vmmPid: run?.vm.vmm.pid ?? 0,
+    cloned: run?.cloned ?? false,
     vcpus: sizing.vcpus,
     memoryBytes: BigInt(sizing.memoryBytes),
     generation: BigInt(box.generation),

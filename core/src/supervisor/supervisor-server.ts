@@ -4,7 +4,12 @@ import { BoxLogs } from '../box/box-logs.js';
 import { BoxService } from '../box/box-service.js';
 import { inject, injectable } from '../kernel/container.js';
 import { BoxError } from '../errors/box-error.js';
-import { BoxesService, ImagesService, SupervisorService } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import {
+  BoxesService,
+  ImagesService,
+  SupervisorService,
+  TemplatesService,
+} from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import { ImageStoreToken, LoggerToken, SupervisorSelfToken } from '../service-tokens.js';
@@ -15,6 +20,7 @@ import { countCalls } from './count-calls.js';
 import { EmulationNotice } from './emulation-notice.js';
 import { imageHandlers } from './image-handlers.js';
 import { supervisorHandlers } from './supervisor-handlers.js';
+import { TemplateHandlers } from './template-handlers.js';
 import type { SupervisorSelf } from './supervisor-self.js';
 
 /** Streams carry files; a message is never larger than this, bytes. */
@@ -33,6 +39,7 @@ export class SupervisorServer implements AsyncDisposable {
     logs: BoxLogs,
     backends: BackendChooser,
     notice: EmulationNotice,
+    templates: TemplateHandlers,
     activity: Activity,
     @inject(ImageStoreToken) images: ImageStore,
     @inject(SupervisorSelfToken) self: SupervisorSelf,
@@ -45,6 +52,7 @@ export class SupervisorServer implements AsyncDisposable {
     });
     this.#server.addService(SupervisorService, supervisorHandlers(self, backends, logger));
     this.#server.addService(BoxesService, boxHandlers({ boxes, logs, notice, logger }));
+    this.#server.addService(TemplatesService, templates.handlers());
     this.#server.addService(ImagesService, imageHandlers(images, boxes, logger));
   }
 

@@ -6,12 +6,14 @@ import type { ErrorCode } from '../errors/error-table.js';
 import { AgentSession } from '../guest/agent-session.js';
 import { FRESH_BOOT_SESSION_KEY, SESSION_KEY_BYTES } from '../guest/session-opening.js';
 import type {
+  BootAssets,
   DiskImage,
   NetworkAttachment,
   ProcessIdentity,
   Vm,
   VmExit,
   VmLimits,
+  VmShape,
   VmSpec,
 } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
@@ -47,6 +49,13 @@ export interface VmRequest {
   readonly onLaunch: (vmm: ProcessIdentity) => void;
   /** Whether it may be a clone. */
   readonly clone: boolean;
+}
+
+/** What the shape of a VM follows from. */
+export interface ShapeRequest {
+  readonly backend: BackendChoice;
+  readonly sizing: Sizing;
+  readonly network: boolean;
 }
 
 /** Turns a box into a VM: scratch disk, VMM, and a first session with its agent. */
@@ -91,6 +100,19 @@ export class VmManager {
   }
 
   /**
+   * Makes the template for VMs of a shape, where there is none.
+   * @returns its key
+   * @throws INVALID_ARGUMENT for a size that the backend cannot do, UNSUPPORTED for a backend without templates, and what
+   * {@link TemplateLibrary.create} throws
+   */
+  async makeTemplate({ backend, sizing, network }: ShapeRequest, { signal }: Operation): Promise<string> {
+    checkSizing(sizing, backend.probe.limits);
+    const subject = subjectOf(backend, await this.assets.boot({ signal }), shapeOf(sizing, network));
+    if (subject) return this.templates.create(subject);
+    throw new BoxError('UNSUPPORTED', `backend "${backend.hypervisor.name}" makes no templates`);
+  }
+
+  /**
    * Opens a session with the agent of a VM that an earlier process started. The next key is to be recorded before
    * anything else is asked of the guest.
    *
@@ -116,7 +138,7 @@ export class VmManager {
       const [assets] = await Promise.all([this.assets.boot({ signal }), this.assets.makeScratch(scratch, { signal })]);
       return assets;
     });
-    const shape = { ...sizing, network: network !== undefined, share: false };
+    const shape = shapeOf(sizing, network !== undefined);
     const spec: VmSpec = {
       id: boxId.slice(0, 12),
       directory: this.home.boxVm(boxId),
@@ -126,10 +148,7 @@ export class VmManager {
       ...(network && { network }),
       onLaunch,
     };
-    const { hypervisor, probe } = backend;
-    const { fingerprint } = probe;
-    const possible = fingerprint !== undefined && probe.capabilities.has('templates') && !shape.share;
-    return { spec, subject: possible ? { hypervisor, fingerprint, boot, shape } : undefined };
+    return { spec, subject: subjectOf(backend, boot, shape) };
   }
 
   async #lease({ clone, tracer }: VmRequest, subject: TemplateSubject | undefined): Promise<TemplateLease | undefined> {
@@ -152,6 +171,21 @@ export class VmManager {
     undo.move();
     return new RunningVm(vm, session, nextKey, origin);
   }
+}
+
+function shapeOf({ vcpus, memoryBytes }: Sizing, network: boolean): VmShape {
+  return { vcpus, memoryBytes, network, share: false };
+}
+
+/** @returns undefined where there can be no template: the backend makes none, or the state of a device cannot be taken */
+function subjectOf(
+  { hypervisor, probe }: BackendChoice,
+  boot: BootAssets,
+  shape: VmShape,
+): TemplateSubject | undefined {
+  const { fingerprint, capabilities } = probe;
+  if (fingerprint === undefined || !capabilities.has('templates') || shape.share) return undefined;
+  return { hypervisor, fingerprint, boot, shape };
 }
 
 interface StartOptions extends Operation {

@@ -100,7 +100,18 @@ export class TemplateLibrary implements AsyncDisposable {
     return this.store.list();
   }
 
-  /** Clones that run go on. @throws NOT_FOUND when there is none of that key */
+  /** Finds a template by its key or a unique prefix of it. @returns its key @throws NOT_FOUND, AMBIGUOUS_REFERENCE */
+  async find(reference: string): Promise<string> {
+    const matches = (await this.store.list()).filter(({ key }) => key.startsWith(reference));
+    const [first] = matches;
+    if (first === undefined || reference === '') throw new BoxError('NOT_FOUND', `there is no template "${reference}"`);
+    if (matches.length === 1) return first.key;
+    throw new BoxError('AMBIGUOUS_REFERENCE', `"${reference}" stands for ${matches.length} templates`, {
+      hint: 'give more digits of the key',
+    });
+  }
+
+  /** Clones that run go on. Idempotent. */
   async remove(key: string): Promise<void> {
     this.#cache.drop(key);
     await this.store.remove(key);

@@ -373,6 +373,8 @@ export interface BoxRecord {
   addresses: string[];
   /** With the host ports that were chosen. */
   ports: PublishedPort[];
+  /** Whether its VM was cloned from a template. False unless it runs. */
+  cloned: boolean;
 }
 
 export interface ListBoxesRequest {
@@ -398,6 +400,59 @@ export interface Span {
   process: string;
   startNs: bigint;
   endNs: bigint;
+}
+
+export interface TemplateRecord {
+  key: string;
+  /** Whether it is whole. Of one that is not, nothing but key, size and use are known; it is made anew when it is wanted. */
+  whole: boolean;
+  backend: string;
+  vcpus: number;
+  memoryBytes: bigint;
+  /** Whether it has the network card. */
+  network: boolean;
+  /** On the disk. */
+  sizeBytes: bigint;
+  createdNs: bigint;
+  usedNs: bigint;
+  /** Of the product that made it. */
+  version: string;
+}
+
+export interface ListTemplatesRequest {
+}
+
+export interface ListTemplatesResponse {
+  templates: TemplateRecord[];
+}
+
+/** The fields of a box's spec that a VM's shape follows from; empty and 0 as there. */
+export interface CreateTemplateRequest {
+  nanoCpus: bigint;
+  memoryBytes: bigint;
+  network: string;
+  backend: string;
+}
+
+export interface CreateTemplateResponse {
+  key: string;
+}
+
+export interface RemoveTemplateRequest {
+  /** Key or unique prefix of it. */
+  template: string;
+}
+
+export interface RemoveTemplateResponse {
+  key: string;
+}
+
+export interface PruneTemplatesRequest {
+  keepBytes: bigint;
+}
+
+export interface PruneTemplatesResponse {
+  removed: TemplateRecord[];
 }
 
 export interface ListImagesRequest {
@@ -3964,6 +4019,7 @@ function createBaseBoxRecord(): BoxRecord {
     network: "",
     addresses: [],
     ports: [],
+    cloned: false,
   };
 }
 
@@ -4043,6 +4099,9 @@ export const BoxRecord: MessageFns<BoxRecord> = {
     }
     for (const v of message.ports) {
       PublishedPort.encode(v!, writer.uint32(162).fork()).join();
+    }
+    if (message.cloned !== false) {
+      writer.uint32(168).bool(message.cloned);
     }
     return writer;
   },
@@ -4220,6 +4279,14 @@ export const BoxRecord: MessageFns<BoxRecord> = {
             message.ports.push(PublishedPort.decode(reader, reader.uint32()));
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.cloned = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4265,6 +4332,7 @@ export const BoxRecord: MessageFns<BoxRecord> = {
     message.network = object.network ?? "";
     message.addresses = object.addresses?.map((e) => e) || [];
     message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
+    message.cloned = object.cloned ?? false;
     return message;
   },
 };
@@ -4582,6 +4650,669 @@ export const Span: MessageFns<Span> = {
     message.process = object.process ?? "";
     message.startNs = (object.startNs !== undefined && object.startNs !== null) ? BigInt(object.startNs) : 0n;
     message.endNs = (object.endNs !== undefined && object.endNs !== null) ? BigInt(object.endNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseTemplateRecord(): TemplateRecord {
+  return {
+    key: "",
+    whole: false,
+    backend: "",
+    vcpus: 0,
+    memoryBytes: 0n,
+    network: false,
+    sizeBytes: 0n,
+    createdNs: 0n,
+    usedNs: 0n,
+    version: "",
+  };
+}
+
+export const TemplateRecord: MessageFns<TemplateRecord> = {
+  encode(message: TemplateRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.whole !== false) {
+      writer.uint32(16).bool(message.whole);
+    }
+    if (message.backend !== "") {
+      writer.uint32(26).string(message.backend);
+    }
+    if (message.vcpus !== 0) {
+      writer.uint32(32).uint32(message.vcpus);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.memoryBytes);
+    }
+    if (message.network !== false) {
+      writer.uint32(48).bool(message.network);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.sizeBytes);
+    }
+    if (message.createdNs !== 0n) {
+      if (BigInt.asUintN(64, message.createdNs) !== message.createdNs) {
+        throw new globalThis.Error("value provided for field message.createdNs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.createdNs);
+    }
+    if (message.usedNs !== 0n) {
+      if (BigInt.asUintN(64, message.usedNs) !== message.usedNs) {
+        throw new globalThis.Error("value provided for field message.usedNs of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.usedNs);
+    }
+    if (message.version !== "") {
+      writer.uint32(82).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TemplateRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTemplateRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.whole = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.vcpus = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.network = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.createdNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.usedNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TemplateRecord>): TemplateRecord {
+    return TemplateRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TemplateRecord>): TemplateRecord {
+    const message = createBaseTemplateRecord();
+    message.key = object.key ?? "";
+    message.whole = object.whole ?? false;
+    message.backend = object.backend ?? "";
+    message.vcpus = object.vcpus ?? 0;
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    message.network = object.network ?? false;
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.createdNs = (object.createdNs !== undefined && object.createdNs !== null) ? BigInt(object.createdNs) : 0n;
+    message.usedNs = (object.usedNs !== undefined && object.usedNs !== null) ? BigInt(object.usedNs) : 0n;
+    message.version = object.version ?? "";
+    return message;
+  },
+};
+
+function createBaseListTemplatesRequest(): ListTemplatesRequest {
+  return {};
+}
+
+export const ListTemplatesRequest: MessageFns<ListTemplatesRequest> = {
+  encode(_: ListTemplatesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTemplatesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTemplatesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListTemplatesRequest>): ListTemplatesRequest {
+    return ListTemplatesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListTemplatesRequest>): ListTemplatesRequest {
+    const message = createBaseListTemplatesRequest();
+    return message;
+  },
+};
+
+function createBaseListTemplatesResponse(): ListTemplatesResponse {
+  return { templates: [] };
+}
+
+export const ListTemplatesResponse: MessageFns<ListTemplatesResponse> = {
+  encode(message: ListTemplatesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.templates) {
+      TemplateRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTemplatesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTemplatesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.templates.push(TemplateRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListTemplatesResponse>): ListTemplatesResponse {
+    return ListTemplatesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListTemplatesResponse>): ListTemplatesResponse {
+    const message = createBaseListTemplatesResponse();
+    message.templates = object.templates?.map((e) => TemplateRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCreateTemplateRequest(): CreateTemplateRequest {
+  return { nanoCpus: 0n, memoryBytes: 0n, network: "", backend: "" };
+}
+
+export const CreateTemplateRequest: MessageFns<CreateTemplateRequest> = {
+  encode(message: CreateTemplateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nanoCpus !== 0n) {
+      if (BigInt.asUintN(64, message.nanoCpus) !== message.nanoCpus) {
+        throw new globalThis.Error("value provided for field message.nanoCpus of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nanoCpus);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.memoryBytes);
+    }
+    if (message.network !== "") {
+      writer.uint32(26).string(message.network);
+    }
+    if (message.backend !== "") {
+      writer.uint32(34).string(message.backend);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateTemplateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateTemplateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nanoCpus = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateTemplateRequest>): CreateTemplateRequest {
+    return CreateTemplateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateTemplateRequest>): CreateTemplateRequest {
+    const message = createBaseCreateTemplateRequest();
+    message.nanoCpus = (object.nanoCpus !== undefined && object.nanoCpus !== null) ? BigInt(object.nanoCpus) : 0n;
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    message.network = object.network ?? "";
+    message.backend = object.backend ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateTemplateResponse(): CreateTemplateResponse {
+  return { key: "" };
+}
+
+export const CreateTemplateResponse: MessageFns<CreateTemplateResponse> = {
+  encode(message: CreateTemplateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateTemplateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateTemplateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateTemplateResponse>): CreateTemplateResponse {
+    return CreateTemplateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateTemplateResponse>): CreateTemplateResponse {
+    const message = createBaseCreateTemplateResponse();
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveTemplateRequest(): RemoveTemplateRequest {
+  return { template: "" };
+}
+
+export const RemoveTemplateRequest: MessageFns<RemoveTemplateRequest> = {
+  encode(message: RemoveTemplateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.template !== "") {
+      writer.uint32(10).string(message.template);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveTemplateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveTemplateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.template = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveTemplateRequest>): RemoveTemplateRequest {
+    return RemoveTemplateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveTemplateRequest>): RemoveTemplateRequest {
+    const message = createBaseRemoveTemplateRequest();
+    message.template = object.template ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveTemplateResponse(): RemoveTemplateResponse {
+  return { key: "" };
+}
+
+export const RemoveTemplateResponse: MessageFns<RemoveTemplateResponse> = {
+  encode(message: RemoveTemplateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveTemplateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveTemplateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveTemplateResponse>): RemoveTemplateResponse {
+    return RemoveTemplateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveTemplateResponse>): RemoveTemplateResponse {
+    const message = createBaseRemoveTemplateResponse();
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBasePruneTemplatesRequest(): PruneTemplatesRequest {
+  return { keepBytes: 0n };
+}
+
+export const PruneTemplatesRequest: MessageFns<PruneTemplatesRequest> = {
+  encode(message: PruneTemplatesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keepBytes !== 0n) {
+      if (BigInt.asUintN(64, message.keepBytes) !== message.keepBytes) {
+        throw new globalThis.Error("value provided for field message.keepBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.keepBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PruneTemplatesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePruneTemplatesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.keepBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PruneTemplatesRequest>): PruneTemplatesRequest {
+    return PruneTemplatesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PruneTemplatesRequest>): PruneTemplatesRequest {
+    const message = createBasePruneTemplatesRequest();
+    message.keepBytes = (object.keepBytes !== undefined && object.keepBytes !== null) ? BigInt(object.keepBytes) : 0n;
+    return message;
+  },
+};
+
+function createBasePruneTemplatesResponse(): PruneTemplatesResponse {
+  return { removed: [] };
+}
+
+export const PruneTemplatesResponse: MessageFns<PruneTemplatesResponse> = {
+  encode(message: PruneTemplatesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.removed) {
+      TemplateRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PruneTemplatesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePruneTemplatesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.removed.push(TemplateRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PruneTemplatesResponse>): PruneTemplatesResponse {
+    return PruneTemplatesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PruneTemplatesResponse>): PruneTemplatesResponse {
+    const message = createBasePruneTemplatesResponse();
+    message.removed = object.removed?.map((e) => TemplateRecord.fromPartial(e)) || [];
     return message;
   },
 };
@@ -6500,6 +7231,145 @@ export interface BoxesClient extends Client {
 export const BoxesClient = makeGenericClientConstructor(BoxesService, "a3s.box.supervisor.v1.Boxes") as unknown as {
   new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): BoxesClient;
   service: typeof BoxesService;
+  serviceName: string;
+};
+
+/** Booted guests that boxes are cloned from. */
+export type TemplatesService = typeof TemplatesService;
+export const TemplatesService = {
+  /** Used last first. */
+  list: {
+    path: "/a3s.box.supervisor.v1.Templates/List" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListTemplatesRequest): Buffer => Buffer.from(ListTemplatesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListTemplatesRequest => ListTemplatesRequest.decode(value),
+    responseSerialize: (value: ListTemplatesResponse): Buffer =>
+      Buffer.from(ListTemplatesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListTemplatesResponse => ListTemplatesResponse.decode(value),
+  },
+  /** Makes the template for boxes of a shape; returns at once where it is there. A call that is cancelled leaves the making. */
+  create: {
+    path: "/a3s.box.supervisor.v1.Templates/Create" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateTemplateRequest): Buffer =>
+      Buffer.from(CreateTemplateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateTemplateRequest => CreateTemplateRequest.decode(value),
+    responseSerialize: (value: CreateTemplateResponse): Buffer =>
+      Buffer.from(CreateTemplateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateTemplateResponse => CreateTemplateResponse.decode(value),
+  },
+  /** Removes one. Boxes that were cloned from it go on. */
+  remove: {
+    path: "/a3s.box.supervisor.v1.Templates/Remove" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveTemplateRequest): Buffer =>
+      Buffer.from(RemoveTemplateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveTemplateRequest => RemoveTemplateRequest.decode(value),
+    responseSerialize: (value: RemoveTemplateResponse): Buffer =>
+      Buffer.from(RemoveTemplateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveTemplateResponse => RemoveTemplateResponse.decode(value),
+  },
+  /** Removes those that were used least recently, until the rest takes no more than is to be kept. */
+  prune: {
+    path: "/a3s.box.supervisor.v1.Templates/Prune" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PruneTemplatesRequest): Buffer =>
+      Buffer.from(PruneTemplatesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PruneTemplatesRequest => PruneTemplatesRequest.decode(value),
+    responseSerialize: (value: PruneTemplatesResponse): Buffer =>
+      Buffer.from(PruneTemplatesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PruneTemplatesResponse => PruneTemplatesResponse.decode(value),
+  },
+} as const;
+
+export interface TemplatesServer extends UntypedServiceImplementation {
+  /** Used last first. */
+  list: handleUnaryCall<ListTemplatesRequest, ListTemplatesResponse>;
+  /** Makes the template for boxes of a shape; returns at once where it is there. A call that is cancelled leaves the making. */
+  create: handleUnaryCall<CreateTemplateRequest, CreateTemplateResponse>;
+  /** Removes one. Boxes that were cloned from it go on. */
+  remove: handleUnaryCall<RemoveTemplateRequest, RemoveTemplateResponse>;
+  /** Removes those that were used least recently, until the rest takes no more than is to be kept. */
+  prune: handleUnaryCall<PruneTemplatesRequest, PruneTemplatesResponse>;
+}
+
+export interface TemplatesClient extends Client {
+  /** Used last first. */
+  list(
+    request: ListTemplatesRequest,
+    callback: (error: ServiceError | null, response: ListTemplatesResponse) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListTemplatesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListTemplatesResponse) => void,
+  ): ClientUnaryCall;
+  list(
+    request: ListTemplatesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListTemplatesResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes the template for boxes of a shape; returns at once where it is there. A call that is cancelled leaves the making. */
+  create(
+    request: CreateTemplateRequest,
+    callback: (error: ServiceError | null, response: CreateTemplateResponse) => void,
+  ): ClientUnaryCall;
+  create(
+    request: CreateTemplateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateTemplateResponse) => void,
+  ): ClientUnaryCall;
+  create(
+    request: CreateTemplateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateTemplateResponse) => void,
+  ): ClientUnaryCall;
+  /** Removes one. Boxes that were cloned from it go on. */
+  remove(
+    request: RemoveTemplateRequest,
+    callback: (error: ServiceError | null, response: RemoveTemplateResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveTemplateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveTemplateResponse) => void,
+  ): ClientUnaryCall;
+  remove(
+    request: RemoveTemplateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveTemplateResponse) => void,
+  ): ClientUnaryCall;
+  /** Removes those that were used least recently, until the rest takes no more than is to be kept. */
+  prune(
+    request: PruneTemplatesRequest,
+    callback: (error: ServiceError | null, response: PruneTemplatesResponse) => void,
+  ): ClientUnaryCall;
+  prune(
+    request: PruneTemplatesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PruneTemplatesResponse) => void,
+  ): ClientUnaryCall;
+  prune(
+    request: PruneTemplatesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PruneTemplatesResponse) => void,
+  ): ClientUnaryCall;
+}
+
+export const TemplatesClient = makeGenericClientConstructor(
+  TemplatesService,
+  "a3s.box.supervisor.v1.Templates",
+) as unknown as {
+  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): TemplatesClient;
+  service: typeof TemplatesService;
   serviceName: string;
 };
 
