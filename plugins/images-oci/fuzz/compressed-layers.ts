@@ -47,10 +47,9 @@ export async function fuzz(input: Buffer): Promise<void> {
   const bytes = Buffer.from(input.subarray(1));
   const whole = await outcome(bytes, Math.max(1, bytes.length));
   const cut = await outcome(bytes, 1 + (input[0] as number));
-  // libzstd looks closer at a frame that it is given whole. What it lets pass otherwise fails at the layer's digest.
-  if (whole.compression !== 'zstd') {
-    assert.equal(cut.refusal === undefined, whole.refusal === undefined, `${cut.refusal} and ${whole.refusal}`);
-  }
+  // libzstd looks closer at a frame that it is given whole, and zlib at what lies behind a member's padding when that comes
+  // by itself. What one of them lets pass fails at the layer's digest; what both give has to be the same.
+  if (whole.compression === 'none') assert.equal(cut.refusal, whole.refusal);
   if (whole.output === undefined || cut.output === undefined) return;
   assert.ok(whole.output.equals(cut.output), 'the same bytes, however they are cut');
   if (whole.output.length >= MAX_OUTPUT) return;

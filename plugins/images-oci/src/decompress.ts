@@ -100,10 +100,14 @@ async function* oneFrame(first: FramePiece, rest: AsyncIterator<FramePiece>): As
 
 /** Runs a source through a transform, with back pressure, and hands on what either throws. */
 async function* through(transform: Transform, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let failure: unknown;
+  // For as long as it lives: it may fail when its output was read to the end, on what lies behind that.
+  transform.on('error', (error) => (failure ??= error));
   const feeding = feed(transform, source);
   try {
     yield* transform as AsyncIterable<Buffer>;
     await feeding;
+    if (failure !== undefined) throw failure;
   } finally {
     transform.destroy();
     await feeding.catch(() => undefined);
