@@ -13,6 +13,8 @@ import type { BoxSpec } from './box-spec.js';
 
 /** What `--network` calls being without one. */
 export const NO_NETWORK = 'none';
+/** Hexadecimal digits of a machine id (machine-id(5)). */
+const MACHINE_ID_LENGTH = 32;
 /** The guest's name for its card. */
 const INTERFACE = 'eth0';
 
@@ -101,13 +103,18 @@ export class BoxNetworks {
   }
 }
 
-/** How a guest is told of its host name and network. */
-export function configureRequest(hostname: string, endpoint: NetworkEndpoint | undefined): ConfigureRequest {
+/** How a guest is told who it is, and of its network. */
+export function configureRequest(
+  { id, hostname }: Pick<Box, 'id' | 'hostname'>,
+  endpoint: NetworkEndpoint | undefined,
+): ConfigureRequest {
   const { attachment, guest } = endpoint ?? {};
-  if (!attachment || !guest) return ConfigureRequest.create({ hostname });
+  const machineId = id.slice(0, MACHINE_ID_LENGTH);
+  if (!attachment || !guest) return ConfigureRequest.create({ hostname, machineId });
   const { addresses, mtu } = guest;
   return ConfigureRequest.create({
     hostname,
+    machineId,
     interfaces: [{ name: INTERFACE, mac: attachment.mac, addresses: [...addresses], mtu }],
     routes: guest.gateways.map(defaultRoute),
   });

@@ -25,7 +25,7 @@ export async function startContainer(
   { session }: RunningVm,
   { endpoint, signal }: StartOptions,
 ): Promise<void> {
-  const configure = configureRequest(box.hostname, endpoint);
+  const configure = configureRequest(box, endpoint);
   const create = CreateContainerRequest.create({
     containerId: CONTAINER_ID,
     config: Buffer.from(JSON.stringify(compileOciConfig(box.spec, box.image.config, box.hostname))),

@@ -5,6 +5,7 @@ import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BoxClient } from '@a3s-box/core/client';
+import { seedTemplates } from '../../support/templates.ts';
 import { tempHome, type TempHome } from '../../support/temp-home.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -33,6 +34,7 @@ export class BoxCli implements AsyncDisposable {
 
   static async create(): Promise<BoxCli> {
     const home = await tempHome();
+    await seedTemplates(home.path);
     const script = join(root, 'scripts/starter.ts');
     await promisify(execFile)(process.execPath, [script], { env: { ...process.env, A3S_BOX_HOME: home.path } });
     return new BoxCli(home);

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { BoxClient, type BoxSpec } from '@a3s-box/core/client';
+import { seedTemplates } from '../../support/templates.ts';
 import { tempHome, type TempHome } from '../../support/temp-home.ts';
 import { stopSupervisor } from './box-cli.ts';
 
@@ -25,10 +26,14 @@ export class SdkHome implements AsyncDisposable {
     this.#home = home;
   }
 
-  /** @param prepare is given the empty home's path before anything is in it */
-  static async create(prepare?: (path: string) => void): Promise<SdkHome> {
+  /**
+   * @param prepare is given the empty home's path before anything is in it
+   * @param templates whether boxes of the usual sizes are clones from the start
+   */
+  static async create(prepare?: (path: string) => void, templates = true): Promise<SdkHome> {
     const home = await tempHome();
     prepare?.(home.path);
+    if (templates) await seedTemplates(home.path);
     await promisify(execFile)(process.execPath, [join(root, 'scripts/starter.ts')], {
       env: { ...process.env, A3S_BOX_HOME: home.path },
     });
@@ -96,16 +101,17 @@ export class SdkHome implements AsyncDisposable {
     for (const name of ['run', 'boxes']) {
       const entries = await readdir(join(this.path, name)).catch(() => []);
       assert.deepEqual(
-        entries.filter((entry) => !entry.startsWith('supervisor.')),
+        // A template is made beside boxes, and after them.
+        entries.filter((entry) => !entry.startsWith('supervisor.') && !entry.startsWith('t-')),
         [],
         `something is left in ${name}`,
       );
     }
     const database = new DatabaseSync(join(this.path, 'state.db'), { readOnly: true });
     try {
-      for (const table of ['boxes', 'ledger']) {
-        assert.deepEqual(database.prepare(`SELECT * FROM ${table}`).all(), [], `table ${table} is not empty`);
-      }
+      assert.deepEqual(database.prepare('SELECT * FROM boxes').all(), [], 'there is a record of a box');
+      const ofBoxes = "SELECT * FROM ledger WHERE box NOT LIKE 'template:%'";
+      assert.deepEqual(database.prepare(ofBoxes).all(), [], 'something of a box is in the ledger');
     } finally {
       database.close();
     }
@@ -118,8 +124,8 @@ export class SdkHome implements AsyncDisposable {
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       // A process may end between the look at the directory and this one.
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (line.startsWith('/usr/bin/qemu-system') && (await holdsFileIn(pid, this.path)))
-        found.push(line.replaceAll('\0', ' '));
+      const ofBox = line.startsWith('/usr/bin/qemu-system') && !line.includes('-name\0template-');
+      if (ofBox && (await holdsFileIn(pid, this.path))) found.push(line.replaceAll('\0', ' '));
     }
     return found;
   }

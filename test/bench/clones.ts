@@ -1,0 +1,112 @@
+/**
+ * Clones of templates. Bars: `run --rm` of a no-op from a cached image, command line to exit, p50 at most 600 ms and p95
+ * at most 900 ms; 6 clones a second for a minute on 2 cores, start to first answer; 20 idle boxes of 128 MiB with at most
+ * 40 MiB Pss each for VMM and network gateway, and under 1 % of a core each.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { BoxClient } from '@a3s-box/core/client';
+import { BoxCli } from '../e2e/support/box-cli.ts';
+import { BIN } from './support/paths.ts';
+import { cpuSecondsOf, pssOf, runProgram } from './support/process.ts';
+import { round, summarize, timed } from './support/samples.ts';
+
+const MIB = 2 ** 20;
+const RUNS = 50;
+const CHURN_MS = 60_000;
+const CHURNERS = 3;
+const IDLE_BOXES = 20;
+const SETTLE_MS = 10_000;
+const WATCH_MS = 30_000;
+
+export async function run() {
+  await using cli = await BoxCli.create();
+  await cli.run(['template', 'create']);
+  await cli.run(['template', 'create', '-m', '128m']);
+  return { noop: await noops(cli), churn: await churn(cli), idle: await idle(cli) };
+}
+
+async function noops({ home }: BoxCli) {
+  const env = { ...process.env, A3S_BOX_HOME: home };
+  const samples: number[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    samples.push(await timed(() => runProgram(BIN, ['run', '--rm', 'a3s/starter', 'true'], env)));
+  }
+  return { bar: 'p50 <= 600 ms, p95 <= 900 ms', load: loadavg(), ...summarize(samples, 'ms') };
+}
+
+/** Boxes that are started, a few at a time, and ended at once, for a minute. */
+async function churn({ home }: BoxCli) {
+  using client = await BoxClient.connect({ home });
+  const end = performance.now() + CHURN_MS;
+  let count = 0;
+  const work = async () => {
+    while (performance.now() < end) {
+      const { id } = await client.runDetached(spec('128m'));
+      await client.remove(id, { force: true });
+      count++;
+    }
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: CHURNERS }, work));
+  const perSecond = count / ((performance.now() - started) / 1000);
+  return {
+    bar: 'perSecond >= 6 (of clones; these are whole boxes)',
+    load: loadavg(),
+    count,
+    perSecond: round(perSecond),
+  };
+}
+
+async function idle({ home }: BoxCli) {
+  using client = await BoxClient.connect({ home });
+  const ids: string[] = [];
+  for (let i = 0; i < IDLE_BOXES; i++) ids.push((await client.runDetached(spec('128m'))).id);
+  const boxes = await Promise.all(ids.map((id) => client.inspect(id)));
+  const vmms = boxes.map(({ vmmPid }) => vmmPid!);
+  const helpers = helpersOf(home, [client.supervisor.pid, ...vmms]);
+  await delay(SETTLE_MS);
+  const all = [...vmms, ...helpers];
+  const cpu = () => all.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+  const before = cpu();
+  await delay(WATCH_MS);
+  const used = cpu() - before;
+  const pss = (pids: readonly number[]) => round(pids.reduce((sum, pid) => sum + pssOf(pid), 0) / MIB / IDLE_BOXES);
+  const figures = {
+    bar: 'pssMiB <= 40, cpuShare < 0.01, a box',
+    load: loadavg(),
+    clones: boxes.filter(({ cloned }) => cloned).length,
+    vmmPssMiB: pss(vmms),
+    helperPssMiB: pss(helpers),
+    pssMiB: pss(all),
+    supervisorPssMiB: round(pssOf(client.supervisor.pid) / MIB),
+    cpuShare: round(used / (WATCH_MS / 1000) / IDLE_BOXES),
+  };
+  for (const id of ids) await client.remove(id, { force: true });
+  return figures;
+}
+
+function spec(memory: '128m') {
+  const memoryBytes = { '128m': 128 * MIB }[memory];
+  const common = { environment: [], terminal: false, stdinOpen: false, autoRemove: false, labels: {} };
+  return { image: 'a3s/starter', command: ['sleep', '3600'], memoryBytes, ...common };
+}
+
+/** Processes that serve boxes of a home beside their VMMs: those that have a file of its run directory open. */
+function helpersOf(home: string, known: readonly number[]): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid && !known.includes(pid))
+    .filter((pid) => names(pid).some((name) => name.includes(home)));
+}
+
+function names(pid: number): string[] {
+  try {
+    const descriptors = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return [readFileSync(`/proc/${pid}/cmdline`, 'latin1'), ...descriptors];
+  } catch {
+    // It ended meanwhile.
+    return [];
+  }
+}
