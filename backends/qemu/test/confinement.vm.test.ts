@@ -137,7 +137,7 @@ describe('a VMM of the qemu backend', function () {
   async function runInPlaceOfQemu(probe: string, paths: readonly string[]): Promise<string> {
     const binary = findQemu();
     assert.ok(binary);
-    const rights = vmmRights(spec, { binary, accelerator: { kind: 'tcg', tscKhz: 1 } });
+    const rights = vmmRights(spec, { binary, accelerator: { kind: 'tcg', tscKhz: 1 }, fingerprint: 'test' });
     using table = new DescriptorTable();
     const confinement = { ...rights, table, readDescriptors: [], execute: [...rights.execute, probe] };
     const child = await launchConfined(probe, [String(process.pid), vm.agent.socket, ...paths], confinement);

@@ -84,7 +84,7 @@ describe('the qemu backend and its host', function () {
     const machine = (): Parameters<typeof bootProbe>[0] => {
       const binary = findQemu();
       assert.ok(binary);
-      return { binary, accelerator: { kind: 'tcg', tscKhz: 1_000_000 } };
+      return { binary, accelerator: { kind: 'tcg', tscKhz: 1_000_000 }, fingerprint: 'test' };
     };
     const options = { signal: new AbortController().signal };
 

@@ -151,6 +151,7 @@ describe('ProcessAttachment', () => {
       hostTimeNs: 0n,
       entropy: Buffer.alloc(0),
       nextSessionKey: Buffer.alloc(0),
+      template: false,
     });
     assert.ok(written <= 3 * Number(WINDOW), `${written} bytes were taken`);
     attachment.close();

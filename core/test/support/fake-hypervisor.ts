@@ -220,6 +220,10 @@ export class FakeHypervisor implements Hypervisor {
     return vm;
   }
 
+  async makeTemplate(): Promise<never> {
+    throw new BoxError('UNSUPPORTED', 'a fake makes no templates');
+  }
+
   /** The VM that was created last, or the next one. */
   async vm(): Promise<FakeVm> {
     return this.vms.at(-1) ?? new Promise((resolve) => this.#waiting.push(resolve));

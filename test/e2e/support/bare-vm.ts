@@ -21,6 +21,7 @@ import { findDistribution } from '../../../core/dist/kernel/distribution.js';
 import { PluginHost } from '../../../core/dist/kernel/plugin-host.js';
 import { BackendChooser } from '../../../core/dist/vm/backend-chooser.js';
 import { InstalledAssets } from '../../../core/dist/vm/installed-assets.js';
+import type { TemplateLibrary } from '../../../core/dist/vm/templates/template-library.js';
 import { VmManager } from '../../../core/dist/vm/vm-manager.js';
 import type { RunningVm } from '../../../core/dist/vm/running-vm.js';
 import { Tracer } from '../../../core/dist/vm/tracer.js';
@@ -28,7 +29,7 @@ import { Tracer } from '../../../core/dist/vm/tracer.js';
 const cli = join(import.meta.dirname, '../../../cli');
 const never = new AbortController().signal;
 /** It boots: nothing of a clone is under test, and there is no supervisor to keep templates. */
-const NO_TEMPLATES = { take: () => Promise.resolve(undefined), wish() {} };
+const NO_TEMPLATES = { take: () => Promise.resolve(undefined), wish() {} } as unknown as TemplateLibrary;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 export interface BareVmOptions {
@@ -78,6 +79,7 @@ export class BareVm implements AsyncDisposable {
         root: root.disk,
         sizing: { vcpus, memoryBytes },
         tracer: new Tracer(),
+        clone: false,
         onLaunch: () => {},
       },
       operation,
