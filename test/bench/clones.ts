@@ -4,7 +4,7 @@
  * 40 MiB Pss each for VMM and network gateway, and under 1 % of a core each.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { BoxClient } from '@a3s-box/core/client';
 import { BoxCli } from '../e2e/support/box-cli.ts';
@@ -43,7 +43,7 @@ async function churn({ home }: BoxCli) {
   let count = 0;
   const work = async () => {
     while (performance.now() < end) {
-      const { id } = await client.runDetached(spec('128m'));
+      const { id } = await client.runDetached(smallBox());
       await client.remove(id, { force: true });
       count++;
     }
@@ -62,10 +62,10 @@ async function churn({ home }: BoxCli) {
 async function idle({ home }: BoxCli) {
   using client = await BoxClient.connect({ home });
   const ids: string[] = [];
-  for (let i = 0; i < IDLE_BOXES; i++) ids.push((await client.runDetached(spec('128m'))).id);
+  for (let i = 0; i < IDLE_BOXES; i++) ids.push((await client.runDetached(smallBox())).id);
   const boxes = await Promise.all(ids.map((id) => client.inspect(id)));
   const vmms = boxes.map(({ vmmPid }) => vmmPid!);
-  const helpers = helpersOf(home, [client.supervisor.pid, ...vmms]);
+  const helpers = helpersOf(client.supervisor.pid, vmms);
   await delay(SETTLE_MS);
   const all = [...vmms, ...helpers];
   const cpu = () => all.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
@@ -87,26 +87,23 @@ async function idle({ home }: BoxCli) {
   return figures;
 }
 
-function spec(memory: '128m') {
-  const memoryBytes = { '128m': 128 * MIB }[memory];
+function smallBox() {
   const common = { environment: [], terminal: false, stdinOpen: false, autoRemove: false, labels: {} };
-  return { image: 'a3s/starter', command: ['sleep', '3600'], memoryBytes, ...common };
+  return { image: 'a3s/starter', command: ['sleep', '3600'], memoryBytes: 128 * MIB, ...common };
 }
 
-/** Processes that serve boxes of a home beside their VMMs: those that have a file of its run directory open. */
-function helpersOf(home: string, known: readonly number[]): number[] {
+/** Processes that serve boxes beside their VMMs. */
+function helpersOf(supervisor: number, vmms: readonly number[]): number[] {
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => Number.isInteger(pid) && pid !== process.pid && !known.includes(pid))
-    .filter((pid) => names(pid).some((name) => name.includes(home)));
+    .filter((pid) => Number.isInteger(pid) && parentOf(pid) === supervisor && !vmms.includes(pid));
 }
 
-function names(pid: number): string[] {
+function parentOf(pid: number): number | undefined {
   try {
-    const descriptors = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    return [readFileSync(`/proc/${pid}/cmdline`, 'latin1'), ...descriptors];
+    return Number(readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[1]);
   } catch {
     // It ended meanwhile.
-    return [];
+    return undefined;
   }
 }

@@ -4,6 +4,8 @@ export type Accelerator = { readonly kind: 'kvm' } | { readonly kind: 'tcg'; rea
 
 const MIB = 1024 * 1024;
 
+const TINY_GUEST_MIB = 128;
+const TINY_CACHE_MIB = 11;
 const SMALL_GUEST_MIB = 256;
 const SMALL_CACHE_MIB = 16;
 const LARGEST_CACHE_MIB = 256;
@@ -14,6 +16,7 @@ const LARGEST_CACHE_MIB = 256;
  * its memory's sake, since what was once filled is never given back (docs/adr/0013).
  */
 export function translationCacheMib(memoryBytes: number): number {
+  if (memoryBytes <= TINY_GUEST_MIB * MIB) return TINY_CACHE_MIB;
   return isKeptSmall(memoryBytes) ? SMALL_CACHE_MIB : Math.min(LARGEST_CACHE_MIB, Math.ceil(memoryBytes / MIB / 8));
 }
 

@@ -43,6 +43,6 @@ describe('machine options', () => {
 
   it('size the translation cache by the memory, within bounds', () => {
     const sizes = [128, 256, 512, 1024, 4096, 8192, 65536].map((mib) => translationCacheMib(mib * MIB));
-    assert.deepEqual(sizes, [16, 16, 64, 128, 256, 256, 256]);
+    assert.deepEqual(sizes, [11, 16, 64, 128, 256, 256, 256]);
   });
 });

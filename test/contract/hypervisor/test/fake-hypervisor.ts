@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import {
@@ -11,8 +11,9 @@ import {
   type Hypervisor,
   type HypervisorCapability,
 } from '@a3s-box/core';
-import type { HypervisorProbe, Operation, Vm, VmExit, VmRecord, VmSpec } from '@a3s-box/core';
-import { processesOf } from '../dist/index.js';
+import type { HypervisorProbe, Operation, Template, TemplateSpec, Vm, VmExit, VmRecord, VmSpec } from '@a3s-box/core';
+import { createMemory, sealMemory } from '@a3s-box/native';
+import { GuestConnection, processesOf } from '../dist/index.js';
 
 /** One breach of the contract each; the kit must find every one. */
 export const FAULTS = {
@@ -36,12 +37,22 @@ export const FAULTS = {
   'swaps nothing': 'puts another image behind the slot, again and again',
   'hides a failed start': 'reports a VMM that ends before it runs, and leaves nothing',
   'kills once': 'by kill twice at the same time ends once',
+  'boots instead of cloning': 'are made once; any number of guests goes on from there, each by itself',
+  'leaves templates open to change': 'have clones whose VMM and guest cannot change them',
+  'clones any template': 'that do not fit are refused, and nothing is left',
+  'gives clones disks of any size': 'that do not fit are refused, and nothing is left',
+  'leaves a VMM when a template is given up': 'that are given up leave neither process nor file',
+  'makes templates with a share': 'cannot have a share',
 } as const;
 export type Fault = keyof typeof FAULTS;
 
 const MIB = 1024 * 1024;
 const LIMITS = { maxVcpus: 4, minMemoryBytes: 64 * MIB, maxMemoryBytes: 1024 * MIB };
-export const CAPABILITIES: readonly HypervisorCapability[] = ['pause', 'swap-disk'];
+export const CAPABILITIES: readonly HypervisorCapability[] = ['pause', 'swap-disk', 'templates'];
+const FINGERPRINT = 'fake 1';
+const STATE = 'state of a fake';
+/** Size of the disks of templates and clones. */
+const SLOT_BYTES = 64 * 1024 ** 3;
 
 /** The Hypervisor port without a hypervisor: a child process plays VMM and guest. Right, but for the fault that it has. */
 export class FakeHypervisor implements Hypervisor {
@@ -60,6 +71,7 @@ export class FakeHypervisor implements Hypervisor {
       acceleration: 'emulation',
       capabilities: new Set(CAPABILITIES),
       limits: LIMITS,
+      fingerprint: FINGERPRINT,
     });
   }
 
@@ -67,6 +79,7 @@ export class FakeHypervisor implements Hypervisor {
     const isDeaf = this.fault === 'ignores cancel before the start';
     if (signal.aborted && !isDeaf) throw cancelled();
     check(spec, this.fault);
+    if (spec.template !== undefined) checkTemplate(spec, spec.template, this.fault);
     writeFileSync(join(spec.directory, 'lock'), spec.id);
     const child = spawnVmm(spec, this.fault);
     const ready = await Promise.race([
@@ -98,8 +111,26 @@ export class FakeHypervisor implements Hypervisor {
     return new FakeVm(record, this.fault, child);
   }
 
-  makeTemplate(): Promise<never> {
-    return Promise.reject(new BoxError('UNSUPPORTED', 'the fake makes no templates'));
+  async makeTemplate(spec: TemplateSpec, { signal }: Operation): Promise<Template> {
+    if (spec.shape.share && this.fault !== 'makes templates with a share') {
+      throw new BoxError('UNSUPPORTED', 'a fake template has no share');
+    }
+    const { prepare, ...rest } = spec;
+    const vm = await this.create({ ...rest, shape: { ...spec.shape, share: false }, disks: {} }, { signal });
+    try {
+      const outcome = await Promise.race([prepare(vm), aborted(signal)]);
+      if (outcome === 'aborted') throw cancelled();
+      using guest = await GuestConnection.open(vm.agent.socket);
+      const remembered = await guest.ask('recall');
+      const files = { memory: memoryFile(remembered, spec.shape.memoryBytes), state: memoryFile(STATE, STATE.length) };
+      if (this.fault !== 'leaves templates open to change') for (const file of Object.values(files)) sealMemory(file);
+      const record = { backend: 'fake', version: 1, fingerprint: FINGERPRINT, shape: spec.shape, details: {} };
+      await vm.kill();
+      return { record, ...files };
+    } finally {
+      if (this.fault !== 'leaves a VMM when a template is given up') await vm.kill();
+      removeFiles(spec.directory);
+    }
   }
 
   adopt(record: VmRecord, { signal }: Operation): Promise<Vm> {
@@ -216,6 +247,28 @@ function slotOf(disk: DiskImage): Slot {
   return { bytes: statSync(disk.path).size, readOnly: disk.readOnly };
 }
 
+function memoryFile(text: string, bytes: number): number {
+  const file = createMemory('fake', bytes);
+  writeSync(file, text, 0);
+  return file;
+}
+
+function textOf(file: number): string {
+  const data = Buffer.alloc(64);
+  return data.toString('utf8', 0, readSync(file, data, 0, data.length, 0)).replaceAll('\0', '');
+}
+
+function checkTemplate(spec: VmSpec, { record, state }: Template, fault: Fault | undefined): void {
+  const fits =
+    record.backend === 'fake' && record.version === 1 && record.fingerprint === FINGERPRINT && textOf(state) === STATE;
+  const ofShape = record.shape.memoryBytes === spec.shape.memoryBytes;
+  if (!(fits && ofShape) && fault !== 'clones any template') throw new BoxError('TEMPLATE_UNUSABLE', 'it does not fit');
+  const sized = Object.entries(spec.disks).every(
+    ([slot, disk]) => disk.readOnly || (slot === 'scratch' && statSync(disk.path).size === SLOT_BYTES),
+  );
+  if (!sized && fault !== 'gives clones disks of any size') throw new BoxError('UNSUPPORTED', 'a disk does not fit');
+}
+
 function spawnVmm(spec: VmSpec, fault: Fault | undefined): ChildProcess {
   const disks = Object.entries(spec.disks).map(([slot, { path, readOnly }]) => {
     return [slot, { path, readOnly: readOnly && fault !== 'makes disks writable' }];
@@ -226,6 +279,10 @@ function spawnVmm(spec: VmSpec, fault: Fault | undefined): ChildProcess {
     shape: spec.shape,
     disks: Object.fromEntries(disks) as unknown,
     paused: spec.paused === true && fault !== 'runs at once',
+    ...(spec.template !== undefined &&
+      fault !== 'boots instead of cloning' && {
+        clone: { remembered: textOf(spec.template.memory), slotBytes: SLOT_BYTES },
+      }),
   };
   const vmm = join(import.meta.dirname, 'fake-vmm.ts');
   const child = spawn(process.execPath, [vmm, JSON.stringify(orders)], { stdio: ['ignore', 'pipe', 'ignore'] });

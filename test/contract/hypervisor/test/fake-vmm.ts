@@ -15,12 +15,15 @@ interface Orders {
   readonly shape: { readonly vcpus: number; readonly memoryBytes: number };
   readonly disks: Record<string, Disk>;
   paused: boolean;
+  /** Present in a clone. */
+  readonly clone?: { readonly remembered: string; readonly slotBytes: number };
 }
 
 const orders = JSON.parse(process.argv[2] ?? '{}') as Orders;
 const consoleFile = join(orders.directory, 'console.log');
 const queue: (() => void)[] = [];
 const MIB = 1024 * 1024;
+let remembered = orders.clone?.remembered ?? '';
 
 function log(line: string): void {
   appendFileSync(consoleFile, `${line}\n`);
@@ -45,7 +48,10 @@ function access(slot: string, flags: string, work: (descriptor: number) => strin
 
 function read(slot: string, offset: number, length: number): string {
   const data = Buffer.alloc(length);
-  return access(slot, 'r', (descriptor) => data.toString('utf8', 0, readSync(descriptor, data, 0, length, offset)));
+  return access(slot, 'r', (descriptor) => {
+    const count = readSync(descriptor, data, 0, length, offset);
+    return data.toString('utf8', 0, count).replaceAll('\0', '');
+  });
 }
 
 function write(slot: string, offset: number, text: string): string {
@@ -58,7 +64,7 @@ function write(slot: string, offset: number, text: string): string {
 
 function disks(): string {
   const describe = ([slot, { path, readOnly }]: [string, Disk]): string =>
-    `${slot}:${statSync(path).size / 512}:${readOnly ? 'ro' : 'rw'}`;
+    `${slot}:${(orders.clone?.slotBytes ?? statSync(path).size) / 512}:${readOnly ? 'ro' : 'rw'}`;
   return Object.entries(orders.disks).map(describe).join(' ');
 }
 
@@ -71,6 +77,11 @@ function answer(line: string): string | undefined {
       return `vcpus=${orders.shape.vcpus} memory=${Math.floor((orders.shape.memoryBytes - 20 * MIB) / 1024)} kB`;
     case 'disks':
       return disks();
+    case 'remember':
+      remembered = line.slice('remember '.length);
+      return 'ok';
+    case 'recall':
+      return remembered;
     case 'console':
       log(line.slice('console '.length));
       return 'ok';
