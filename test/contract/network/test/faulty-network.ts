@@ -29,6 +29,8 @@ export const FAULTS = {
 } as const;
 export type Fault = keyof typeof FAULTS;
 
+const made: NetworkEndpoint[] = [];
+
 /** A provider that keeps the contract but for one fault. */
 export class FaultyNetwork implements Network {
   readonly name: string;
@@ -71,7 +73,18 @@ export class FaultyNetwork implements Network {
     return { ...spec, ports: spec.ports.map((port) => ({ ...port, hostAddress: '127.0.0.1' })) };
   }
 
+  /** What a fault had nobody give back. */
+  static async detachAll(): Promise<void> {
+    await Promise.all(made.map((endpoint) => endpoint.detach()));
+  }
+
   async #attach(spec: EndpointSpec, operation: Operation): Promise<NetworkEndpoint> {
+    const endpoint = await this.#attachInner(spec, operation);
+    made.push(endpoint);
+    return endpoint;
+  }
+
+  async #attachInner(spec: EndpointSpec, operation: Operation): Promise<NetworkEndpoint> {
     try {
       return await this.inner.attach(spec, operation);
     } catch (error) {

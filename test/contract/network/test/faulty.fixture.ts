@@ -7,7 +7,10 @@ import { networkSuite } from '../dist/index.js';
 import { endStray, FaultyNetwork, type Fault } from './faulty-network.ts';
 
 const pids: number[] = [];
-after(() => pids.forEach(endStray));
+after(async () => {
+  await FaultyNetwork.detachAll();
+  pids.forEach(endStray);
+});
 
 networkSuite({
   name: 'faulty',
