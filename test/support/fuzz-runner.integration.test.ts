@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { stop } from 'esbuild';
 import { after, describe, it } from 'mocha';
 import { ensureFuzzerAddon } from '../../scripts/fuzz/fuzzer-addon.ts';
 import { prepareNodeTarget } from '../../scripts/fuzz/node-target.ts';
@@ -20,7 +21,10 @@ describe('the fuzzer', () => {
     cases: 'test/support/samples/cases',
   } as const;
 
-  after(() => rmSync(targetDirectory(root, target), { recursive: true, force: true }));
+  after(async () => {
+    rmSync(targetDirectory(root, target), { recursive: true, force: true });
+    await stop();
+  });
 
   it('finds a planted fault, and keeps its input', async function () {
     this.timeout(400_000);
