@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { BoxCli } from './support/box-cli.ts';
 
@@ -154,15 +155,20 @@ describe('a3s-box run', () => {
     }
   });
 
-  it('writes a trace of all phases', async () => {
-    const file = `${cli.home}/trace.json`;
-    const { code, stderr } = await cli.run(['run', '--rm', '--trace', file, IMAGE, 'true']);
-    assert.equal(code, 0, stderr);
-    const { readFile } = await import('node:fs/promises');
-    const trace = JSON.parse(await readFile(file, 'utf8')) as { traceEvents: { name: string; ph: string }[] };
-    const names = trace.traceEvents.map((event) => event.name);
-    for (const name of ['start vmm', 'boot guest', 'kernel', 'start container'])
-      assert.ok(names.includes(name), `${name}: ${names.join()}`);
+  it('writes a trace of all phases, of a clone and of a box that boots', async () => {
+    const phases = {
+      '512m': ['template', 'start clone', 'wake guest', 'start container'],
+      // Nobody asks for this size but once.
+      '300m': ['start vmm', 'boot guest', 'kernel', 'start container'],
+    };
+    for (const [memory, expected] of Object.entries(phases)) {
+      const file = `${cli.home}/trace.json`;
+      const { code, stderr } = await cli.run(['run', '--rm', '-m', memory, '--trace', file, IMAGE, 'true']);
+      assert.equal(code, 0, stderr);
+      const trace = JSON.parse(await readFile(file, 'utf8')) as { traceEvents: { name: string; ph: string }[] };
+      const names = trace.traceEvents.map((event) => event.name);
+      for (const name of expected) assert.ok(names.includes(name), `${memory}: no ${name} in ${names.join()}`);
+    }
   });
 });
 
