@@ -1,8 +1,8 @@
 /** Runs one work item of a mocha lane in a process, a temporary directory and an artifact folder of its own. */
-import { execFileSync, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -124,8 +124,14 @@ function cleanUp(directory: string, leaks: readonly Leak[]): void {
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
     } else if (leak.kind === 'mount') execFileSync('umount', ['-l', leak.what]);
-    else if (leak.kind === 'loop device') execFileSync('losetup', ['-d', `/dev/${leak.what}`]);
+    else if (leak.kind === 'loop device') detach(leak.what);
     else if (leak.kind === 'tap') execFileSync('ip', ['link', 'delete', leak.what]);
   }
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Detaches a loop device; one that was mounted with `-o loop` detaches by itself after its mount. */
+function detach(loopDevice: string): void {
+  const { stderr } = spawnSync('losetup', ['-d', `/dev/${loopDevice}`], { encoding: 'utf8' });
+  if (existsSync(`/sys/block/${loopDevice}/loop/backing_file`)) throw new Error(stderr);
 }
