@@ -17,14 +17,14 @@ export interface Lane {
 const MINUTE = 60_000;
 
 export const LANES: readonly Lane[] = [
-  { name: 'lint', kind: 'lint', budgetMs: 5 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
-  { name: 'rust', kind: 'rust', budgetMs: 15 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
+  { name: 'lint', kind: 'lint', budgetMs: 3 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
+  { name: 'rust', kind: 'rust', budgetMs: 12 * MINUTE, testTimeoutMs: 0, parallel: 1, isolate: 'package' },
   { name: 'unit', kind: 'mocha', budgetMs: 3 * MINUTE, testTimeoutMs: 5000, parallel: 2, isolate: 'package' },
-  { name: 'integration', kind: 'mocha', budgetMs: 12 * MINUTE, testTimeoutMs: 30_000, parallel: 2, isolate: 'file' },
+  { name: 'integration', kind: 'mocha', budgetMs: 10 * MINUTE, testTimeoutMs: 30_000, parallel: 2, isolate: 'file' },
   // With the compiling of both kinds of targets on a machine that has compiled nothing yet.
-  { name: 'fuzz', kind: 'fuzz', budgetMs: 20 * MINUTE, testTimeoutMs: 0, parallel: 2, isolate: 'file' },
+  { name: 'fuzz', kind: 'fuzz', budgetMs: 14 * MINUTE, testTimeoutMs: 0, parallel: 2, isolate: 'file' },
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
-  { name: 'vm', kind: 'mocha', budgetMs: 40 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
+  { name: 'vm', kind: 'mocha', budgetMs: 16 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
 ];
 
 const ROOTS = ['core', 'native', 'guest-init', 'plugins/*', 'backends/*', 'cli', 'cri'];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import type { BoxClient } from '@a3s-box/core/client';
 import { BIN } from './support/box-cli.ts';
 import { processGone, SdkHome } from './support/sdk-home.ts';
@@ -137,6 +138,9 @@ describe('what is killed', () => {
     const { id } = await first.runDetached(home.spec(COUNTER));
     await home.stopSupervisor(first);
     const old = await home.startOlder();
+    const env = { ...process.env, A3S_BOX_HOME: home.path };
+    const { stdout } = await promisify(execFile)(BIN, ['version'], { env });
+    assert.match(stdout, new RegExp(`^Supervisor: .*\\(pid ${old}\\)$`, 'm'));
     const second = await home.connect();
     assert.notEqual(second.supervisor.pid, old);
     await processGone(old);

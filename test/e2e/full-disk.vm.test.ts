@@ -65,11 +65,13 @@ describe('a disk that is full', function () {
     await home.assertEmpty();
   });
 
-  it('keeps every line of a box that writes more output than there is room for', async () => {
+  it('keeps every line of a box that writes more output than there is room for, over a killed supervisor', async () => {
     const lines = 2_000_000;
     const { id } = await client.runDetached(home.spec(`seq 1 ${lines}`));
     await until(client, id, ({ state }) => state === 'paused');
+    await home.killSupervisor(client);
     rmSync(ballast);
+    client = await home.connect();
     assert.equal((await client.wait(id)).known, true);
     let bytes = 0;
     let last = '';

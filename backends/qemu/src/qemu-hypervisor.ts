@@ -94,6 +94,7 @@ export class QemuHypervisor implements Hypervisor {
         slots,
         shutdown,
         space,
+        missedHangUp: status !== 'running',
       });
     } catch (error) {
       await undo.disposeAsync();

@@ -12,6 +12,7 @@ import {
 } from '@a3s-box/core';
 import { orCancelled, throwIfCancelled } from './cancellation.js';
 import type { ConsoleLog } from './console-log.js';
+import { showHangUp } from './agent-port.js';
 import { fileNode, formatNode, type SlotState } from './device-options.js';
 import type { QmpClient } from './qmp-client.js';
 import type { SpaceAlarm } from './space-alarm.js';
@@ -29,6 +30,8 @@ export interface QemuVmParts {
   /** What QEMU said of its end so far. */
   readonly shutdown: () => ShutdownEvent | undefined;
   readonly space: SpaceAlarm;
+  /** Whether an earlier host may have hung up while the guest stood still. */
+  readonly missedHangUp?: boolean;
 }
 
 /** A VM on QEMU. */
@@ -40,6 +43,7 @@ export class QemuVm implements Vm {
   readonly exited: Promise<VmExit>;
   readonly #parts: QemuVmParts;
   #ended = false;
+  #missedHangUp: boolean;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: QemuVmParts) {
@@ -48,6 +52,7 @@ export class QemuVm implements Vm {
     this.vmm = parts.vmm.identity;
     this.agent = parts.agent;
     this.record = parts.record;
+    this.#missedHangUp = parts.missedHangUp ?? false;
     this.exited = this.#awaitExit();
   }
 
@@ -61,6 +66,8 @@ export class QemuVm implements Vm {
     return this.#inTurn('resume', signal, async () => {
       this.#parts.space.clear();
       await this.#parts.qmp.execute('cont');
+      if (this.#missedHangUp) await showHangUp(this.agent.socket);
+      this.#missedHangUp = false;
     });
   }
 

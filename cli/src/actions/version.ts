@@ -34,6 +34,9 @@ async function runningSupervisor(home: string): Promise<SupervisorIdentity | und
     return client.supervisor;
   } catch (error) {
     if (isBoxError(error) && error.code === 'SUPERVISOR_UNREACHABLE') return undefined;
-    throw error;
+    // To tell of an older one is what this command is for.
+    const older = isBoxError(error) ? error.details?.['supervisor'] : undefined;
+    if (older === undefined) throw error;
+    return older as SupervisorIdentity;
   }
 }

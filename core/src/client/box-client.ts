@@ -100,7 +100,9 @@ export class BoxClient implements Disposable {
 
   /**
    * Connects to the home's supervisor, and starts it first where none runs.
-   * @throws HOME_UNUSABLE, SUPERVISOR_UNREACHABLE, SUPERVISOR_INCOMPATIBLE, what the supervisor reports at its start
+   * @throws HOME_UNUSABLE, SUPERVISOR_UNREACHABLE, what the supervisor reports at its start
+   * @throws SUPERVISOR_INCOMPATIBLE; of one that is older than this client the details have `supervisor`, a
+   * {@link SupervisorIdentity}
    */
   static async connect({ home, supervisor, signal }: ConnectOptions): Promise<BoxClient> {
     const layout = layoutOf(home);
@@ -274,11 +276,14 @@ async function startedBox(
   return box;
 }
 
-function olderSupervisor({ version }: SupervisorIdentity): BoxError {
+function olderSupervisor({ pid, version, home }: SupervisorIdentity): BoxError {
   return new BoxError(
     'SUPERVISOR_INCOMPATIBLE',
     `the supervisor that runs is version ${version}, older than this client (${CLIENT_VERSION})`,
-    { hint: 'run any command of the newer a3s-box: it takes the boxes over' },
+    {
+      hint: 'run any command of the newer a3s-box: it takes the boxes over',
+      details: { supervisor: { pid, version, home } },
+    },
   );
 }
 

@@ -34,6 +34,8 @@ const MIB = 1024 * 1024;
 const REAP_LIMIT_MS = 1000;
 /** A clone that has not answered after this will not. It takes 0.2 s; the rest is for a host with much to do. */
 const CLONE_LIMIT_MS = 30_000;
+/** The same for one that boots, which takes a second or two under emulation. */
+const BOOT_LIMIT_MS = 180_000;
 /** Why a start failed that says nothing against its template. */
 const OTHER_FAULTS: readonly ErrorCode[] = ['UNSUPPORTED', 'INVALID_ARGUMENT', 'DISK_FULL', 'PERMISSION_DENIED'];
 
@@ -204,15 +206,17 @@ async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<A
   const { key, nextKey, signal } = options;
   const ended = new AbortController();
   void vm.exited.then(() => ended.abort());
+  const late = AbortSignal.timeout(BOOT_LIMIT_MS);
   try {
     return await AgentSession.open({
       socket: vm.agent.socket,
       key,
       nextKey,
-      signal: AbortSignal.any([signal, ended.signal]),
+      signal: AbortSignal.any([signal, ended.signal, late]),
     });
   } catch (error) {
     signal.throwIfAborted();
+    if (late.aborted) throw await describeSilence(vm);
     // A VMM that dies closes the agent's socket a moment before it can be reaped.
     const exit = await Promise.race([vm.exited, aborted(AbortSignal.timeout(REAP_LIMIT_MS))]);
     throw exit ? await describeCrash(vm, exit, 'before its agent answered') : error;
@@ -223,11 +227,22 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
 }
 
+async function describeSilence(vm: Vm): Promise<BoxError> {
+  const consoleTail = await vm.consoleTail(CONSOLE_TAIL);
+  return new BoxError('VM_START_FAILED', `the guest did not answer in ${BOOT_LIMIT_MS / 1000} s`, {
+    hint: consoleTail ? `console: ${lastLines(consoleTail)}` : 'its console said nothing',
+    details: { consoleTail },
+  });
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split('\n').slice(-5).join('\n');
+}
+
 /** The error for a VM that ended by itself. @param when ends the message, for example `while it ran` */
 export async function describeCrash(vm: Vm, exit: VmExit, when: string): Promise<BoxError> {
   const consoleTail = await vm.consoleTail(CONSOLE_TAIL);
   const stderr = exit.kind === 'vmm-failed' ? exit.stderr : '';
-  const lastLines = (text: string) => text.trimEnd().split('\n').slice(-5).join('\n');
   const said = [stderr && `vmm: ${lastLines(stderr)}`, consoleTail && `console: ${lastLines(consoleTail)}`];
   return new BoxError('VM_CRASHED', `the virtual machine ended ${when}: ${describeExit(exit)}`, {
     hint: said.filter(Boolean).join('\n') || 'neither the VMM nor the console said why',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mock } from 'node:test';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BoxService } from '../../dist/box/box-service.js';
@@ -92,6 +93,26 @@ describe('BoxService', () => {
       return true;
     });
     assert.equal(boxes.size, 0);
+  });
+
+  it('gives the console when the guest never answers', async () => {
+    const realTimeout = AbortSignal.timeout;
+    const timeout = mock.method(AbortSignal, 'timeout', (ms: number) =>
+      realTimeout.call(AbortSignal, Math.min(ms, 50)),
+    );
+    try {
+      hypervisor.mute = true;
+      const box = await boxes.create(spec(), operation);
+      await assert.rejects(boxes.start(box), (error: BoxError) => {
+        assert.equal(error.code, 'VM_START_FAILED');
+        assert.match(error.message, /did not answer in 180 s/);
+        assert.match(error.hint ?? '', /console/);
+        return true;
+      });
+      assert.equal(boxes.size, 0);
+    } finally {
+      timeout.mock.restore();
+    }
   });
 
   it('undoes a start that the guest refuses', async () => {

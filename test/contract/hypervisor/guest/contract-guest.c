@@ -217,6 +217,16 @@ static void command_flood(long lines) {
   reply("ok");
 }
 
+// Writes to the agent port until it takes no more.
+static void command_pour(void) {
+  static const char line[] = "unread xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n";
+  const int flags = fcntl(port, F_GETFL);
+  fcntl(port, F_SETFL, flags | O_NONBLOCK);
+  while (write(port, line, sizeof line - 1) > 0) continue;
+  fcntl(port, F_SETFL, flags);
+  log_line("poured");
+}
+
 // Kernels for microVMs may lack the magic key, and restart when PID 1 ends; without memory any of them panics.
 static void panic(void) {
   const int setting = open("/proc/sys/vm/panic_on_oom", O_WRONLY);
@@ -238,6 +248,7 @@ static void run(char *line) {
     snprintf(remembered, sizeof remembered, "%s", line + 9);
     return reply("ok");
   }
+  if (strcmp(line, "pour") == 0) return command_pour();
   if (strcmp(line, "recall") == 0) return reply("%s", remembered);
   if (strcmp(line, "info") == 0) return command_info();
   if (strcmp(line, "disks") == 0) return command_disks();

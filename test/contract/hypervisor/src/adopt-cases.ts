@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { Vm, VmRecord } from '@a3s-box/core';
+import { abandon, assertServes } from './deaf-host.js';
 import type { Fixture } from './fixture.js';
 import { processGone } from './leftovers.js';
 
@@ -28,6 +29,11 @@ export function adoptCases(current: () => Fixture): void {
       using guest = await current().guest(second);
       assert.equal(await guest.ask('ping again'), 'pong again');
       assert.match(await second.consoleTail(64 * 1024), /said before/);
+    });
+
+    it('takes over a VM whose host had stopped to read', async () => {
+      const vm = await abandon(await current().start(), current(), () => Promise.resolve());
+      await assertServes(vm);
     });
 
     it('sees the end of an adopted VM', async () => {

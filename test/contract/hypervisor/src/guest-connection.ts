@@ -27,10 +27,17 @@ export class GuestConnection implements Disposable {
   }
 
   /** @returns the answer; waits for a guest that still boots @throws TypeError when the connection ends first */
-  async ask(command: string): Promise<string> {
+  ask(command: string): Promise<string> {
+    if (!this.#closed) this.#socket.write(`${command}\n`);
+    return this.next();
+  }
+
+  /** @returns the next line that comes @throws TypeError when the connection ends first */
+  async next(): Promise<string> {
+    const line = this.#takeLine();
+    if (line !== undefined) return line;
     if (this.#closed) throw new TypeError('the connection to the guest ended');
     this.#waiting = Promise.withResolvers<string>();
-    this.#socket.write(`${command}\n`);
     try {
       return await this.#waiting.promise;
     } finally {
@@ -49,10 +56,15 @@ export class GuestConnection implements Disposable {
 
   #take(text: string): void {
     this.#received += text;
+    const line = this.#waiting && this.#takeLine();
+    if (line !== undefined) this.#waiting?.resolve(line);
+  }
+
+  #takeLine(): string | undefined {
     const end = this.#received.indexOf('\n');
-    if (end < 0) return;
+    if (end < 0) return undefined;
     const line = this.#received.slice(0, end);
     this.#received = this.#received.slice(end + 1);
-    this.#waiting?.resolve(line);
+    return line;
   }
 }

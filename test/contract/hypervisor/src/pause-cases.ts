@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
+import { abandon, assertServes } from './deaf-host.js';
 import type { Fixture } from './fixture.js';
 
 /** A guest that runs answers within this many times less; silence for so long shows that it does not run. */
@@ -40,6 +41,14 @@ export function pauseCases(current: () => Fixture, declared: boolean): void {
       await vm.resume({ signal });
       using guest = await current().guest(vm);
       assert.equal(await guest.ask('ping up'), 'pong up');
+    });
+
+    it('over the end of a host that read no more does not keep the guest from the next host', async () => {
+      const { signal } = current();
+      const first = await current().start();
+      const second = await abandon(first, current(), () => first.pause({ signal }));
+      await second.resume({ signal });
+      await assertServes(second);
     });
 
     it('does not keep a VM from being killed', async () => {
