@@ -2,12 +2,14 @@ import { BoxAdopter } from './box/box-adopter.js';
 import { BoxEnding } from './box/box-ending.js';
 import { BoxExecs } from './box/box-execs.js';
 import { BoxKeeper } from './box/box-keeper.js';
+import { BoxMachines } from './box/box-machines.js';
 import { BoxNetworks, NO_NETWORK, type Networks } from './box/box-networks.js';
 import { BoxLogs } from './box/box-logs.js';
 import { BoxRecords } from './box/box-records.js';
 import { BoxRecovery } from './box/box-recovery.js';
 import { BoxService } from './box/box-service.js';
 import { BoxStarter } from './box/box-starter.js';
+import { SpareBoxes } from './box/spare-boxes.js';
 import { Container } from './kernel/container.js';
 import type { PluginHost } from './kernel/plugin-host.js';
 import { HypervisorPort } from './ports/hypervisor.js';
@@ -83,6 +85,8 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerSingleton(BoxEnding)
     .registerSingleton(BoxKeeper)
     .registerSingleton(BoxExecs)
+    .registerSingleton(BoxMachines)
+    .registerSingleton(SpareBoxes)
     .registerSingleton(BoxStarter)
     .registerSingleton(BoxAdopter)
     .registerSingleton(BoxService)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { filesOfBoxes } from './support/home-files.ts';
 import { BoxCli } from './support/box-cli.ts';
 
 const IMAGE = 'a3s/starter';
@@ -42,7 +42,7 @@ describe('boxes that go on by themselves', () => {
     assert.equal(await output('logs', 'job'), '1\n2\n3\n');
     assert.equal(await output('rm', 'job'), 'job\n');
     assert.equal(await output('ps', '-aq'), '');
-    assert.deepEqual(await readdir(`${cli.home}/boxes`), []);
+    assert.deepEqual(await filesOfBoxes(cli.home), []);
   });
 
   it('have logs with both streams, a number of lines, times and points in time', async () => {
@@ -100,10 +100,7 @@ describe('boxes that go on by themselves', () => {
     await detached('third', IMAGE, 'sleep', '600');
     assert.equal(await output('rm', '-f', 'first', 'third'), 'first\nthird\n');
     assert.deepEqual(await names('-a'), ['']);
-    assert.deepEqual(
-      (await readdir(`${cli.home}/run`)).filter((name) => /^[0-9a-f]{12}$/.test(name)),
-      [],
-    );
+    assert.deepEqual(await filesOfBoxes(cli.home), []);
   });
 
   it('go on when the command in the foreground is killed', async () => {

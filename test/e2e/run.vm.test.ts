@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
+import { filesOfBoxes } from './support/home-files.ts';
 import { BoxCli } from './support/box-cli.ts';
 
 const IMAGE = 'a3s/starter';
@@ -131,12 +132,7 @@ describe('a3s-box run', () => {
 
   it('leaves nothing behind with --rm', async () => {
     await cli.run(['run', '--rm', IMAGE, 'true']);
-    const { readdir } = await import('node:fs/promises');
-    assert.deepEqual(await readdir(`${cli.home}/boxes`), []);
-    assert.deepEqual(
-      (await readdir(`${cli.home}/run`)).filter((name) => /^[0-9a-f]{12}$/.test(name)),
-      [],
-    );
+    assert.deepEqual(await filesOfBoxes(cli.home), []);
   });
 
   it('refuses with 125 what it cannot do, before anything starts', async () => {
@@ -155,19 +151,28 @@ describe('a3s-box run', () => {
     }
   });
 
-  it('writes a trace of all phases, of a clone and of a box that boots', async () => {
-    const phases = {
-      '512m': ['template', 'start clone', 'wake guest', 'start container'],
+  it('writes a trace of all phases, of a clone, of one that was made ahead, and of a box that boots', async () => {
+    const phases: [options: string[], expected: string[]][] = [
+      // What was made ahead has another host name.
+      [
+        ['--hostname', 'traced'],
+        ['template', 'start clone', 'wake guest', 'start container'],
+      ],
+      [[], ['wake spare', 'start container']],
       // Nobody asks for this size but once.
-      '300m': ['start vmm', 'boot guest', 'kernel', 'start container'],
-    };
-    for (const [memory, expected] of Object.entries(phases)) {
+      [
+        ['-m', '300m'],
+        ['start vmm', 'boot guest', 'kernel', 'start container'],
+      ],
+    ];
+    for (const [options, expected] of phases) {
       const file = `${cli.home}/trace.json`;
-      const { code, stderr } = await cli.run(['run', '--rm', '-m', memory, '--trace', file, IMAGE, 'true']);
+      const { code, stderr } = await cli.run(['run', '--rm', ...options, '--trace', file, IMAGE, 'true']);
       assert.equal(code, 0, stderr);
       const trace = JSON.parse(await readFile(file, 'utf8')) as { traceEvents: { name: string; ph: string }[] };
       const names = trace.traceEvents.map((event) => event.name);
-      for (const name of expected) assert.ok(names.includes(name), `${memory}: no ${name} in ${names.join()}`);
+      for (const name of expected)
+        assert.ok(names.includes(name), `${options.join(' ')}: no ${name} in ${names.join()}`);
     }
   });
 });

@@ -63,23 +63,23 @@ export class BoxNetworks {
    * @returns undefined without a network
    * @throws PORT_IN_USE, NETWORK_FAILED, PERMISSION_DENIED, UNSUPPORTED, CANCELLED
    */
-  async attach(box: Box, operation: Operation): Promise<NetworkEndpoint | undefined> {
-    const name = this.nameOf(box.spec);
+  async attach(
+    { id, spec }: Pick<Box, 'id'> & { readonly spec: Pick<BoxSpec, 'network' | 'ports'> },
+    operation: Operation,
+  ): Promise<NetworkEndpoint | undefined> {
+    const name = this.nameOf(spec);
     if (name === NO_NETWORK) return undefined;
-    this.records.note(box, { kind: 'endpoint', network: name });
-    const directory = this.home.boxNetwork(box.id);
+    this.records.note({ id }, { kind: 'endpoint', network: name });
+    const directory = this.home.boxNetwork(id);
     await mkdir(directory, { mode: 0o700, recursive: true });
-    const spec = { boxId: box.id, directory, ports: box.spec.ports ?? [], hostAccess: [] };
-    const endpoint = await this.#find(name).attach(spec, operation);
-    this.#watch(box, endpoint);
-    return endpoint;
+    return this.#find(name).attach({ boxId: id, directory, ports: spec.ports ?? [], hostAccess: [] }, operation);
   }
 
   /** Takes an end over that an earlier supervisor made. @returns undefined when it is gone; that is logged */
   async adopt(box: Box, record: EndpointRecord, operation: Operation): Promise<NetworkEndpoint | undefined> {
     try {
       const endpoint = await this.#find(record.network).adopt(record, operation);
-      this.#watch(box, endpoint);
+      this.watch(box, endpoint);
       return endpoint;
     } catch (error) {
       if (!isBoxError(error) || (error.code !== 'NOT_FOUND' && error.code !== 'INVALID_ARGUMENT')) throw error;
@@ -88,18 +88,19 @@ export class BoxNetworks {
     }
   }
 
+  /** Has it logged when a running box loses its network. */
+  watch(box: Box, endpoint: NetworkEndpoint): void {
+    void endpoint.failed.then((reason) => {
+      // At the VM's end it ends too, and may be the first to be seen.
+      if (box.state.kind !== 'stopping') this.logger.warn({ box: box.id, reason }, 'the network of a box is gone');
+    });
+  }
+
   #find(name: string): Network {
     const network = this.networks.all.get(name);
     if (network) return network;
     const known = [...this.networks.all.keys(), NO_NETWORK].join(', ');
     throw new BoxError('INVALID_ARGUMENT', `network "${name}" is not known`, { hint: `known networks: ${known}` });
-  }
-
-  #watch(box: Box, endpoint: NetworkEndpoint): void {
-    void endpoint.failed.then((reason) => {
-      // At the VM's end it ends too, and may be the first to be seen.
-      if (box.state.kind !== 'stopping') this.logger.warn({ box: box.id, reason }, 'the network of a box is gone');
-    });
   }
 }
 

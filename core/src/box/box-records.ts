@@ -22,6 +22,7 @@ export class BoxRecords {
     const generation = 1;
     this.database.transaction(() => {
       this.table.insert(box.stored(state, generation));
+      this.ledger.remove(box.id, { kind: 'spare' });
       for (const resource of resources) this.ledger.add(box.id, resource);
     });
     box.generation = generation;
@@ -47,8 +48,16 @@ export class BoxRecords {
     });
   }
 
+  /** What was made ahead for a box that there is not yet, and may never be. */
+  noteSpare(boxId: string, resources: readonly Resource[]): void {
+    this.database.transaction(() => {
+      this.ledger.add(boxId, { kind: 'spare' });
+      for (const resource of resources) this.ledger.add(boxId, resource);
+    });
+  }
+
   /** @returns names the entry for {@link strike} */
-  note(box: Box, resource: Resource): bigint {
+  note(box: Pick<Box, 'id'>, resource: Resource): bigint {
     return this.database.transaction(() => this.ledger.add(box.id, resource));
   }
 

@@ -1,17 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { ExecService, PtyService, ResizeRequest, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
-import type { ImageStore } from '../ports/image-store.js';
+import type { Image, ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
 import { ImageStoreToken, LoggerToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
-import { BackendChooser } from '../vm/backend-chooser.js';
+import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import type { Span } from '../vm/tracer.js';
-import { Box, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
+import { Box, drawBoxId, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
 import { BoxExecs, type ExecSpec } from './box-execs.js';
 import { BoxKeeper } from './box-keeper.js';
 import { BoxNetworks } from './box-networks.js';
@@ -24,6 +23,8 @@ import { BoxEnding } from './box-ending.js';
 import { compileOciConfig } from './oci-config.js';
 import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
+import { SpareBoxes } from './spare-boxes.js';
+import type { Spare } from './spare.js';
 
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
 const SIGKILL = 9;
@@ -32,6 +33,19 @@ const KEPT_TRACES = 32;
 export interface RunOptions extends Operation {
   /** Is called when the box is recorded, before it starts. */
   readonly prepare: (box: Box) => Promise<void>;
+}
+
+/** A spec that a box can be made from. */
+interface CheckedSpec {
+  readonly spec: BoxSpec;
+  readonly image: Image;
+  readonly backend: BackendChoice;
+}
+
+interface BeginOptions {
+  /** Is called before the start. */
+  readonly prepare?: () => Promise<void>;
+  readonly spare?: Spare;
 }
 
 /** All boxes of a home, and what can be done with them. */
@@ -51,6 +65,7 @@ export class BoxService {
     private readonly ending: BoxEnding,
     private readonly execs: BoxExecs,
     private readonly keeper: BoxKeeper,
+    private readonly spares: SpareBoxes,
     private readonly activity: Activity,
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
@@ -70,7 +85,7 @@ export class BoxService {
    * @throws INVALID_ARGUMENT, ALREADY_EXISTS, IMAGE_NOT_FOUND, BACKEND_UNAVAILABLE
    */
   async create(spec: BoxSpec, operation: Operation): Promise<Box> {
-    const box = await this.#make(spec, operation);
+    const box = this.#make(await this.#check(spec, operation));
     this.records.insert(box, { kind: 'created' });
     this.#boxes.set(box.id, box);
     return box;
@@ -81,14 +96,21 @@ export class BoxService {
    * @throws what {@link create} and {@link start} throw, CANCELLED
    */
   async run(spec: BoxSpec, { prepare, signal }: RunOptions): Promise<Box> {
-    const box = await this.#make(spec, { signal });
-    this.records.insert(box, { kind: 'starting' }, this.starter.resources(box));
+    const checked = await this.#check(spec, { signal });
+    const spare = this.spares.take(checked);
+    const box = this.#make(checked, spare?.id);
+    try {
+      this.records.insert(box, { kind: 'starting' }, this.starter.resources(box));
+    } catch (error) {
+      await spare?.end();
+      throw error;
+    }
     this.#boxes.set(box.id, box);
     const cancel = () => box.cancelStart();
     signal.addEventListener('abort', cancel, { once: true });
     if (signal.aborted) cancel();
     try {
-      await this.#begin(box, () => prepare(box));
+      await this.#begin(box, { prepare: () => prepare(box), ...(spare && { spare }) });
     } finally {
       signal.removeEventListener('abort', cancel);
     }
@@ -198,6 +220,11 @@ export class BoxService {
     this.#forget(box);
   }
 
+  /** Ends what was made ahead of its use, which keeps an image in use. */
+  dropSpare(): Promise<void> {
+    return this.spares.drop();
+  }
+
   /** Lets go of all boxes: those that run go on, and the next supervisor takes them over. */
   async leave(): Promise<void> {
     const starting = this.list().filter(({ state }) => state.kind === 'starting');
@@ -211,24 +238,27 @@ export class BoxService {
     await Promise.all(this.list().map((box) => this.remove(box, true)));
   }
 
-  async #make(spec: BoxSpec, operation: Operation): Promise<Box> {
+  async #check(spec: BoxSpec, operation: Operation): Promise<CheckedSpec> {
     checkBoxSpec(spec);
     if (spec.stopSignal !== undefined) signalNumber(spec.stopSignal);
     const image = await this.images.inspect(spec.image, operation);
-    await this.backends.choose(spec.backend, operation);
-    const isTaken = (wanted: string) => [...this.#boxes.values()].some((box) => box.name === wanted);
-    const name = spec.name ?? makeBoxName(isTaken);
-    const box = new Box({ id: randomBytes(32).toString('hex'), name, spec, image, createdNs: nowNs() });
+    const backend = await this.backends.choose(spec.backend, operation);
     this.networks.check(spec);
-    compileOciConfig(spec, image.config, box.hostname);
-    return box;
+    compileOciConfig(spec, image.config, spec.hostname ?? '');
+    return { spec, image, backend };
   }
 
-  async #begin(box: Box, prepare?: () => Promise<void>): Promise<void> {
+  #make({ spec, image }: CheckedSpec, id = drawBoxId()): Box {
+    const isTaken = (wanted: string) => [...this.#boxes.values()].some((box) => box.name === wanted);
+    const name = spec.name ?? makeBoxName(isTaken);
+    return new Box({ id, name, spec, image, createdNs: nowNs() });
+  }
+
+  async #begin(box: Box, { prepare, spare }: BeginOptions = {}): Promise<void> {
     this.#use(box);
     try {
-      await prepare?.();
-      await this.starter.start(box);
+      await orEnd(spare, prepare);
+      await this.starter.start(box, spare);
     } catch (error) {
       await this.#undo(box);
       box.failStart(asBoxError(error));
@@ -265,6 +295,15 @@ export class BoxService {
     const [oldest = ''] = this.#traces.keys();
     if (this.#traces.size > KEPT_TRACES) this.#traces.delete(oldest);
     this.#boxes.delete(box.id);
+  }
+}
+
+async function orEnd(spare: Spare | undefined, prepare: BeginOptions['prepare']): Promise<void> {
+  try {
+    await prepare?.();
+  } catch (error) {
+    await spare?.end();
+    throw error;
   }
 }
 

@@ -1,33 +1,34 @@
 import { rm } from 'node:fs/promises';
 import { asBoxError } from '../errors/as-box-error.js';
 import { isBoxError } from '../errors/box-error.js';
-import { inject, injectable } from '../kernel/container.js';
-import type { ImageStore, RootDisk } from '../ports/image-store.js';
+import { injectable } from '../kernel/container.js';
 import type { NetworkEndpoint } from '../ports/network.js';
-import { ImageStoreToken } from '../service-tokens.js';
 import type { Resource } from '../state/ledger.js';
 import type { RunRecord } from '../state/box-table.js';
 import { HomeLayout } from '../store/home-layout.js';
-import { BackendChooser } from '../vm/backend-chooser.js';
+import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import { VmManager } from '../vm/vm-manager.js';
 import { nowNs, type Box } from './box.js';
 import { BoxKeeper } from './box-keeper.js';
 import { BoxLogs } from './box-logs.js';
+import { BoxMachines, type BoxMachine } from './box-machines.js';
 import { BoxRecords } from './box-records.js';
-import { sizingOf } from './box-spec.js';
 import { addBootSpans } from './boot-spans.js';
 import { CONTAINER_ID, startContainer } from './container-start.js';
 import { BoxNetworks } from './box-networks.js';
-import type { HeldResources } from './held-resources.js';
+import { SpareBoxes } from './spare-boxes.js';
+import type { Spare } from './spare.js';
+
+/** A way to a machine for a box. */
+type Way = (backend: BackendChoice) => Promise<BoxMachine>;
 
 /** Takes a box from `starting` to `running`. */
 @injectable()
 export class BoxStarter {
   constructor(
-    @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly backends: BackendChooser,
-    private readonly vms: VmManager,
+    private readonly machines: BoxMachines,
+    private readonly spares: SpareBoxes,
     private readonly records: BoxRecords,
     private readonly networks: BoxNetworks,
     private readonly logs: BoxLogs,
@@ -37,57 +38,62 @@ export class BoxStarter {
 
   /** What a box has on this host from the moment on in which it starts. */
   resources(box: Box): Resource[] {
-    return [this.home.box(box.id), this.home.boxRun(box.id)].map((path) => ({ kind: 'directory', path }));
+    return this.machines.resources(box.id);
   }
 
   /**
    * Starts a box that is recorded as starting, with its {@link resources}. On return its main process runs. Failed:
    * nothing of the attempt runs any more; what the ledger has of it is the caller's to free.
    *
+   * @param spare a machine of the box's id that was made ahead
    * @throws what the backend, the image store or the guest refused; CANCELLED when the box's start was given up
    */
-  async start(box: Box): Promise<void> {
+  async start(box: Box, spare?: Spare): Promise<void> {
+    using _ = this.spares.starting();
+    const signal = box.startSignal;
+    const made =
+      (clone: boolean): Way =>
+      (backend) =>
+        this.machines.make(box, { backend, clone, signal });
+    const ahead = spare ? [() => box.tracer.span('wake spare', () => spare.wake(signal))] : [];
     try {
-      await this.#attempt(box, { clone: true });
+      await this.#tryEach(box, [...ahead, made(true), made(false)]);
     } catch (error) {
       box.io.abandon(asBoxError(error));
       throw error;
     }
   }
 
-  /** Starts from nothing where a clone did not come up. */
-  async #attempt(box: Box, { clone }: { readonly clone: boolean }): Promise<void> {
-    const undo = new AsyncDisposableStack();
-    try {
-      await this.#start(box, undo, clone);
-      undo.move();
-    } catch (error) {
-      await undo.disposeAsync();
-      if (!clone || !isBoxError(error) || error.code !== 'TEMPLATE_UNUSABLE') throw error;
+  /** Goes the next way where what was made ahead, a spare or a template, is of no use. */
+  async #tryEach(box: Box, ways: readonly Way[]): Promise<void> {
+    for (const way of ways) {
+      try {
+        return await this.#start(box, way);
+      } catch (error) {
+        const useless = isBoxError(error) && error.code === 'TEMPLATE_UNUSABLE';
+        if (!useless || way === ways.at(-1)) throw error;
+      }
       const remains = [this.home.boxVm(box.id), this.home.boxNetwork(box.id), this.home.boxScratch(box.id)];
       await Promise.all(remains.map((path) => rm(path, { recursive: true, force: true })));
-      await this.#attempt(box, { clone: false });
     }
   }
 
-  async #start(box: Box, undo: AsyncDisposableStack, clone: boolean): Promise<void> {
+  async #start(box: Box, way: Way): Promise<void> {
+    const undo = new AsyncDisposableStack();
+    try {
+      await this.#startIn(box, undo, way);
+      undo.move();
+    } catch (error) {
+      await undo.disposeAsync();
+      throw error;
+    }
+  }
+
+  async #startIn(box: Box, undo: AsyncDisposableStack, way: Way): Promise<void> {
     const signal = box.startSignal;
     const backend = await this.backends.choose(box.spec.backend, { signal });
-    const held = await this.#acquire(box, undo);
-    const vm = await this.vms.start(
-      {
-        boxId: box.id,
-        backend,
-        root: held.root.disk,
-        sizing: sizingOf(box.spec),
-        tracer: box.tracer,
-        onLaunch: (process) => this.records.noteVmm(box.id, process),
-        clone,
-        ...(held.endpoint?.attachment && { network: held.endpoint.attachment }),
-      },
-      { signal },
-    );
-    undo.defer(() => vm.kill());
+    const { vm, held, end } = await way(backend);
+    undo.defer(end);
     // A clone tells of its template's start.
     if (vm.origin === 'boot') addBootSpans(box.tracer, vm.session.hello);
     await startContainer(box, vm, { endpoint: held.endpoint, signal });
@@ -98,21 +104,9 @@ export class BoxStarter {
     this.records.enter(box, { kind: 'running', vm, run });
     this.keeper.record({ box, vm, run, log });
     box.io.connect(vm.session, CONTAINER_ID, '');
+    if (held.endpoint) this.networks.watch(box, held.endpoint);
     this.keeper.keep({ box, vm, run, held, log });
-  }
-
-  /** Gets what the VM is started with. */
-  async #acquire(box: Box, undo: AsyncDisposableStack): Promise<HeldResources & { readonly root: RootDisk }> {
-    const signal = box.startSignal;
-    const [root, endpoint] = await Promise.allSettled([
-      box.tracer.span('root disk', () => this.images.rootDisk(box.image.id, { signal })),
-      box.tracer.span('network', () => this.networks.attach(box, { signal })),
-    ]);
-    if (root.status === 'fulfilled') undo.defer(() => root.value.release());
-    if (endpoint.status === 'fulfilled') undo.defer(async () => endpoint.value?.detach());
-    if (root.status === 'rejected') throw root.reason;
-    if (endpoint.status === 'rejected') throw endpoint.reason;
-    return { root: root.value, ...(endpoint.value && { endpoint: endpoint.value }) };
+    if (vm.origin === 'clone') this.spares.wish({ image: box.image, backend, spec: box.spec });
   }
 }
 

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { Vm } from '../ports/hypervisor.js';
 import type { Image } from '../ports/image-store.js';
 import type { RunRecord, StoredBox } from '../state/box-table.js';
 import type { RunningVm } from '../vm/running-vm.js';
+import { SHORT_ID_LENGTH } from '../store/home-layout.js';
 import { Tracer } from '../vm/tracer.js';
 import type { BoxSpec } from './box-spec.js';
 import { ProcessIo } from './process-io.js';
@@ -82,7 +84,7 @@ export class Box {
 
   /** Host name in the guest: what was asked for, else the short id. */
   get hostname(): string {
-    return this.spec.hostname ?? this.id.slice(0, 12);
+    return this.spec.hostname ?? shortId(this.id);
   }
 
   /** Whether there is, was a moment ago, or will soon be a VM of it. */
@@ -140,6 +142,16 @@ export class Box {
         return same;
     }
   }
+}
+
+/** A new box's full id. */
+export function drawBoxId(): string {
+  return randomBytes(32).toString('hex');
+}
+
+/** The id as it is shown, and the host name of a box that has none of its own. */
+export function shortId(id: string): string {
+  return id.slice(0, SHORT_ID_LENGTH);
 }
 
 /** For an end that nobody saw. */

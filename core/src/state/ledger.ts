@@ -11,6 +11,8 @@ export type Resource =
   | { readonly kind: 'vmm'; readonly process: ProcessIdentity }
   /** An end of a network. What serves it ends with the VM, and with the supervisor before there is one. */
   | { readonly kind: 'endpoint'; readonly network: string }
+  /** Says that the rest was made ahead: there is no box of this id yet. */
+  | { readonly kind: 'spare' }
   /** A process in the guest beside the main one. */
   | { readonly kind: 'exec'; readonly id: string };
 

@@ -61,7 +61,8 @@ async function free({ resource }: LedgerEntry): Promise<void> {
       return endProcess(resource.process);
     case 'endpoint':
     case 'exec':
-      // Both end with the VM: the gateway at the end of its connection, the process with its kernel.
+    case 'spare':
+      // The first two end with the VM: the gateway at the end of its connection, the process with its kernel.
       return;
   }
 }

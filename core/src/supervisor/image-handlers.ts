@@ -60,6 +60,7 @@ export function imageHandlers(images: ImageStore, boxes: BoxService, logger: Log
     }),
     remove: unaryHandler(logger, async ({ image, force }, context) => {
       if (!force) await checkUnused(images, boxes, image, context);
+      await boxes.dropSpare();
       const { untagged, deleted } = await images.remove(image, { ...context, force });
       return { untagged: [...untagged], deleted: [...deleted] };
     }),

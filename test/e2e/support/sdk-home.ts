@@ -11,6 +11,7 @@ import { BoxClient, type BoxSpec } from '@a3s-box/core/client';
 import { seedTemplates } from '../../support/templates.ts';
 import { tempHome, type TempHome } from '../../support/temp-home.ts';
 import { stopSupervisor } from './box-cli.ts';
+import { filesOfBoxes, sparesIn } from './home-files.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const SUPERVISOR = join(root, 'cli/dist/supervisor.js');
@@ -98,20 +99,17 @@ export class SdkHome implements AsyncDisposable {
 
   /** Fails unless nothing of any box is left: no process, no file, no record. */
   async assertEmpty(): Promise<void> {
-    for (const name of ['run', 'boxes']) {
-      const entries = await readdir(join(this.path, name)).catch(() => []);
-      assert.deepEqual(
-        // A template is made beside boxes, and after them.
-        entries.filter((entry) => !entry.startsWith('supervisor.') && !entry.startsWith('t-')),
-        [],
-        `something is left in ${name}`,
-      );
-    }
+    assert.deepEqual(await filesOfBoxes(this.path), [], 'something of a box is left');
+    const spares = sparesIn(this.path);
     const database = new DatabaseSync(join(this.path, 'state.db'), { readOnly: true });
     try {
       assert.deepEqual(database.prepare('SELECT * FROM boxes').all(), [], 'there is a record of a box');
-      const ofBoxes = "SELECT * FROM ledger WHERE box NOT LIKE 'template:%'";
-      assert.deepEqual(database.prepare(ofBoxes).all(), [], 'something of a box is in the ledger');
+      const rows = database.prepare("SELECT * FROM ledger WHERE box NOT LIKE 'template:%'").all();
+      assert.deepEqual(
+        rows.filter(({ box }) => !spares.includes(box as string)),
+        [],
+        'something of a box is in the ledger',
+      );
     } finally {
       database.close();
     }
@@ -120,12 +118,15 @@ export class SdkHome implements AsyncDisposable {
 
   /** Command lines of the VMMs that run for this home's boxes. */
   async vmms(): Promise<string[]> {
+    const spares = sparesIn(this.path);
     const found: string[] = [];
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       // A process may end between the look at the directory and this one.
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      const ofBox = line.startsWith('/usr/bin/qemu-system') && !line.includes('-name\0template-');
-      if (ofBox && (await holdsFileIn(pid, this.path))) found.push(line.replaceAll('\0', ' '));
+      const [program = '', , name = ''] = line.split('\0');
+      const ahead = name.startsWith('template-') || spares.some((id) => id.startsWith(name));
+      if (program.startsWith('/usr/bin/qemu-system') && !ahead && (await holdsFileIn(pid, this.path)))
+        found.push(line.replaceAll('\0', ' '));
     }
     return found;
   }

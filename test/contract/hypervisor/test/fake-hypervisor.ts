@@ -32,6 +32,7 @@ export const FAULTS = {
   'kills on close': 'takes over a VM whose handle was closed',
   'trusts the process id alone': 'takes no other process for the VMM',
   'adopts any record': 'refuses a record of another backend or version',
+  'is clogged by what nobody reads': 'takes over a VM whose host had stopped to read',
   'does not pause': 'stops the guest until resume; both may be called again',
   'runs at once': 'is there from the start when asked for',
   'swaps nothing': 'puts another image behind the slot, again and again',
@@ -279,6 +280,7 @@ function spawnVmm(spec: VmSpec, fault: Fault | undefined): ChildProcess {
     shape: spec.shape,
     disks: Object.fromEntries(disks) as unknown,
     paused: spec.paused === true && fault !== 'runs at once',
+    clogs: fault === 'is clogged by what nobody reads',
     ...(spec.template !== undefined &&
       fault !== 'boots instead of cloning' && {
         clone: { remembered: textOf(spec.template.memory), slotBytes: SLOT_BYTES },

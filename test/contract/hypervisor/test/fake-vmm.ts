@@ -15,6 +15,8 @@ interface Orders {
   readonly shape: { readonly vcpus: number; readonly memoryBytes: number };
   readonly disks: Record<string, Disk>;
   paused: boolean;
+  /** Whether what nobody reads keeps the guest from answering. */
+  readonly clogs: boolean;
   /** Present in a clone. */
   readonly clone?: { readonly remembered: string; readonly slotBytes: number };
 }
@@ -23,6 +25,7 @@ const orders = JSON.parse(process.argv[2] ?? '{}') as Orders;
 const consoleFile = join(orders.directory, 'console.log');
 const queue: (() => void)[] = [];
 const MIB = 1024 * 1024;
+let clogged = false;
 let remembered = orders.clone?.remembered ?? '';
 
 function log(line: string): void {
@@ -80,6 +83,10 @@ function answer(line: string): string | undefined {
     case 'remember':
       remembered = line.slice('remember '.length);
       return 'ok';
+    case 'pour':
+      log('poured');
+      clogged = orders.clogs;
+      return Array(1000).fill('unread').join('\n');
     case 'recall':
       return remembered;
     case 'console':
@@ -134,7 +141,7 @@ if (readFileSync(orders.kernel).subarray(0, 4).toString('latin1') !== '\x7fELF')
 }
 await serve(join(orders.directory, 'agent.sock'), (line, socket) =>
   whenRunning(() => {
-    const text = answer(line);
+    const text = clogged ? undefined : answer(line);
     if (text !== undefined) socket.write(`${text}\n`);
   }),
 );

@@ -1,0 +1,94 @@
+import { inject, injectable } from '../kernel/container.js';
+import type { Image, ImageStore, RootDisk } from '../ports/image-store.js';
+import type { NetworkEndpoint } from '../ports/network.js';
+import type { Operation } from '../ports/operation.js';
+import { ImageStoreToken } from '../service-tokens.js';
+import type { Resource } from '../state/ledger.js';
+import { HomeLayout } from '../store/home-layout.js';
+import type { BackendChoice } from '../vm/backend-chooser.js';
+import type { RunningVm } from '../vm/running-vm.js';
+import type { Tracer } from '../vm/tracer.js';
+import { VmManager } from '../vm/vm-manager.js';
+import { BoxNetworks } from './box-networks.js';
+import { BoxRecords } from './box-records.js';
+import { sizingOf, type BoxSpec } from './box-spec.js';
+import type { HeldResources } from './held-resources.js';
+
+/** What a machine is made for. */
+export interface MachineOwner {
+  /** Full id of the box that it is, or will be. */
+  readonly id: string;
+  readonly image: Pick<Image, 'id'>;
+  readonly spec: Pick<BoxSpec, 'network' | 'ports' | 'nanoCpus' | 'memoryBytes'>;
+  readonly tracer: Tracer;
+}
+
+/** A VM whose guest has answered, with what it holds of the ports. */
+export interface BoxMachine {
+  readonly vm: RunningVm;
+  readonly held: HeldResources;
+  /** Ends the VM and gives everything back. */
+  readonly end: () => Promise<void>;
+}
+
+export interface MachineOptions extends Operation {
+  readonly backend: BackendChoice;
+  /** Whether it may be a clone of a template. */
+  readonly clone: boolean;
+}
+
+/** Makes the machines that boxes run in, up to where a container can be made in them. */
+@injectable()
+export class BoxMachines {
+  constructor(
+    @inject(ImageStoreToken) private readonly images: ImageStore,
+    private readonly vms: VmManager,
+    private readonly networks: BoxNetworks,
+    private readonly records: BoxRecords,
+    private readonly home: HomeLayout,
+  ) {}
+
+  /** What a machine has on this host; to be written down before it is made. */
+  resources(boxId: string): Resource[] {
+    return [this.home.box(boxId), this.home.boxRun(boxId)].map((path) => ({ kind: 'directory', path }));
+  }
+
+  /**
+   * Makes a machine. Failed: nothing of it runs; what the ledger has of it is the caller's to free.
+   * @throws what the backend, the image store or the network refused, CANCELLED
+   */
+  async make(owner: MachineOwner, { backend, clone, signal }: MachineOptions): Promise<BoxMachine> {
+    const { id, spec, tracer } = owner;
+    const undo = new AsyncDisposableStack();
+    try {
+      const held = await this.#acquire(owner, undo, signal);
+      const network = held.endpoint?.attachment;
+      const request = { boxId: id, backend, root: held.root.disk, sizing: sizingOf(spec), tracer, clone };
+      const onLaunch = this.records.noteVmm.bind(this.records, id);
+      const vm = await this.vms.start({ ...request, onLaunch, ...(network && { network }) }, { signal });
+      undo.defer(() => vm.kill());
+      return { vm, held, end: () => undo.disposeAsync() };
+    } catch (error) {
+      await undo.disposeAsync();
+      throw error;
+    }
+  }
+
+  /** Gets what the VM is started with. */
+  async #acquire(
+    owner: MachineOwner,
+    undo: AsyncDisposableStack,
+    signal: AbortSignal,
+  ): Promise<HeldResources & { readonly root: RootDisk }> {
+    const { image, tracer } = owner;
+    const [root, endpoint] = await Promise.allSettled([
+      tracer.span('root disk', () => this.images.rootDisk(image.id, { signal })),
+      tracer.span('network', (): Promise<NetworkEndpoint | undefined> => this.networks.attach(owner, { signal })),
+    ]);
+    if (root.status === 'fulfilled') undo.defer(() => root.value.release());
+    if (endpoint.status === 'fulfilled') undo.defer(async () => endpoint.value?.detach());
+    if (root.status === 'rejected') throw root.reason;
+    if (endpoint.status === 'rejected') throw endpoint.reason;
+    return { root: root.value, ...(endpoint.value && { endpoint: endpoint.value }) };
+  }
+}
