@@ -115,8 +115,8 @@ describe('boxes that go on by themselves', () => {
   });
 
   it('are not there when the start was given up', async () => {
-    const { code, stdout } = await cli.run(['run', '-d', '--name', 'early', ...SMALL, IMAGE, 'sleep', '600'], {
-      // The supervisor has the box on record, and the guest boots.
+    const { code, stdout } = await cli.run(['run', '-d', '--name', 'early', '-m', '304m', IMAGE, 'sleep', '600'], {
+      // The supervisor has the box on record, and the guest boots: nobody else asks for this size.
       started: (child) => void recorded('early').then(() => child.kill('SIGINT')),
     });
     assert.deepEqual([code, stdout.toString()], [130, '']);

@@ -9,7 +9,7 @@ import { LoggerToken } from '../service-tokens.js';
 import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import { describeExit } from '../vm/vm-manager.js';
+import { describeExit } from '../vm/vm-loss.js';
 import { nowNs, unknownExit, type Box, type BoxExit, type BoxState } from './box.js';
 import { BoxEnding } from './box-ending.js';
 import { BoxLogs } from './box-logs.js';

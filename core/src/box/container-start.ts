@@ -1,12 +1,16 @@
 import {
   AgentService,
+  type ConfigureRequest,
   ContainerService,
   CreateContainerRequest,
   StartContainerRequest,
 } from '../gen/a3s/box/agent/v1/agent.js';
+import { isBoxError } from '../errors/box-error.js';
+import type { AgentSession } from '../guest/agent-session.js';
 import type { NetworkEndpoint } from '../ports/network.js';
 import type { Operation } from '../ports/operation.js';
 import type { RunningVm } from '../vm/running-vm.js';
+import { explainLoss } from '../vm/vm-loss.js';
 import type { Box } from './box.js';
 import { configureRequest } from './box-networks.js';
 import { containerFiles } from './container-files.js';
@@ -22,7 +26,7 @@ interface StartOptions extends Operation {
 /** Sets the guest up for a box and starts its main process. @throws COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, CANCELLED */
 export async function startContainer(
   box: Box,
-  { session }: RunningVm,
+  { session, vm }: RunningVm,
   { endpoint, signal }: StartOptions,
 ): Promise<void> {
   const configure = configureRequest(box, endpoint);
@@ -32,6 +36,20 @@ export async function startContainer(
     rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: CONTAINER_ID },
     files: containerFiles(box.hostname, endpoint?.guest),
   });
+  try {
+    await startIn(box, session, { configure, create, signal });
+  } catch (error) {
+    const lost = isBoxError(error) && error.code === 'AGENT_UNREACHABLE' && !signal.aborted;
+    throw lost ? await explainLoss(vm, error, 'before its workload ran') : error;
+  }
+}
+
+interface Requests extends Operation {
+  readonly configure: ConfigureRequest;
+  readonly create: CreateContainerRequest;
+}
+
+async function startIn(box: Box, session: AgentSession, { configure, create, signal }: Requests): Promise<void> {
   // Neither needs the other, and the way to the guest and back is a good part of a short call.
   await Promise.all([
     box.tracer.span('configure guest', () => session.call(AgentService.configure, configure, signal)),

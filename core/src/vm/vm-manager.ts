@@ -11,7 +11,6 @@ import type {
   NetworkAttachment,
   ProcessIdentity,
   Vm,
-  VmExit,
   VmLimits,
   VmShape,
   VmSpec,
@@ -26,12 +25,9 @@ import { RunningVm } from './running-vm.js';
 import type { TemplateSubject } from './templates/template-key.js';
 import { TemplateLibrary, type TemplateLease } from './templates/template-library.js';
 import type { Tracer } from './tracer.js';
+import { describeSilence, explainLoss } from './vm-loss.js';
 
-/** How much of the console an error carries, bytes. */
-const CONSOLE_TAIL = 4096;
 const MIB = 1024 * 1024;
-/** How long a VMM that closed its sockets may take to be gone. */
-const REAP_LIMIT_MS = 1000;
 /** A clone that has not answered after this will not. It takes 0.2 s; the rest is for a host with much to do. */
 const CLONE_LIMIT_MS = 30_000;
 /** The same for one that boots, which takes a second or two under emulation. */
@@ -216,53 +212,8 @@ async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<A
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (late.aborted) throw await describeSilence(vm);
-    // A VMM that dies closes the agent's socket a moment before it can be reaped.
-    const exit = await Promise.race([vm.exited, aborted(AbortSignal.timeout(REAP_LIMIT_MS))]);
-    throw exit ? await describeCrash(vm, exit, 'before its agent answered') : error;
-  }
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
-}
-
-async function describeSilence(vm: Vm): Promise<BoxError> {
-  const consoleTail = await vm.consoleTail(CONSOLE_TAIL);
-  return new BoxError('VM_START_FAILED', `the guest did not answer in ${BOOT_LIMIT_MS / 1000} s`, {
-    hint: consoleTail ? `console: ${lastLines(consoleTail)}` : 'its console said nothing',
-    details: { consoleTail },
-  });
-}
-
-function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-5).join('\n');
-}
-
-/** The error for a VM that ended by itself. @param when ends the message, for example `while it ran` */
-export async function describeCrash(vm: Vm, exit: VmExit, when: string): Promise<BoxError> {
-  const consoleTail = await vm.consoleTail(CONSOLE_TAIL);
-  const stderr = exit.kind === 'vmm-failed' ? exit.stderr : '';
-  const said = [stderr && `vmm: ${lastLines(stderr)}`, consoleTail && `console: ${lastLines(consoleTail)}`];
-  return new BoxError('VM_CRASHED', `the virtual machine ended ${when}: ${describeExit(exit)}`, {
-    hint: said.filter(Boolean).join('\n') || 'neither the VMM nor the console said why',
-    details: { exit, stderr, consoleTail },
-  });
-}
-
-/** One phrase for how a VM ended. */
-export function describeExit(exit: VmExit): string {
-  switch (exit.kind) {
-    case 'powered-off':
-      return 'the guest powered off without a goodbye';
-    case 'vmm-failed':
-      return `the VMM failed with exit status ${exit.exitCode}`;
-    case 'vmm-killed':
-      return exit.outOfMemory
-        ? 'the host had no memory left and killed the VMM'
-        : `the VMM was killed by ${exit.signal}`;
-    case 'unknown':
-      return 'how is not known';
+    if (late.aborted) throw await describeSilence(vm, BOOT_LIMIT_MS);
+    throw await explainLoss(vm, error, 'before its agent answered');
   }
 }
 
