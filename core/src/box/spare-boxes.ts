@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { inject, injectable } from '../kernel/container.js';
 import type { Image } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
@@ -32,7 +33,7 @@ interface Kind {
 @injectable()
 export class SpareBoxes implements AsyncDisposable {
   #current: { readonly key: string; readonly spare: Spare; readonly timer: NodeJS.Timeout } | undefined;
-  /** What to make when no start is under way. */
+  /** What to make as soon as there is a CPU for it. */
   #wanted: Kind | undefined;
   #starts = 0;
   readonly #failed = new Set<string>();
@@ -46,19 +47,21 @@ export class SpareBoxes implements AsyncDisposable {
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
-  /** The spare for a box, which is the caller's from now on. */
+  /** The spare for a box, which is the caller's from now on. Another one will be made in its place. */
   take({ spec, image, backend }: Kind & { readonly spec: BoxSpec }): Spare | undefined {
     const ordinary = (spec.ports ?? []).length === 0 && spec.hostname === undefined;
     const current = this.#current;
     if (!ordinary || current?.key !== this.#keyOf({ spec, image, backend })) return undefined;
     clearTimeout(current.timer);
     this.#current = undefined;
+    this.wish({ spec, image, backend });
     return current.spare;
   }
 
-  /** Says that a box is being started: no spare is made meanwhile. */
+  /** Says that a box is being started: a spare is made beside it where that leaves a CPU for it. */
   starting(): Disposable {
     this.#starts++;
+    this.#settle();
     return {
       [Symbol.dispose]: () => {
         this.#starts--;
@@ -99,7 +102,7 @@ export class SpareBoxes implements AsyncDisposable {
 
   #settle(): void {
     const kind = this.#wanted;
-    if (!kind || this.#starts > 0 || this.#closed) return;
+    if (!kind || this.#starts >= availableParallelism() || this.#closed) return;
     this.#wanted = undefined;
     const key = this.#keyOf(kind);
     if (this.#current?.key === key || this.#failed.has(key) || !hasRoom(kind)) return;

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HypervisorPort, ImageStorePort, type Logger, type RootDisk } from '@a3s-box/core';
+import { HypervisorPort, ImageStorePort, type ImageStore, type Logger, type RootDisk } from '@a3s-box/core';
 import { compileOciConfig } from '../../../core/dist/box/oci-config.js';
 import type { BoxSpec } from '../../../core/dist/box/box-spec.js';
 import { containerFiles } from '../../../core/dist/box/container-files.js';
@@ -21,37 +21,54 @@ import { findDistribution } from '../../../core/dist/kernel/distribution.js';
 import { PluginHost } from '../../../core/dist/kernel/plugin-host.js';
 import { BackendChooser } from '../../../core/dist/vm/backend-chooser.js';
 import { InstalledAssets } from '../../../core/dist/vm/installed-assets.js';
-import type { TemplateLibrary } from '../../../core/dist/vm/templates/template-library.js';
+import { Ledger } from '../../../core/dist/state/ledger.js';
+import { Reaper } from '../../../core/dist/state/reaper.js';
+import { StateDatabase } from '../../../core/dist/state/state-database.js';
+import type { HomeLayout } from '../../../core/dist/store/home-layout.js';
+import { Activity } from '../../../core/dist/supervisor/activity.js';
+import { TemplateLibrary } from '../../../core/dist/vm/templates/template-library.js';
+import { TemplateStore } from '../../../core/dist/vm/templates/template-store.js';
 import { VmManager } from '../../../core/dist/vm/vm-manager.js';
 import type { RunningVm } from '../../../core/dist/vm/running-vm.js';
 import { Tracer } from '../../../core/dist/vm/tracer.js';
 
 const cli = join(import.meta.dirname, '../../../cli');
 const never = new AbortController().signal;
-/** It boots: nothing of a clone is under test, and there is no supervisor to keep templates. */
+const operation = { signal: never };
+/** Where nothing of a clone is under test. */
 const NO_TEMPLATES = { take: () => Promise.resolve(undefined), wish() {} } as unknown as TemplateLibrary;
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 export interface BareVmOptions {
-  /** A home with the starter image. */
-  readonly home: string;
   readonly memoryBytes?: number;
   readonly vcpus?: number;
+  /** Whether it is a clone of a template that the home has. */
+  readonly clone?: boolean;
 }
 
-export class BareVm implements AsyncDisposable {
-  readonly running: RunningVm;
+/** Backends, images and templates of a home that no supervisor uses. */
+export class BareHost implements AsyncDisposable {
+  readonly #layout: HomeLayout;
+  readonly #images: ImageStore;
+  readonly #backends: BackendChooser;
+  readonly #vms: VmManager;
   readonly #stack: AsyncDisposableStack;
-  readonly #root: RootDisk;
 
-  private constructor(running: RunningVm, root: RootDisk, stack: AsyncDisposableStack) {
-    this.running = running;
-    this.#root = root;
+  private constructor(
+    layout: HomeLayout,
+    plugins: PluginHost,
+    templates: TemplateLibrary,
+    stack: AsyncDisposableStack,
+  ) {
+    this.#layout = layout;
+    this.#images = plugins.registry.get(ImageStorePort);
+    this.#backends = new BackendChooser([...plugins.registry.all(HypervisorPort).values()]);
+    this.#vms = new VmManager(layout, new InstalledAssets(layout), templates);
     this.#stack = stack;
   }
 
-  /** Boots a VM from the starter image; nothing runs in it yet. */
-  static async boot({ home, memoryBytes = 256 * 2 ** 20, vcpus = 1 }: BareVmOptions): Promise<BareVm> {
+  /** @param home has the starter image */
+  static async open(home: string, { templates = false } = {}): Promise<BareHost> {
     const layout = layoutOf(home);
     prepareHome(layout);
     await mkdir(layout.run, { recursive: true, mode: 0o700 });
@@ -64,32 +81,66 @@ export class BareVm implements AsyncDisposable {
       signal: never,
     });
     stack.use(plugins);
-    const images = plugins.registry.get(ImageStorePort);
-    const backends = new BackendChooser([...plugins.registry.all(HypervisorPort).values()]);
-    const vms = new VmManager(layout, new InstalledAssets(layout), NO_TEMPLATES);
-    const operation = { signal: never };
-    const image = await images.inspect('a3s/starter', operation);
-    const root = await images.rootDisk(image.id, operation);
+    const library = templates ? stack.use(libraryOf(layout, stack)) : NO_TEMPLATES;
+    return new BareHost(layout, plugins, library, stack.move());
+  }
+
+  /** Starts a VM with the starter image; nothing runs in it yet. */
+  async start({ memoryBytes = 256 * 2 ** 20, vcpus = 1, clone = false }: BareVmOptions = {}): Promise<BareVm> {
+    await using stack = new AsyncDisposableStack();
+    const image = await this.#images.inspect('a3s/starter', operation);
+    const root = await this.#images.rootDisk(image.id, operation);
     stack.defer(() => root.release());
     const boxId = randomBytes(32).toString('hex');
-    const running = await vms.start(
+    const running = await this.#vms.start(
       {
         boxId,
-        backend: await backends.choose(undefined, operation),
+        backend: await this.#backends.choose(undefined, operation),
         root: root.disk,
         sizing: { vcpus, memoryBytes },
         tracer: new Tracer(),
-        clone: false,
+        clone,
         onLaunch: () => {},
       },
       operation,
     );
     stack.defer(async () => {
       await running.kill();
-      const directories = [layout.boxRun(boxId), layout.box(boxId)];
+      const directories = [this.#layout.boxRun(boxId), this.#layout.box(boxId)];
       await Promise.all(directories.map((path) => rm(path, { recursive: true, force: true })));
     });
     return new BareVm(running, root, stack.move());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+function libraryOf(layout: HomeLayout, stack: AsyncDisposableStack): TemplateLibrary {
+  const database = stack.use(StateDatabase.open(layout.state));
+  const ledger = new Ledger(database);
+  const store = new TemplateStore(layout, database, ledger, new Reaper(database, ledger, silent));
+  return new TemplateLibrary(store, new Activity(), silent);
+}
+
+export class BareVm implements AsyncDisposable {
+  readonly running: RunningVm;
+  readonly #stack: AsyncDisposableStack;
+  readonly #root: RootDisk;
+
+  constructor(running: RunningVm, root: RootDisk, stack: AsyncDisposableStack) {
+    this.running = running;
+    this.#root = root;
+    this.#stack = stack;
+  }
+
+  /** Boots a VM in a host of its own. @param home has the starter image */
+  static async boot({ home, ...options }: BareVmOptions & { readonly home: string }): Promise<BareVm> {
+    await using stack = new AsyncDisposableStack();
+    const host = stack.use(await BareHost.open(home));
+    const vm = stack.use(await host.start(options));
+    return new BareVm(vm.running, vm.#root, stack.move());
   }
 
   /** Starts a container `box` that runs a command, by the config compiler of boxes. */
