@@ -89,7 +89,7 @@ impl Container {
         let (prepared, spawned) = {
             let mut built = lock(&self.built);
             let Some(built) = built.as_mut() else { return Err(self.gone()) };
-            let (prepared, ends) = Prepared::new(&self.first, stdin, built.console.take())?;
+            let (mut prepared, ends) = Prepared::new(&self.first, stdin, built.console.take())?;
             let entry = Entry::First {
                 namespaces: &built.namespaces,
                 pid_namespace: self.settings.namespaces.pid,
@@ -97,7 +97,9 @@ impl Container {
                 late: &self.settings.late,
             };
             let place = Place { cgroup: Some(self.cgroup.directory()), entry, stdio: ends.stdio() };
-            (prepared, spawn(&self.first, &place, &self.services.registry)?)
+            let spawned = spawn(&self.first, &place, &self.services.registry)?;
+            prepared.hold_outputs(ends);
+            (prepared, spawned)
         };
         let executed = spawned.executed().await?;
         Ok(self.watch(String::new(), prepared, executed))
@@ -124,14 +126,16 @@ impl Container {
             let plan = Arc::new(plan);
             let terminal =
                 plan.terminal.then(|| Terminal::open(built.terminals.as_ref().map(AsFd::as_fd))).transpose()?;
-            let (prepared, ends) = Prepared::new(&plan, stdin, terminal)?;
+            let (mut prepared, ends) = Prepared::new(&plan, stdin, terminal)?;
             let entry = Entry::Join {
                 pidfd: first.pidfd(),
                 kinds: self.settings.namespaces.kinds(),
                 own_pid_namespace: self.services.own_pid_namespace.as_fd(),
             };
             let place = Place { cgroup: Some(self.cgroup.directory()), entry, stdio: ends.stdio() };
-            (prepared, spawn(&plan, &place, &self.services.registry)?)
+            let spawned = spawn(&plan, &place, &self.services.registry)?;
+            prepared.hold_outputs(ends);
+            (prepared, spawned)
         };
         let executed = spawned.executed().await?;
         Ok(self.watch(id, prepared, executed))

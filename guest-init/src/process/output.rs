@@ -145,9 +145,10 @@ impl OutputLog {
 
 /// Reads `source` into `log` until its end.
 ///
-/// A pipe or terminal may be held open by a process that outlives the one it belongs to. Once `exited` says that the
-/// owner has ended, what is in it is taken (a read of a terminal waits for what is on its way inside the kernel) and the
-/// stream ends; later output of others is read and dropped, so that they do not die of a broken pipe.
+/// A pipe or terminal may be held open by a process that outlives the one it belongs to, and a pipe is held open here as
+/// long as that one runs. Once `exited` says that the owner has ended, what is in it is taken (a read of a terminal waits
+/// for what is on its way inside the kernel) and the stream ends; later output of others is read and dropped, so that they
+/// do not die of a broken pipe.
 pub async fn pump(
     source: Arc<AsyncFd<OwnedFd>>,
     log: Arc<OutputLog>,

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::io::Interest;
@@ -17,6 +17,7 @@ use super::plan::ProcessPlan;
 use super::terminal::{self, Terminal};
 use crate::error::{AgentError, Result};
 use crate::proto::ExitStatus;
+use crate::sync::lock;
 use crate::sys;
 
 /// Room in the kernel for output, so that a process need not wait for PID 1 at every 64 KiB.
@@ -51,6 +52,7 @@ pub struct Prepared {
     streams: Streams,
     terminal: bool,
     stdin: bool,
+    held: Vec<OwnedFd>,
 }
 
 impl Prepared {
@@ -63,6 +65,14 @@ impl Prepared {
         made.map_err(|error| AgentError::system("make the process's streams", error))
     }
 
+    /// The process has been started and has ends of its own. Those of its output pipes are kept until it has ended: else
+    /// each that closes as it ends would wake this process, which would then answer piece by piece, in the middle of it.
+    pub fn hold_outputs(&mut self, ends: ProcessEnds) {
+        if !self.terminal {
+            self.held = vec![ends.stdout, ends.stderr];
+        }
+    }
+
     fn with_terminal(plan: &ProcessPlan, stdin: bool, terminal: Terminal) -> io::Result<(Self, ProcessEnds)> {
         terminal.set_owner(plan.identity.uid)?;
         if let Some((rows, columns)) = plan.terminal_size {
@@ -72,7 +82,7 @@ impl Prepared {
         let ends = ProcessEnds { stdin: follower()?, stdout: follower()?, stderr: follower()? };
         let leader = Arc::new(sys::watch(terminal.into_leader(), sys::READ_WRITE)?);
         let streams = Streams { stdin: Some(leader.clone()), stdout: leader, stderr: None };
-        Ok((Self { streams, terminal: true, stdin }, ends))
+        Ok((Self { streams, terminal: true, stdin, held: Vec::new() }, ends))
     }
 
     fn with_pipes(plan: &ProcessPlan, stdin: bool) -> io::Result<(Self, ProcessEnds)> {
@@ -88,7 +98,7 @@ impl Prepared {
         };
         let streams = Streams { stdin: stdin_pipe, stdout, stderr: Some(stderr) };
         Ok((
-            Self { streams, terminal: false, stdin },
+            Self { streams, terminal: false, stdin, held: Vec::new() },
             ProcessEnds { stdin: stdin_end, stdout: stdout_end, stderr: stderr_end },
         ))
     }
@@ -127,6 +137,8 @@ pub struct Process {
     pub changed: Arc<Notify>,
     pidfd: OwnedFd,
     leader: Option<Arc<AsyncFd<OwnedFd>>>,
+    /// Keeps the output pipes from their end as long as the process runs.
+    held: Mutex<Vec<OwnedFd>>,
     exit: watch::Sender<Option<ExitStatus>>,
     ended: watch::Sender<bool>,
     /// The signal that SIGKILL stands in for, or 0.
@@ -137,7 +149,7 @@ impl Process {
     /// Starts the traffic on a process's streams. Must be called within the runtime.
     pub fn new(pid: u32, pidfd: OwnedFd, prepared: Prepared) -> Arc<Self> {
         let changed = Arc::new(Notify::new());
-        let Prepared { streams, terminal, stdin } = prepared;
+        let Prepared { streams, terminal, stdin, held } = prepared;
         let process = Arc::new(Self {
             pid,
             terminal,
@@ -147,6 +159,7 @@ impl Process {
             changed,
             pidfd,
             leader: terminal.then(|| streams.stdout.clone()),
+            held: Mutex::new(held),
             exit: watch::Sender::new(None),
             ended: watch::Sender::new(false),
             stood_in_for: AtomicI32::new(0),
@@ -171,6 +184,7 @@ impl Process {
 
     /// The process is gone: what is left in its streams is taken and they end.
     pub fn end(&self, status: ExitStatus) {
+        lock(&self.held).clear();
         self.ended.send_replace(true);
         if let Some(stdin) = &self.stdin {
             stdin.close();
@@ -296,5 +310,62 @@ async fn feed(queue: Arc<InputQueue>, target: Arc<AsyncFd<OwnedFd>>, process: Ar
 async fn report(pid: u32, pump: impl Future<Output = io::Result<()>>) {
     if let Err(error) = pump.await {
         eprintln!("guest-init: stream of process {pid}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::spec;
+    use crate::oci::user::Identity;
+    use crate::process::output::Next;
+    use crate::process::plan::Confinement;
+
+    fn plan() -> Result<ProcessPlan> {
+        let process = spec::Process { args: vec!["true".into()], cwd: "/".into(), ..spec::Process::default() };
+        ProcessPlan::new("process", &process, Identity::default(), Confinement::default())
+    }
+
+    fn failed(error: io::Error) -> AgentError {
+        AgentError::system("prepare the test", error)
+    }
+
+    fn started() -> Result<(Arc<Process>, OwnedFd)> {
+        let (mut prepared, ends) = Prepared::new(&plan()?, false, None)?;
+        let theirs = ends.stdout.try_clone().map_err(failed)?;
+        prepared.hold_outputs(ends);
+        let pidfd = std::fs::File::open("/dev/null").map_err(failed)?;
+        Ok((Process::new(1, pidfd.into(), prepared), theirs))
+    }
+
+    async fn turns() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_output_that_is_closed_early_ends_with_the_process() -> Result<()> {
+        let (process, theirs) = started()?;
+        rustix::io::write(&theirs, b"x").map_err(|error| failed(error.into()))?;
+        drop(theirs);
+        turns().await;
+        assert!(matches!(process.stdout.next(0), Next::Piece(piece) if piece.data == b"x"[..]));
+        assert_eq!(process.stdout.next(1), Next::Nothing);
+        process.end(ExitStatus::default());
+        turns().await;
+        assert_eq!(process.stdout.next(1), Next::End(1));
+        assert_eq!(process.stderr.as_ref().map(|log| log.next(0)), Some(Next::End(0)));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_output_that_a_child_of_the_process_has_too_ends_with_the_process() -> Result<()> {
+        let (process, theirs) = started()?;
+        process.end(ExitStatus::default());
+        turns().await;
+        assert_eq!(process.stdout.next(0), Next::End(0));
+        drop(theirs);
+        Ok(())
     }
 }

@@ -358,7 +358,7 @@ export interface AttachResponse {
     { $case: "opened"; value: Opened }
     | { $case: "output"; value: Output }
     | //
-    /** The stream ended at this offset; sent once all before it was sent. */
+    /** The stream ended at this offset; sent once all before it was sent. A pipe ends with its process. */
     { $case: "outputEnd"; value: OutputEnd }
     | //
     /** The host may send stdin up to this absolute offset; everything below `accepted` was taken. */
