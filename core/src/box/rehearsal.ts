@@ -3,7 +3,6 @@ import {
   AttachOpen,
   ContainerService,
   CreateContainerRequest,
-  DeleteContainerRequest,
   StartContainerRequest,
 } from '../gen/a3s/box/agent/v1/agent.js';
 import { BoxError } from '../errors/box-error.js';
@@ -21,7 +20,7 @@ const PROGRAM = '/.a3s-box-rehearsal';
 const EXECUTABLE = 0o755;
 
 /**
- * Has a guest make, run and delete a container of an image. An emulator translates what a guest does for the first time,
+ * Has a guest make and run a container of an image. It stays there, ended, and keeps the disks mounted. An emulator translates what a guest does for the first time,
  * which is most of what a container's start takes.
  */
 export async function rehearse(
@@ -51,5 +50,4 @@ export async function rehearse(
     throw new BoxError('INTERNAL', `${PROGRAM} wrote ${data.length} bytes`);
   const { code } = await attachment.exited;
   if (code !== 0) throw new BoxError('INTERNAL', `${PROGRAM} ended with ${code}`);
-  await session.call(ContainerService.delete, DeleteContainerRequest.create({ containerId: REHEARSAL }), signal);
 }
