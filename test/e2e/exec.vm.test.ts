@@ -95,9 +95,11 @@ describe('a terminal', () => {
   });
   after(() => cli[Symbol.asyncDispose]());
 
+  let terminals = 0;
   /** Runs a shell line in a terminal of its own (tmux) and types into it once something is shown. */
   function inTerminal(line: string, waitFor: string, keys: string): string {
-    const socket = `a3s-test-${process.pid}`;
+    // A server of its own for each: the one before may still be on its way out.
+    const socket = `a3s-test-${process.pid}-${++terminals}`;
     const tmux = (...args: string[]) => execFileSync('tmux', ['-L', socket, ...args], { encoding: 'utf8' });
     const env = `A3S_BOX_HOME=${cli.home}`;
     tmux(
