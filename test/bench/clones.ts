@@ -9,6 +9,7 @@ import { loadavg } from 'node:os';
 import { BoxClient } from '@a3s-box/core/client';
 import { BareHost } from '../e2e/support/bare-vm.ts';
 import { BoxCli, stopSupervisor } from '../e2e/support/box-cli.ts';
+import { sparesIn, vmmOf } from '../e2e/support/home-files.ts';
 import { BIN } from './support/paths.ts';
 import { cpuSecondsOf, pssOf, runProgram } from './support/process.ts';
 import { round, summarize, timed } from './support/samples.ts';
@@ -89,8 +90,9 @@ async function idle({ home }: BoxCli) {
   for (let i = 0; i < IDLE_BOXES; i++) ids.push((await client.runDetached(smallBox())).id);
   const boxes = await Promise.all(ids.map((id) => client.inspect(id)));
   const vmms = boxes.map(({ vmmPid }) => vmmPid!);
-  const helpers = helpersOf(client.supervisor.pid, vmms);
   await delay(SETTLE_MS);
+  const spares = sparesIn(home).flatMap((id) => vmmOf(home, id)?.pid ?? []);
+  const helpers = helpersOf(client.supervisor.pid, [...vmms, ...spares]);
   const all = [...vmms, ...helpers];
   const cpu = () => all.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
   const before = cpu();
@@ -104,6 +106,7 @@ async function idle({ home }: BoxCli) {
     vmmPssMiB: pss(vmms),
     helperPssMiB: pss(helpers),
     pssMiB: pss(all),
+    sparePssMiB: round(spares.reduce((sum, pid) => sum + pssOf(pid), 0) / MIB),
     supervisorPssMiB: round(pssOf(client.supervisor.pid) / MIB),
     cpuShare: round(used / (WATCH_MS / 1000) / IDLE_BOXES),
   };
