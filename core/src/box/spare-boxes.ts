@@ -131,7 +131,7 @@ export class SpareBoxes implements AsyncDisposable {
     }
   }
 
-  /** Gives up what cannot be made, or has ended by itself. */
+  /** Gives up a kind whose spare cannot be made. */
   async #follow(key: string, spare: Spare): Promise<void> {
     const { error } = await spare.settled;
     if (this.#current?.spare !== spare) return;
