@@ -9,9 +9,11 @@ use rustix::fs::{Mode, OFlags};
 use tokio::sync::Notify;
 
 use crate::clock::Phase;
-use crate::container::{Container, Services};
+use crate::container::{Builder, Container, Services};
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
+use crate::network::Cards;
+use crate::oci::devices::DeviceFilters;
 use crate::oom::OomWatcher;
 use crate::process::reaper::Registry;
 use crate::proto::ConfigureRequest;
@@ -36,6 +38,8 @@ pub struct Guest {
     pub hung_up: Arc<Notify>,
     /// How the guest started.
     pub phases: Vec<Phase>,
+    /// The network cards.
+    pub cards: Cards,
     /// What containers need.
     pub services: Arc<Services>,
     /// What Configure applied.
@@ -54,12 +58,21 @@ impl Guest {
         phases: Vec<Phase>,
     ) -> io::Result<Arc<Self>> {
         let own_pid_namespace = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        let services = Services { registry, oom, slots: Slots::default(), events: events.clone(), own_pid_namespace };
+        let services = Services {
+            registry,
+            oom,
+            slots: Slots::find()?,
+            device_filters: DeviceFilters::load(),
+            builder: Builder::new()?,
+            events: events.clone(),
+            own_pid_namespace,
+        };
         Ok(Arc::new(Self {
             events,
             keys: board.keys.clone(),
             hung_up: board.hung_up.clone(),
             phases,
+            cards: Cards::find()?,
             services: Arc::new(services),
             configured: tokio::sync::Mutex::default(),
             containers: Mutex::default(),

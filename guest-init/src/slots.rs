@@ -50,10 +50,17 @@ struct Mounted {
 /// The slots that are mounted, each once, for as long as a container uses it.
 #[derive(Debug, Default)]
 pub struct Slots {
+    /// Disks by serial, as they were when the guest booted: none comes or goes later.
+    devices: HashMap<String, PathBuf>,
     mounted: Mutex<HashMap<String, Mounted>>,
 }
 
 impl Slots {
+    /// Finds the disks.
+    pub fn find() -> io::Result<Self> {
+        Ok(Self { devices: find_devices(Path::new(BLOCK_DEVICES))?, mounted: Mutex::default() })
+    }
+
     /// Mounts a slot, or adds a user to it, and returns where it is mounted. Every success is undone by one `release`.
     pub fn acquire(&self, slot: &str, usage: SlotUse) -> Result<PathBuf> {
         check_name(slot)?;
@@ -69,10 +76,11 @@ impl Slots {
             entry.users += 1;
             return Ok(target);
         }
-        let device = find_device(Path::new(BLOCK_DEVICES), slot)
-            .map_err(|error| AgentError::system(format_args!("look for disk slot {slot}"), error))?
+        let device = self
+            .devices
+            .get(slot)
             .ok_or_else(|| AgentError::not_found(format!("disk slot {slot}: no disk has this serial")))?;
-        mount_device(&device, &target, usage).map_err(|error| {
+        mount_device(device, &target, usage).map_err(|error| {
             AgentError::system(format_args!("mount disk slot {slot} as {}", usage.file_system()), error)
         })?;
         mounted.insert(slot.to_owned(), Mounted { usage, users: 1 });
@@ -110,15 +118,16 @@ fn check_name(slot: &str) -> Result<()> {
     }
 }
 
-fn find_device(devices: &Path, slot: &str) -> io::Result<Option<PathBuf>> {
-    for entry in fs::read_dir(devices)? {
+fn find_devices(directory: &Path) -> io::Result<HashMap<String, PathBuf>> {
+    let mut devices = HashMap::new();
+    for entry in fs::read_dir(directory)? {
         let entry = entry?;
         // Devices of other drivers have no serial.
-        if fs::read(entry.path().join("serial")).is_ok_and(|serial| serial.trim_ascii() == slot.as_bytes()) {
-            return Ok(Some(Path::new("/dev").join(entry.file_name())));
+        if let Ok(serial) = fs::read_to_string(entry.path().join("serial")) {
+            devices.insert(serial.trim().to_owned(), Path::new("/dev").join(entry.file_name()));
         }
     }
-    Ok(None)
+    Ok(devices)
 }
 
 fn mount_device(device: &Path, target: &Path, usage: SlotUse) -> io::Result<()> {
@@ -134,15 +143,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_is_found_by_its_serial() -> io::Result<()> {
+    fn slots_are_found_by_their_serials() -> io::Result<()> {
         let block = std::env::temp_dir().join(format!("a3s-block-{}", std::process::id()));
         for (name, serial) in [("vda", "root"), ("vdb", "scratch")] {
             fs::create_dir_all(block.join(name))?;
             fs::write(block.join(name).join("serial"), serial)?;
         }
         fs::create_dir_all(block.join("ram0"))?;
-        assert_eq!(find_device(&block, "scratch")?, Some(PathBuf::from("/dev/vdb")));
-        assert_eq!(find_device(&block, "disk0")?, None);
+        let devices = [("root", "/dev/vda"), ("scratch", "/dev/vdb")];
+        assert_eq!(find_devices(&block)?, devices.map(|(slot, path)| (slot.to_owned(), PathBuf::from(path))).into());
         fs::remove_dir_all(&block)
     }
 

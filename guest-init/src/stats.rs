@@ -5,19 +5,20 @@ use std::io;
 use crate::proto::StatsResponse;
 use crate::{cgroup, clock, sys};
 
-/// Memory of the guest, bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
-    /// MemTotal.
-    pub total: u64,
-    /// MemAvailable.
-    pub available: u64,
+/// Memory that the guest's kernel manages (MemTotal), bytes.
+pub fn memory_total() -> u64 {
+    let info = rustix::system::sysinfo();
+    info.totalram as u64 * u64::from(info.mem_unit)
 }
 
-/// Reads the guest's memory.
-pub fn memory() -> io::Result<Memory> {
-    let text = sys::read_attribute(rustix::fs::CWD, c"/proc/meminfo")?;
-    Ok(Memory { total: meminfo(&text, "MemTotal:"), available: meminfo(&text, "MemAvailable:") })
+/// How many CPUs the guest has.
+pub fn cpus() -> io::Result<u32> {
+    Ok(rustix::thread::sched_getaffinity(None)?.count())
+}
+
+/// Memory that a workload could have without swapping (MemAvailable), bytes.
+fn memory_available() -> io::Result<u64> {
+    Ok(meminfo(&sys::read_attribute(rustix::fs::CWD, c"/proc/meminfo")?, "MemAvailable:"))
 }
 
 fn meminfo(text: &str, key: &str) -> u64 {
@@ -27,11 +28,10 @@ fn meminfo(text: &str, key: &str) -> u64 {
 
 /// The figures of the guest as a whole; containers are added by the caller.
 pub fn guest() -> io::Result<StatsResponse> {
-    let memory = memory()?;
     Ok(StatsResponse {
         time_ns: clock::realtime(),
-        memory_total_bytes: memory.total,
-        memory_available_bytes: memory.available,
+        memory_total_bytes: memory_total(),
+        memory_available_bytes: memory_available()?,
         cpu_busy_ns: cpu_busy(&sys::read_attribute(rustix::fs::CWD, cgroup::root().join("cpu.stat"))?) * 1000,
         containers: Vec::new(),
     })

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { BoxClient } from '@a3s-box/core/client';
+import { AttachOpen } from '../../core/dist/gen/a3s/box/agent/v1/agent.js';
+import { ProcessAttachment } from '../../core/dist/guest/process-attachment.js';
+import { BareHost } from './support/bare-vm.ts';
+import { BoxCli, stopSupervisor } from './support/box-cli.ts';
 import { SdkHome } from './support/sdk-home.ts';
 
 const CLONES = 100;
@@ -82,5 +87,24 @@ describe('clones of one template', function () {
     } finally {
       database.close();
     }
+  }
+});
+
+it('a clone has the machine id that it was given', async function () {
+  this.timeout(120_000);
+  const path = '/etc/machine-id';
+  await using cli = await BoxCli.create();
+  await cli.run(['template', 'create', '-m', '256m', '--network', 'none']);
+  await stopSupervisor(cli.home);
+  await using host = await BareHost.open(cli.home, { templates: true });
+  for (let i = 0; i < 3; i++) {
+    await using vm = await host.start({ clone: true });
+    assert.equal(vm.running.origin, 'clone');
+    const machineId = randomBytes(16).toString('hex');
+    await vm.startContainer(['cat', path], {}, { machineId, files: [path] });
+    const attachment = new ProcessAttachment(vm.running.session, AttachOpen.create({ containerId: 'box' }));
+    let text = '';
+    for await (const { data } of attachment.output()) text += data.toString('latin1');
+    assert.equal(text, `${machineId}\n`);
   }
 });

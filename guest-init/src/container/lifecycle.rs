@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
 
-use super::build::{self, Built, Materials};
+use super::build::{Built, Materials};
+use super::builder::Builder;
 use super::settings::Settings;
 use super::starting::plan_first;
 use crate::cgroup::Cgroup;
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
+use crate::oci::devices::DeviceFilters;
 use crate::oci::parse::parse;
 use crate::oci::resources;
 use crate::oci::spec::Resources;
@@ -35,6 +36,10 @@ pub struct Services {
     pub oom: OomWatcher,
     /// Disk slots.
     pub slots: Slots,
+    /// Device filters.
+    pub device_filters: DeviceFilters,
+    /// Makes containers.
+    pub builder: Builder,
     /// Where events go.
     pub events: Arc<EventLog>,
     /// The guest's own PID namespace.
@@ -107,7 +112,7 @@ impl Container {
         let image = in_use.acquire(&root.image_slot, SlotUse::Image)?;
         let scratch = in_use.acquire(&root.scratch_slot, SlotUse::Scratch)?.join(&root.scratch_directory);
         let materials = Materials { settings, image, scratch, files: request.files };
-        let (materials, built) = on_own_thread(materials).await?;
+        let (materials, built) = services.builder.build(materials).await?;
         let settings = materials.settings;
         let first = plan_first(&settings, &built)?;
         let cgroup = Cgroup::create(&settings.cgroup)?;
@@ -256,21 +261,9 @@ impl Container {
     }
 }
 
-async fn on_own_thread(materials: Materials) -> Result<(Materials, Built)> {
-    let (sender, receiver) = oneshot::channel();
-    let build = move || {
-        let built = build::build(&materials);
-        // Whoever waits is part of this task.
-        let _ = sender.send(built.map(|built| (materials, built)));
-    };
-    let thread = std::thread::Builder::new().name("container".to_owned()).spawn(build);
-    thread.map_err(|error| AgentError::system("start a thread", error))?;
-    receiver.await.map_err(|_| AgentError::internal("the container's thread has ended"))?
-}
-
 fn limit(cgroup: &Cgroup, settings: &Settings, services: &Services, id: &str) -> Result<()> {
     cgroup.apply(&settings.limits)?;
-    settings.device_filter.attach(cgroup.directory())?;
+    services.device_filters.attach(&settings.device_filter, cgroup.directory())?;
     services
         .oom
         .watch(id, &cgroup.file("memory.events"))

@@ -2,10 +2,12 @@
 
 pub mod beneath;
 mod build;
+mod builder;
 pub mod devices;
 pub mod late;
 mod lifecycle;
 pub mod settings;
 mod starting;
 
+pub use builder::Builder;
 pub use lifecycle::{Container, Services, fingerprint};

@@ -19,23 +19,42 @@ pub fn loopback_up() -> io::Result<()> {
     Netlink::open()?.request(&Message::link(LOOPBACK_INDEX).up())
 }
 
-/// Names, addresses and starts the cards, then adds the routes.
-pub fn configure(interfaces: &[Interface], routes: &[Route]) -> Result<()> {
-    let interfaces: Vec<CheckedInterface> = interfaces.iter().map(CheckedInterface::new).collect::<Result<_>>()?;
-    let routes: Vec<CheckedRoute> = routes.iter().map(CheckedRoute::new).collect::<Result<_>>()?;
-    if interfaces.is_empty() && routes.is_empty() {
-        return Ok(());
+/// The guest's network cards, as they were when it booted: no card comes or goes later.
+#[derive(Debug, Default)]
+pub struct Cards(Vec<Card>);
+
+impl Cards {
+    /// Finds the cards.
+    pub fn find() -> io::Result<Self> {
+        Ok(Self(find_cards(Path::new(CARDS))?))
     }
-    let mut netlink = Netlink::open().map_err(|error| AgentError::system("open a netlink socket", error))?;
-    for interface in &interfaces {
-        interface.apply(&mut netlink)?;
+
+    /// Names, addresses and starts the cards, then adds the routes.
+    pub fn configure(&self, interfaces: &[Interface], routes: &[Route]) -> Result<()> {
+        let interfaces: Vec<CheckedInterface> = interfaces.iter().map(CheckedInterface::new).collect::<Result<_>>()?;
+        let routes: Vec<CheckedRoute> = routes.iter().map(CheckedRoute::new).collect::<Result<_>>()?;
+        if interfaces.is_empty() && routes.is_empty() {
+            return Ok(());
+        }
+        let mut netlink = Netlink::open().map_err(|error| AgentError::system("open a netlink socket", error))?;
+        for interface in &interfaces {
+            interface.apply(self, &mut netlink)?;
+        }
+        for route in &routes {
+            let index = netlink.index_of(&route.interface)?;
+            let failed = |error| AgentError::system(format_args!("add the route to {}", route.destination_text), error);
+            netlink.request(&Message::route(route.destination, route.gateway, index)).map_err(failed)?;
+        }
+        Ok(())
     }
-    for route in &routes {
-        let index = index_of(&route.interface)?;
-        let failed = |error| AgentError::system(format_args!("add the route to {}", route.destination_text), error);
-        netlink.request(&Message::route(route.destination, route.gateway, index)).map_err(failed)?;
+
+    /// The card with this address; else the only one there is, which has the address of the template that it was cloned from.
+    fn at(&self, mac: [u8; 6]) -> Option<Card> {
+        match self.0.as_slice() {
+            [only] => Some(*only),
+            cards => cards.iter().find(|card| card.mac == mac).copied(),
+        }
     }
-    Ok(())
 }
 
 /// An address with its prefix length.
@@ -76,15 +95,15 @@ impl<'request> CheckedInterface<'request> {
         Ok(Self { request, mac, addresses: request.addresses.iter().map(address).collect::<Result<_>>()? })
     }
 
-    fn apply(&self, netlink: &mut Netlink) -> Result<()> {
+    fn apply(&self, cards: &Cards, netlink: &mut Netlink) -> Result<()> {
         let Interface { name, mac, mtu, .. } = self.request;
-        let card = find_card(Path::new(CARDS), mac)
-            .map_err(|error| AgentError::system("look for network cards", error))?
+        let card = cards
+            .at(self.mac)
             .ok_or_else(|| AgentError::not_found(format!("interface {name}: no network card has the address {mac}")))?;
         let failed = |error| AgentError::system(format_args!("configure interface {name}"), error);
         let index = card.index;
         let settings = Message::link(index).name(name).mtu(*mtu);
-        let settings = if card.has_address { settings } else { settings.mac(self.mac) };
+        let settings = if card.mac == self.mac { settings } else { settings.mac(self.mac) };
         netlink.request(&settings).map_err(failed)?;
         for prefix in &self.addresses {
             netlink.request(&Message::address(index, *prefix)).map_err(failed)?;
@@ -130,12 +149,6 @@ fn check_name(name: &str) -> Result<()> {
     if valid { Ok(()) } else { Err(AgentError::invalid(format!("{name:?} is not an interface name"))) }
 }
 
-fn index_of(name: &str) -> Result<i32> {
-    let text = fs::read_to_string(Path::new(CARDS).join(name).join("ifindex"));
-    let index = text.ok().and_then(|text| text.trim().parse().ok());
-    index.ok_or_else(|| AgentError::not_found(format!("interface {name} does not exist")))
-}
-
 fn parse_mac(text: &str) -> Option<[u8; 6]> {
     let mut mac = [0; 6];
     let mut parts = text.split(':');
@@ -150,26 +163,22 @@ fn parse_mac(text: &str) -> Option<[u8; 6]> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Card {
     index: i32,
-    /// Whether it has the address already.
-    has_address: bool,
+    mac: [u8; 6],
 }
 
-/// The card with this address; else the only one there is, which has the address of the template that it was cloned from.
-fn find_card(cards: &Path, mac: &str) -> io::Result<Option<Card>> {
-    let mut others = Vec::new();
-    for entry in fs::read_dir(cards)? {
+fn find_cards(directory: &Path) -> io::Result<Vec<Card>> {
+    let mut cards = Vec::new();
+    for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         // Devices of software (loopback, bridges) are no cards.
         if !path.join("device").exists() {
             continue;
         }
-        let Ok(index) = fs::read_to_string(path.join("ifindex"))?.trim().parse() else { continue };
-        if fs::read_to_string(path.join("address")).is_ok_and(|address| address.trim() == mac) {
-            return Ok(Some(Card { index, has_address: true }));
-        }
-        others.push(Card { index, has_address: false });
+        let index = fs::read_to_string(path.join("ifindex"))?.trim().parse();
+        let mac = parse_mac(fs::read_to_string(path.join("address"))?.trim());
+        cards.extend(index.ok().zip(mac).map(|(index, mac)| Card { index, mac }));
     }
-    Ok(if others.len() == 1 { others.pop() } else { None })
+    Ok(cards)
 }
 
 #[cfg(test)]
@@ -187,23 +196,26 @@ mod tests {
 
     #[test]
     fn a_card_is_found_by_its_address_or_as_the_only_one() -> io::Result<()> {
-        let cards = std::env::temp_dir().join(format!("a3s-cards-{}", std::process::id()));
+        let directory = std::env::temp_dir().join(format!("a3s-cards-{}", std::process::id()));
         let add = |name: &str, index: &str, address: &str| -> io::Result<()> {
-            let card = cards.join(name);
+            let card = directory.join(name);
             fs::create_dir_all(&card)?;
             fs::write(card.join("ifindex"), index)?;
             fs::write(card.join("address"), format!("{address}\n"))
         };
+        let find = |last| find_cards(&directory).map(|cards| Cards(cards).at([2, 0, 0, 0, 0, last]));
         add("lo", "1", "00:00:00:00:00:00")?;
-        assert_eq!(find_card(&cards, "02:00:00:00:00:01")?, None);
+        assert_eq!(find(1)?, None);
         add("eth0", "2", "02:00:00:00:00:00")?;
-        fs::create_dir(cards.join("eth0/device"))?;
-        assert_eq!(find_card(&cards, "02:00:00:00:00:00")?, Some(Card { index: 2, has_address: true }));
-        assert_eq!(find_card(&cards, "02:00:00:00:00:01")?, Some(Card { index: 2, has_address: false }));
+        fs::create_dir(directory.join("eth0/device"))?;
+        let only = Card { index: 2, mac: [2, 0, 0, 0, 0, 0] };
+        assert_eq!(find(0)?, Some(only));
+        assert_eq!(find(1)?, Some(only));
         add("eth1", "3", "02:00:00:00:00:02")?;
-        fs::create_dir(cards.join("eth1/device"))?;
-        assert_eq!(find_card(&cards, "02:00:00:00:00:01")?, None);
-        fs::remove_dir_all(&cards)
+        fs::create_dir(directory.join("eth1/device"))?;
+        assert_eq!(find(0)?, Some(only));
+        assert_eq!(find(1)?, None);
+        fs::remove_dir_all(&directory)
     }
 
     #[test]

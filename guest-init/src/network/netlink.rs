@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink};
 
 use super::Prefix;
+use crate::error::AgentError;
 
 const HEADER_BYTES: usize = 16;
 const RTM_NEWLINK: u16 = 16;
@@ -147,6 +148,13 @@ impl Netlink {
         let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
         rustix::net::bind(&socket, &netlink::SocketAddrNetlink::new(0, 0))?;
         Ok(Self { socket, sequence: 0 })
+    }
+
+    /// The index of a link.
+    pub(super) fn index_of(&self, name: &str) -> Result<i32, AgentError> {
+        let index = rustix::net::netdevice::name_to_index(&self.socket, name)
+            .map_err(|error| AgentError::system(format_args!("find interface {name}"), io::Error::from(error)))?;
+        i32::try_from(index).map_err(|_| AgentError::internal(format!("interface {name} has index {index}")))
     }
 
     /// Sends a request and waits for the kernel's answer, which it gives at once.

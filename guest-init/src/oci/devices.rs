@@ -61,15 +61,13 @@ impl DeviceFilter {
         Ok(Self { rules })
     }
 
-    /// Puts the rules in force for a cgroup.
-    pub fn attach(&self, cgroup: BorrowedFd<'_>) -> Result<()> {
-        let program = load(&self.program()).map_err(|error| match error.raw_os_error() {
+    fn load(&self) -> Result<OwnedFd> {
+        load(&self.program()).map_err(|error| match error.raw_os_error() {
             Some(libc::ENOSYS | libc::EINVAL) => {
                 AgentError::unsupported("device rules: this guest's kernel has no device filters")
             }
             _ => AgentError::system("load the device filter", error),
-        })?;
-        attach(&program, cgroup).map_err(|error| AgentError::system("attach the device filter", error))
+        })
     }
 
     fn program(&self) -> Vec<Instruction> {
@@ -95,6 +93,32 @@ impl DeviceFilter {
         code.push(Instruction::set(0, 0));
         code.push(Instruction::exit());
         code
+    }
+}
+
+/// Loads device filters. That of a container without rules of its own is loaded when the guest boots, for the kernel's
+/// checks of a program are a good part of what a container's start costs a guest that was cloned.
+#[derive(Debug)]
+pub struct DeviceFilters {
+    usual: DeviceFilter,
+    loaded: Option<OwnedFd>,
+}
+
+impl DeviceFilters {
+    /// Loads the usual filter. Where that cannot be done, a container's start says why.
+    pub fn load() -> Self {
+        let usual = DeviceFilter { rules: ALWAYS.to_vec() };
+        let loaded = usual.load().ok();
+        Self { usual, loaded }
+    }
+
+    /// Puts a filter's rules in force for a cgroup.
+    pub fn attach(&self, filter: &DeviceFilter, cgroup: BorrowedFd<'_>) -> Result<()> {
+        let attached = match &self.loaded {
+            Some(program) if *filter == self.usual => attach(program, cgroup),
+            _ => attach(&filter.load()?, cgroup),
+        };
+        attached.map_err(|error| AgentError::system("attach the device filter", error))
     }
 }
 

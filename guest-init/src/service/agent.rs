@@ -12,7 +12,6 @@ use crate::boot;
 use crate::clock;
 use crate::error::{AgentError, Result};
 use crate::guest::Guest;
-use crate::network;
 use crate::pid1::power_off;
 use crate::proto::agent_server::Agent;
 use crate::proto::{
@@ -173,7 +172,6 @@ fn describe(guest: &Guest, template: bool) -> Result<HelloResponse> {
         Ok::<_, AgentError>(text.trim().to_owned())
     };
     let kernel = rustix::system::uname();
-    let memory = stats::memory().map_err(|error| AgentError::system("read the guest's memory", error))?;
     Ok(HelloResponse {
         protocol_minor: PROTOCOL_MINOR,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -182,8 +180,8 @@ fn describe(guest: &Guest, template: bool) -> Result<HelloResponse> {
         architecture: kernel.machine().to_string_lossy().into_owned(),
         boot_id: if template { String::new() } else { read("/proc/sys/kernel/random/boot_id")? },
         clock_source: read(clock::SOURCE)?,
-        vcpus: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
-        memory_bytes: memory.total,
+        vcpus: stats::cpus().map_err(|error| AgentError::system("count the CPUs", error))?,
+        memory_bytes: stats::memory_total(),
         phases: guest
             .phases
             .iter()
@@ -209,7 +207,7 @@ async fn configure(guest: &Guest, request: ConfigureRequest) -> Result<()> {
         let text = format!("{}\n", request.machine_id);
         std::fs::write("/etc/machine-id", text).map_err(|error| AgentError::system("write the machine id", error))?;
     }
-    network::configure(&request.interfaces, &request.routes)?;
+    guest.cards.configure(&request.interfaces, &request.routes)?;
     for (name, value) in &request.sysctls {
         let path = std::path::Path::new("/proc/sys").join(name.replace('.', "/"));
         write_attribute(path, value).map_err(|error| AgentError::system(format_args!("set sysctl {name}"), error))?;

@@ -143,8 +143,15 @@ export class BareVm implements AsyncDisposable {
     return new BareVm(vm.running, vm.#root, stack.move());
   }
 
-  /** Starts a container `box` that runs a command, by the config compiler of boxes. */
-  async startContainer(command: readonly string[], change: Partial<BoxSpec> = {}): Promise<void> {
+  /**
+   * Starts a container `box` that runs a command, by the config compiler of boxes.
+   * @param guest the guest's machine id, and files of the guest itself that the container sees at the same path
+   */
+  async startContainer(
+    command: readonly string[],
+    change: Partial<BoxSpec> = {},
+    { machineId = '', files = [] }: { readonly machineId?: string; readonly files?: readonly string[] } = {},
+  ): Promise<void> {
     const spec = {
       image: this.#root.imageId,
       command,
@@ -157,12 +164,14 @@ export class BareVm implements AsyncDisposable {
     };
     const { session } = this.running;
     const image = { env: [], exposedPorts: [], volumes: [], labels: {} };
-    await session.call(AgentService.configure, ConfigureRequest.create({ hostname: 'test' }));
+    await session.call(AgentService.configure, ConfigureRequest.create({ hostname: 'test', machineId }));
+    const config = compileOciConfig(spec, image, 'test');
+    const binds = files.map((path) => ({ destination: path, source: path, type: 'bind', options: ['bind', 'ro'] }));
     await session.call(
       ContainerService.create,
       CreateContainerRequest.create({
         containerId: 'box',
-        config: Buffer.from(JSON.stringify(compileOciConfig(spec, image, 'test'))),
+        config: Buffer.from(JSON.stringify({ ...config, mounts: [...(config['mounts'] as object[]), ...binds] })),
         rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: 'box' },
         files: containerFiles('test', undefined),
       }),
