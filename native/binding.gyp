@@ -8,18 +8,35 @@
       "target_name": "a3s_box_native",
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
-      "sources": ["addon/addon.cc"],
+      "sources": ["addon/addon.cc", "addon/kernel.cc", "addon/libkrun.cc"],
       "conditions": [
         ["OS=='linux'", {
-          "sources": ["addon/kernel.cc", "addon/memory_file.cc", "addon/process.cc", "addon/sockets.cc", "addon/tsc.cc"],
+          "sources": [
+            "addon/hypervisor_linux.cc", "addon/memory_file.cc", "addon/process.cc", "addon/sockets.cc", "addon/tsc.cc",
+          ],
           "libraries": ["-ldl"],
         }],
+        ["OS=='mac'", {"sources": ["addon/hypervisor_darwin.cc"]}],
+        ["OS=='win'", {"sources": ["addon/hypervisor_windows.cc"]}],
       ],
     },
   ],
   "conditions": [
     ["OS=='linux'", {
       "targets": [
+        {
+          # libkrun is loaded at run time: the launcher is built without it.
+          "target_name": "a3s-box-krun",
+          "type": "executable",
+          "sources": [
+            "launcher/krun/document.c", "launcher/krun/json.c", "launcher/krun/krun_adapter.c", "launcher/krun/main.c",
+            "launcher/krun/platform_posix.c", "launcher/krun/status.c",
+          ],
+          "defines": ["_GNU_SOURCE", "_FORTIFY_SOURCE=2"],
+          "cflags": ["-std=gnu11", "-Wconversion", "-fPIE"],
+          "ldflags": ["-pie", "-Wl,-z,relro,-z,now"],
+          "libraries": ["-ldl"],
+        },
         {
           "target_name": "a3s-box-confine",
           "type": "executable",

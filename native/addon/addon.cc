@@ -1,25 +1,27 @@
 // What Node's own library does not offer. Everything here converts and frees; decisions are made in TypeScript.
 #include <napi.h>
 
-#ifdef __linux__
 namespace a3s {
+void RegisterHypervisor(Napi::Env env, Napi::Object exports);
 void RegisterKernel(Napi::Env env, Napi::Object exports);
+void RegisterLibkrun(Napi::Env env, Napi::Object exports);
+#ifdef __linux__
 void RegisterMemoryFile(Napi::Env env, Napi::Object exports);
 void RegisterProcess(Napi::Env env, Napi::Object exports);
 void RegisterSockets(Napi::Env env, Napi::Object exports);
 void RegisterTsc(Napi::Env env, Napi::Object exports);
-}  // namespace a3s
 #endif
+}  // namespace a3s
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
-#ifdef __linux__
+  a3s::RegisterHypervisor(env, exports);
   a3s::RegisterKernel(env, exports);
+  a3s::RegisterLibkrun(env, exports);
+#ifdef __linux__
   a3s::RegisterMemoryFile(env, exports);
   a3s::RegisterProcess(env, exports);
   a3s::RegisterSockets(env, exports);
   a3s::RegisterTsc(env, exports);
-#else
-  (void)env;
 #endif
   return exports;
 }

@@ -1,7 +1,6 @@
 // Reads the kernel out of libkrunfw.
-#include <dlfcn.h>
-
 #include "errors.h"
+#include "shared_library.h"
 
 namespace a3s {
 namespace {
@@ -9,26 +8,19 @@ namespace {
 using GetKernel = char* (*)(size_t* load_address, size_t* entry_address, size_t* size);
 using GetVersion = int (*)();
 
-void ThrowLoader(Napi::Env env, const char* what) {
-  const char* reason = dlerror();
-  Napi::Error::New(env, std::string(what) + " failed: " + (reason == nullptr ? "no symbol" : reason))
-      .ThrowAsJavaScriptException();
-}
-
 Napi::Value ExtractKernel(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const std::string path = info[0].As<Napi::String>();
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    ThrowLoader(env, "dlopen");
+  const SharedLibrary library(path);
+  if (!library.loaded()) {
+    Napi::Error::New(env, "dlopen failed: " + library.reason()).ThrowAsJavaScriptException();
     return env.Undefined();
   }
-  // POSIX promises that a function pointer survives the round trip through void*.
-  auto get_kernel = reinterpret_cast<GetKernel>(dlsym(library, "krunfw_get_kernel"));
-  auto get_version = reinterpret_cast<GetVersion>(dlsym(library, "krunfw_get_version"));
+  const auto get_kernel = library.Find<GetKernel>("krunfw_get_kernel");
+  const auto get_version = library.Find<GetVersion>("krunfw_get_version");
   if (get_kernel == nullptr || get_version == nullptr) {
-    ThrowLoader(env, "dlsym");
-    dlclose(library);
+    const char* missing = get_kernel == nullptr ? "krunfw_get_kernel" : "krunfw_get_version";
+    Napi::Error::New(env, "dlsym failed: " + path + " has no " + missing).ThrowAsJavaScriptException();
     return env.Undefined();
   }
   size_t load_address = 0;
@@ -40,7 +32,6 @@ Napi::Value ExtractKernel(const Napi::CallbackInfo& info) {
   result.Set("loadAddress", Napi::BigInt::New(env, static_cast<uint64_t>(load_address)));
   result.Set("entryAddress", Napi::BigInt::New(env, static_cast<uint64_t>(entry_address)));
   result.Set("version", Napi::Number::New(env, get_version()));
-  dlclose(library);
   return result;
 }
 

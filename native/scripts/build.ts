@@ -11,8 +11,10 @@ const nodeDirectory = dirname(dirname(process.execPath));
 
 function inputs(): string {
   const hash = createHash('sha256').update(`${process.version} ${process.arch} ${nodeDirectory}\0`);
-  const sources = ['addon', 'launcher', 'probe'].flatMap((directory) =>
-    readdirSync(join(root, directory)).map((name) => join(directory, name)),
+  const sources = ['addon', 'launcher', 'launcher/krun', 'probe'].flatMap((directory) =>
+    readdirSync(join(root, directory), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => join(directory, name)),
   );
   for (const name of ['binding.gyp', 'package.json', ...sources.sort()]) {
     hash.update(`${name}\0`).update(readFileSync(join(root, name)));

@@ -30,7 +30,20 @@ export interface ProcessHandle {
   close(): void;
 }
 
+/** What a libkrun library offers, without any of it having been run but `krun_has_feature`. */
+export interface LibkrunInspection {
+  /** Those of the names asked for that it exports. */
+  readonly functions: readonly string[];
+  /** One for each feature asked for; absent where the library cannot be asked. */
+  readonly features?: readonly boolean[];
+}
+
 interface Addon {
+  inspectLibkrun(path: string, functions: readonly string[], features: readonly number[]): LibkrunInspection;
+  /** Linux only. */
+  openKvm(device: string): { apiVersion: number; maxVcpus: number };
+  /** macOS and Windows only. */
+  hypervisorSupport(): boolean;
   extractKernel(libkrunfwPath: string): ExtractedKernel;
   sampleTsc(): TscSample;
   listenUnix(path: string): number;

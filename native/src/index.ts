@@ -1,7 +1,19 @@
 import { executable } from './addon.js';
 
 export type { ExtractedKernel, ProcessHandle, TscSample } from './addon.js';
-export { extractKernel, libkrunfwPath } from './kernel.js';
+export { extractKernel, libkrunfwPath, supportsInitramfs } from './kernel.js';
+export { krunLauncherPath } from './krun.js';
+export {
+  libkrunPackagePath,
+  probeLibkrun,
+  type Libkrun,
+  type LibkrunProbe,
+  type LibkrunSearch,
+  type LibkrunSource,
+} from './libkrun.js';
+export { kvmGroups, probeVirtualisation, type KvmProbeOptions, type VirtualisationProbe } from './virtualisation.js';
+export type { KrunDocument } from './krun-document.gen.js';
+export type { KrunStatus } from './krun-status.gen.js';
 export { openProcess, processStartTime } from './process.js';
 export {
   connectUnix,

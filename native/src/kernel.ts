@@ -1,23 +1,27 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon, type ExtractedKernel } from './addon.js';
+import { packageDirectory } from './platform-package.js';
 
 const KERNEL_PACKAGES: Readonly<Record<string, string>> = {
   'linux-x64': '@superradcompany/microsandbox-linux-x64-gnu',
+  'linux-arm64': '@superradcompany/microsandbox-linux-arm64-gnu',
+  'darwin-arm64': '@superradcompany/microsandbox-darwin-arm64',
 };
+
+/**
+ * A parameter that only init/initramfs.c of Linux defines, and always does; that file is compiled with
+ * CONFIG_BLK_DEV_INITRD and not without.
+ */
+const INITRAMFS_PARAMETER = '\0retain_initrd\0';
 
 /** Absolute path of libkrunfw from the npm package for this platform; undefined where that is not installed. */
 export function libkrunfwPath(): string | undefined {
   const name = KERNEL_PACKAGES[`${process.platform}-${process.arch}`];
-  if (name === undefined) return undefined;
-  for (const directory of createRequire(import.meta.url).resolve.paths(name) ?? []) {
-    const library = join(directory, name, 'lib');
-    if (!existsSync(library)) continue;
-    const file = readdirSync(library).find((entry) => entry.startsWith('libkrunfw.so'));
-    if (file !== undefined) return join(library, file);
-  }
-  return undefined;
+  const library = name === undefined ? undefined : packageDirectory(name, 'lib');
+  if (library === undefined) return undefined;
+  const file = readdirSync(library).find((entry) => entry.startsWith('libkrunfw.'));
+  return file === undefined ? undefined : join(library, file);
 }
 
 /**
@@ -28,4 +32,9 @@ export function libkrunfwPath(): string | undefined {
  */
 export function extractKernel(path: string): ExtractedKernel {
   return addon().extractKernel(path);
+}
+
+/** Whether an uncompressed kernel image takes an initramfs; upstream's libkrunfw is built without. */
+export function supportsInitramfs(image: Buffer): boolean {
+  return image.includes(INITRAMFS_PARAMETER, 0, 'latin1');
 }

@@ -1,0 +1,27 @@
+/** Compiles the recording libkrun. README.md says what it is. */
+import { execFileSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** How a build differs from libkrun 1.17.4. */
+export type Variation = 'WITHOUT_BLK' | 'WITHOUT_NET' | 'WITHOUT_SET_KERNEL' | 'WITH_VIRTIOFS3';
+
+export interface RecordingOptions {
+  readonly variations?: readonly Variation[];
+  /** File name; default `libkrun.so.1.17.4`. */
+  readonly name?: string;
+  /** The compiler and what it needs to know about its target; default `cc`. */
+  readonly compiler?: readonly [program: string, ...options: string[]];
+}
+
+/** @returns the library's absolute path, below `directory` */
+export function buildRecordingLibkrun(directory: string, options: RecordingOptions = {}): string {
+  const output = join(directory, options.name ?? 'libkrun.so.1.17.4');
+  const [program, ...target] = options.compiler ?? ['cc', '-Wl,-soname,libkrun.so.1', '-ldl'];
+  const defines = (options.variations ?? []).map((variation) => `-D${variation}`);
+  const flags = ['-shared', '-fPIC', '-fvisibility=hidden', '-std=gnu11', '-D_GNU_SOURCE', '-O1'];
+  const warnings = ['-Wall', '-Wextra', '-Werror'];
+  const sources = globSync('*.c', { cwd: import.meta.dirname }).map((name) => join(import.meta.dirname, name));
+  execFileSync(program, [...flags, ...warnings, ...defines, '-o', output, ...sources, ...target], { stdio: 'inherit' });
+  return output;
+}
