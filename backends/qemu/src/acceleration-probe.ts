@@ -1,15 +1,12 @@
 import { release, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
-import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type VmLimits } from '@a3s-box/core';
-import { bootProbe } from './boot-probe.js';
-import { throwIfCancelled } from './cancellation.js';
-import { kvmObstacle } from './kvm-device.js';
+import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type Vm, type VmLimits, type VmSpec } from '@a3s-box/core';
+import { bootProbe, kvmObstacle, throwIfCancelled, type ProbeCache } from '@a3s-box/vmm';
 import type { Accelerator } from './machine-options.js';
-import type { ProbeCache } from './probe-cache.js';
 import { findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';
 import { templateFingerprint } from './template-record.js';
 import { measureTscKhz } from './tsc-frequency.js';
-import { QEMU_CAPABILITIES, type Machine } from './vm-start.js';
+import { QEMU_CAPABILITIES, startVm, type Machine } from './vm-start.js';
 
 const MIB = 1024 * 1024;
 const SUBJECT = 'probe of qemu';
@@ -79,7 +76,8 @@ export class AccelerationProbe {
       const key = `${release()} ${version} ${binary.identity} ${assets.kernel}`;
       const failure = await this.#cached('kvm-boot', key, async () => {
         const machine = machineOf(binary, version, { kind: 'kvm' });
-        return (await bootProbe(machine, { assets, directory: this.options.directory, signal })) ?? '';
+        const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> => startVm(spec, machine, stop);
+        return (await bootProbe({ start, assets, directory: this.options.directory, signal })) ?? '';
       });
       return failure === '' ? undefined : `kvm does not run an ordinary kernel: ${failure}`;
     } catch (error) {

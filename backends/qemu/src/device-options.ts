@@ -1,8 +1,7 @@
 import { closeSync, openSync, statSync } from 'node:fs';
 import { BoxError, DISK_SLOTS, type DiskImage, type DiskSlot, type VmSpec } from '@a3s-box/core';
 import { createMemory } from '@a3s-box/native';
-import type { DescriptorTable } from './descriptor-table.js';
-import { padImage, relocateExtents } from './vmdk-descriptor.js';
+import { type DescriptorTable, padImage, relocateExtents } from '@a3s-box/vmm';
 
 /** Size of the disk that a guest sees in an empty slot, bytes. Nothing of it is allocated; it reads as zeros. */
 export const PLACEHOLDER_BYTES = 64 * 1024 ** 3;

@@ -1,3 +1,2 @@
 export { QemuHypervisor } from './qemu-hypervisor.js';
 export { AccelerationProbe, type AccelerationProbeOptions, type ProbeResult } from './acceleration-probe.js';
-export { ProbeCache } from './probe-cache.js';

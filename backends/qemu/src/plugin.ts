@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { BootAssetStore, definePlugin, HypervisorPort } from '@a3s-box/core';
 import { libkrunfwPath, probeInitPath } from '@a3s-box/native';
+import { ProbeCache } from '@a3s-box/vmm';
 import { AccelerationProbe, type AccelerationProbeOptions } from './acceleration-probe.js';
-import { ProbeCache } from './probe-cache.js';
 import { QemuHypervisor } from './qemu-hypervisor.js';
 
 /** As settings.schema.json says. */

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { executableLoaders, readableLibraries } from '@a3s-box/vmm';
 
 /** An installed QEMU and what it needs to be able to read. */
 export interface QemuBinary {
@@ -12,21 +13,8 @@ export interface QemuBinary {
 const EXECUTABLES: Readonly<Record<string, string>> = { x64: 'qemu-system-x86_64' };
 const DIRECTORIES = ['/usr/bin', '/usr/local/bin', '/usr/libexec'];
 
-/** The program that the system's dynamic linker starts with, by architecture. */
-const LOADERS = ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-musl-x86_64.so.1'];
-/** Libraries, firmware, and the linker's cache: readable by everybody on any system. */
-const READABLE = [
-  '/usr/lib',
-  '/usr/lib64',
-  '/lib',
-  '/lib64',
-  '/usr/local/lib',
-  '/usr/share/qemu',
-  '/usr/local/share/qemu',
-  '/usr/share/seabios',
-  '/usr/share/qemu-firmware',
-  '/etc/ld.so.cache',
-];
+/** Its firmware, by name. */
+const FIRMWARE = ['/usr/share/qemu', '/usr/local/share/qemu', '/usr/share/seabios', '/usr/share/qemu-firmware'];
 
 /** @param configured absolute path from the plugin's settings */
 export function findQemu(configured?: string): QemuBinary | undefined {
@@ -61,9 +49,9 @@ export async function qemuVersion(binary: QemuBinary, signal: AbortSignal): Prom
 
 /** What this QEMU reads by name at its start; everything else comes by descriptor. */
 export function readablePaths(): string[] {
-  return READABLE.filter((path) => existsSync(path));
+  return [...readableLibraries(), ...FIRMWARE.filter((path) => existsSync(path))];
 }
 
 export function executablePaths(binary: QemuBinary): string[] {
-  return [binary.path, ...LOADERS.filter((path) => existsSync(path))];
+  return [binary.path, ...executableLoaders()];
 }

@@ -11,15 +11,12 @@ import {
   type VmRecord,
   type VmSpec,
 } from '@a3s-box/core';
+import { AdoptedVmm, checkSpec, checkTemplateSpec, ConsoleLog, orCancelled, throwIfCancelled } from '@a3s-box/vmm';
 import type { AccelerationProbe } from './acceleration-probe.js';
-import { orCancelled, throwIfCancelled } from './cancellation.js';
-import { ConsoleLog } from './console-log.js';
 import { QemuVm, type QemuVmParts } from './qemu-vm.js';
-import { checkSpec, checkTemplateSpec } from './spec-check.js';
 import { makeTemplate } from './template-making.js';
 import { checkTemplate } from './template-record.js';
-import { agentSocket, connectQmp, RECORD_VERSION, startVm, type Machine } from './vm-start.js';
-import { AdoptedVmm } from './vmm-process.js';
+import { agentEndpoint, connectQmp, RECORD_VERSION, startVm, type Machine } from './vm-start.js';
 
 /** The Hypervisor port on QEMU's microvm machine. */
 export class QemuHypervisor implements Hypervisor {
@@ -87,7 +84,7 @@ export class QemuHypervisor implements Hypervisor {
       const slots = record.details['slots'] as QemuVmParts['slots'];
       return new QemuVm({
         record,
-        agent: { socket: agentSocket(record.directory) },
+        agent: agentEndpoint(record.directory),
         vmm,
         qmp,
         console,

@@ -10,14 +10,11 @@ import {
   type VmExit,
   type VmRecord,
 } from '@a3s-box/core';
-import { orCancelled, throwIfCancelled } from './cancellation.js';
-import type { ConsoleLog } from './console-log.js';
+import { Turns, type ConsoleLog, type ShutdownEvent, type VmmProcess } from '@a3s-box/vmm';
 import { showHangUp } from './agent-port.js';
 import { fileNode, formatNode, type SlotState } from './device-options.js';
 import type { QmpClient } from './qmp-client.js';
 import type { SpaceAlarm } from './space-alarm.js';
-import type { ShutdownEvent } from './vm-exit.js';
-import type { VmmProcess } from './vmm-process.js';
 
 /** The parts of a running QEMU, as `create` and `adopt` put them together. */
 export interface QemuVmParts {
@@ -44,7 +41,7 @@ export class QemuVm implements Vm {
   readonly #parts: QemuVmParts;
   #ended = false;
   #missedHangUp: boolean;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(parts: QemuVmParts) {
     this.#parts = parts;
@@ -107,16 +104,12 @@ export class QemuVm implements Vm {
     return exit;
   }
 
-  /** Pause, resume and swap take turns. A cancelled call lets its command finish, so that the next finds QEMU settled. */
+  /** Pause, resume and swap take turns. */
   #inTurn(what: string, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    const subject = `${what} of vm ${this.id}`;
-    const turn = this.#turn.then(() => {
-      throwIfCancelled(signal, subject);
+    return this.#turns.take(`${what} of vm ${this.id}`, signal, () => {
       if (this.#ended) throw new BoxError('VM_ENDED', `vm ${this.id} has ended`);
       return work();
     });
-    this.#turn = turn.catch(() => undefined);
-    return orCancelled(turn, signal, subject);
   }
 
   async #swap(slot: DiskSlot, image: DiskImage): Promise<void> {

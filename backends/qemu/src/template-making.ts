@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
 import type { Template, TemplateSpec, VmSpec } from '@a3s-box/core';
 import { createMemory, sealMemory } from '@a3s-box/native';
-import { orCancelled, throwIfCancelled } from './cancellation.js';
+import { orCancelled, throwIfCancelled } from '@a3s-box/vmm';
 import { saveState } from './migration.js';
 import { templateRecord } from './template-record.js';
-import { agentSocket, launch, type Machine } from './vm-start.js';
+import { agentEndpoint, launch, type Machine } from './vm-start.js';
 
 /**
  * Boots a guest whose memory is a file in memory, stops it when it is ready, and takes file and devices' state.
@@ -36,7 +36,7 @@ async function fill(
   await using undo = new AsyncDisposableStack();
   const { qmp, vmm, console, migration, shutdown } = await launch({ spec: vmSpec, machine, memory }, signal, undo);
   const exited = vmm.gone.then(() => vmm.exit(shutdown()));
-  const ready = prepare({ agent: { socket: agentSocket(spec.directory) }, exited });
+  const ready = prepare({ agent: agentEndpoint(spec.directory), exited });
   await orCancelled(ready, signal, subjectOf(spec));
   await orCancelled(qmp.execute('stop'), signal, subjectOf(spec));
   await orCancelled(saveState(qmp, migration, state), signal, subjectOf(spec));

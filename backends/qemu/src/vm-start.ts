@@ -1,23 +1,16 @@
 import { openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BoxError, type HypervisorCapability, type Template, type VmRecord, type VmSpec } from '@a3s-box/core';
+import { BoxError, type AgentEndpoint, type HypervisorCapability, type Template, type VmRecord, type VmSpec } from '@a3s-box/core';
 import { connectUnix, listenUnix } from '@a3s-box/native';
-import { orCancelled, throwIfCancelled } from './cancellation.js';
-import { launchConfined, type Confinement } from './confined-launch.js';
-import { ConsoleLog } from './console-log.js';
-import { DescriptorTable } from './descriptor-table.js';
+import { ChildVmm, type Confinement, ConsoleLog, DescriptorTable, KernelCopy, kvmGroups, launchConfined, orCancelled, type ShutdownEvent, throwIfCancelled } from '@a3s-box/vmm';
 import { deviceOptions, slotStates, type DiskLayout } from './device-options.js';
-import { KernelCopy } from './kernel-copy.js';
-import { kvmGroups } from './kvm-device.js';
 import { isKeptSmall, machineOptions, type Accelerator, type MachineSpec } from './machine-options.js';
 import { loadState, MigrationProgress } from './migration.js';
 import { executablePaths, readablePaths, type QemuBinary } from './qemu-binary.js';
 import { QmpClient, type QmpEvent } from './qmp-client.js';
 import { QemuVm } from './qemu-vm.js';
 import { SpaceAlarm } from './space-alarm.js';
-import type { ShutdownEvent } from './vm-exit.js';
-import { ChildVmm } from './vmm-process.js';
 
 /** Version of {@link VmRecord.details} and of the files in a VM's directory. */
 export const RECORD_VERSION = 1;
@@ -40,6 +33,9 @@ const FILES = [
 const STATE_LIMIT = 64 * 1024 * 1024;
 /** Threads of QEMU itself and of its I/O pool, beside one for each vCPU. */
 const VMM_THREADS = 96;
+
+/** Files that QEMU opens itself. */
+const OPEN_FILES = 64;
 
 /** The program and the way in which it runs guests. */
 export interface Machine {
@@ -78,7 +74,7 @@ async function start(spec: VmSpec, machine: Machine, signal: AbortSignal, undo: 
     directory: spec.directory,
     details: { slots },
   };
-  const agent = { socket: agentSocket(spec.directory) };
+  const agent = agentEndpoint(spec.directory);
   return new QemuVm({ record, agent, vmm, qmp, console, slots, shutdown, space });
 }
 
@@ -203,6 +199,8 @@ export function vmmRights(
     execute: executablePaths(binary),
     devices: usesKvm ? ['/dev/kvm'] : [],
     groups: usesKvm ? kvmGroups() : [],
+    sockets: 'inherited',
+    openFiles: OPEN_FILES,
     fileBytes: largestFile(spec),
     threads: spec.shape.vcpus + VMM_THREADS,
     smallPages: !usesKvm && isKeptSmall(spec.shape.memoryBytes),
@@ -271,8 +269,12 @@ export function connectQmp(directory: string, id: string): QmpConnection {
   }
 }
 
-/** Where the guest's agent is reached. */
-export function agentSocket(directory: string): string {
+/** Where the guest's agent is reached. QEMU listens from its start, and keeps what comes before the guest does. */
+export function agentEndpoint(directory: string): AgentEndpoint {
+  return { socket: agentSocket(directory), listening: Promise.resolve() };
+}
+
+function agentSocket(directory: string): string {
   return join(directory, 'agent.sock');
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AccelerationProbe, ProbeCache, type AccelerationProbeOptions } from '../dist/index.js';
+import { ProbeCache } from '@a3s-box/vmm';
+import { AccelerationProbe, type AccelerationProbeOptions } from '../dist/index.js';
 import { findQemu } from '../dist/qemu-binary.js';
 
 const signal = new AbortController().signal;

@@ -5,6 +5,6 @@ import { qemu } from './test-hypervisor.ts';
 
 const [home = '', spec = ''] = process.argv.slice(2);
 const vm = await qemu(home).create(JSON.parse(spec) as VmSpec, { signal: new AbortController().signal });
-const guest = await GuestConnection.open(vm.agent.socket);
+const guest = await GuestConnection.open(vm.agent);
 await guest.ask('ping up');
 process.stdout.write(JSON.stringify(vm.record));

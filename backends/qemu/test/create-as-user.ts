@@ -15,7 +15,7 @@ const vm = await qemu(home).create(
 );
 const status = readFileSync(`/proc/${vm.vmm.pid}/status`, 'latin1');
 const field = (name: string): string => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '';
-const guest = await GuestConnection.open(vm.agent.socket);
+const guest = await GuestConnection.open(vm.agent);
 const answer = await guest.ask('ping user');
 guest[Symbol.dispose]();
 await vm.kill();

@@ -14,8 +14,9 @@ import {
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { VmRecord } from '@a3s-box/core';
-import { bootProbe } from '../dist/boot-probe.js';
+import { bootProbe, type BootProbeOptions } from '@a3s-box/vmm';
 import { findQemu } from '../dist/qemu-binary.js';
+import { startVm } from '../dist/vm-start.js';
 import { probeBoot } from './test-hypervisor.ts';
 import { MIB, VmScope } from './vm-scope.ts';
 
@@ -81,22 +82,23 @@ describe('the qemu backend and its host', function () {
   });
 
   describe('boot probe', () => {
-    const machine = (): Parameters<typeof bootProbe>[0] => {
+    const start: BootProbeOptions['start'] = (spec, signal) => {
       const binary = findQemu();
       assert.ok(binary);
-      return { binary, accelerator: { kind: 'tcg', tscKhz: 1_000_000 }, fingerprint: 'test' };
+      const accelerator = { kind: 'tcg', tscKhz: 1_000_000 } as const;
+      return startVm(spec, { binary, accelerator, fingerprint: 'test' }, signal);
     };
-    const options = { signal: new AbortController().signal };
+    const options = { start, signal: new AbortController().signal };
 
     it('finds nothing wrong where a guest starts', async () => {
       const assets = await probeBoot(scope.home);
-      assert.equal(await bootProbe(machine(), { ...options, assets, directory: scope.home }), undefined);
+      assert.equal(await bootProbe({ ...options, assets, directory: scope.home }), undefined);
     });
 
     it('gives up on a guest that gets nowhere', async () => {
       // The contract kit's guest never ends by itself.
       const assets = await scope.boot();
-      const failure = await bootProbe(machine(), { ...options, assets, directory: scope.home, limitMs: 300 });
+      const failure = await bootProbe({ ...options, assets, directory: scope.home, limitMs: 300 });
       assert.match(failure ?? '', /did not start within 0.3 s/);
     });
 
@@ -105,7 +107,7 @@ describe('the qemu backend and its host', function () {
       const empty = join(scope.home, 'empty.cpio');
       writeFileSync(empty, '');
       const assets = { kernel, initramfs: empty };
-      assert.match((await bootProbe(machine(), { ...options, assets, directory: scope.home })) ?? '', /failed/);
+      assert.match((await bootProbe({ ...options, assets, directory: scope.home })) ?? '', /failed/);
     });
   });
 });

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { BootAssetStore, type BootAssets, type Logger } from '@a3s-box/core';
 import { contractGuestInit } from '@a3s-box/contract-hypervisor';
 import { libkrunfwPath, probeInitPath } from '@a3s-box/native';
-import { AccelerationProbe, ProbeCache, QemuHypervisor, type AccelerationProbeOptions } from '../dist/index.js';
+import { ProbeCache } from '@a3s-box/vmm';
+import { AccelerationProbe, QemuHypervisor, type AccelerationProbeOptions } from '../dist/index.js';
 
 const signal = new AbortController().signal;
 

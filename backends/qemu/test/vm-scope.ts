@@ -44,7 +44,7 @@ export class VmScope {
   }
 
   guest(vm: Vm): Promise<GuestConnection> {
-    return GuestConnection.open(vm.agent.socket);
+    return GuestConnection.open(vm.agent);
   }
 
   disk(text: string, readOnly: boolean, bytes = MIB): DiskImage {

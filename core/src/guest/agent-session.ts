@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { Client } from '@grpc/grpc-js';
+import { BoxError } from '../errors/box-error.js';
 import { AgentService, HelloRequest, type HelloResponse } from '../gen/a3s/box/agent/v1/agent.js';
 import { unary, type UnaryMethod } from '../rpc/unary.js';
 import { SessionCredentials } from './session-credentials.js';
@@ -14,6 +15,8 @@ const TRANSPORT_WINDOW = 8 * 1024 * 1024;
 export interface AgentSessionOptions {
   /** Unix stream socket of the guest's agent port. */
   readonly socket: string;
+  /** When to connect; see the Hypervisor port's AgentEndpoint. Default: at once. */
+  readonly listening?: Promise<void>;
   /**
    * Session key in force: that of the last session whose hello was answered gave the key for this one; until then the
    * key that opened it stays in force.
@@ -57,6 +60,7 @@ export class AgentSession implements Disposable {
    * @throws CANCELLED when the signal fires
    */
   static async open(options: AgentSessionOptions): Promise<AgentSession> {
+    if (options.listening) await untilListening(options.listening, options.signal);
     const credentials = new SessionCredentials(options.key, options.signal);
     const client = new Client(`unix:${options.socket}`, credentials, {
       'grpc.default_authority': 'agent',
@@ -91,6 +95,19 @@ export class AgentSession implements Disposable {
     this.client.close();
     // The client alone would wait for the streams that are open, and the guest serves one session at a time.
     this.#socket.destroy();
+  }
+}
+
+/** @throws CANCELLED when the signal fires */
+async function untilListening(listening: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(new BoxError('CANCELLED', 'opening the agent session was cancelled'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    await Promise.race([listening, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -74,6 +74,8 @@ export type HypervisorCapability =
   | 'swap-disk'
   /** {@link VmShape.network}. */
   | 'network-card'
+  /** {@link VmSpec.tsi}. */
+  | 'tsi'
   /** {@link VmShape.share}. */
   | 'share'
   /** Disks given as flat VMDK descriptors. */
@@ -156,6 +158,11 @@ export interface VmSpec {
   readonly disks: Readonly<Partial<Record<DiskSlot, DiskImage>>>;
   /** Descriptors of the network card's transport, when the shape has one (see the Network port). */
   readonly network?: NetworkAttachment;
+  /**
+   * The guest's TCP and UDP sockets become sockets of the VMM (transparent socket impersonation): it shares the host's
+   * network, its loopback included. Not together with a network card. Needs `tsi`.
+   */
+  readonly tsi?: TsiAttachment;
   /** The virtiofs share's server socket, when the shape has one. */
   readonly shareSocket?: string;
   /**
@@ -208,10 +215,21 @@ export interface NetworkAttachment {
   readonly mac: string;
 }
 
+/** What of a guest without a network card of its own can be reached from the host. */
+export interface TsiAttachment {
+  /** TCP ports of the guest, each at a port of the host on all its addresses; 1 to 65535. */
+  readonly ports: readonly { readonly hostPort: number; readonly guestPort: number }[];
+}
+
 /** Where the guest's agent is reached (guest-init/proto/README.md). */
 export interface AgentEndpoint {
   /** Unix stream socket; one connection at a time. */
   readonly socket: string;
+  /**
+   * Resolves when a connection is not made in vain: where the backend cannot hold one until the guest takes it, only then
+   * when the guest listens. Never rejects; stays pending when the VM ends first.
+   */
+  readonly listening: Promise<void>;
 }
 
 /** How a VM ended. */

@@ -122,7 +122,7 @@ export class VmManager {
     const ended = new AbortController();
     void vm.exited.then(() => ended.abort());
     const signal = AbortSignal.any([given, ended.signal]);
-    const session = await AgentSession.open({ socket: vm.agent.socket, key, nextKey, signal });
+    const session = await AgentSession.open({ ...vm.agent, key, nextKey, signal });
     return new RunningVm(vm, session, nextKey, 'unknown');
   }
 
@@ -205,7 +205,7 @@ async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<A
   const late = AbortSignal.timeout(BOOT_LIMIT_MS);
   try {
     return await AgentSession.open({
-      socket: vm.agent.socket,
+      ...vm.agent,
       key,
       nextKey,
       signal: AbortSignal.any([signal, ended.signal, late]),

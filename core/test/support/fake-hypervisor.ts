@@ -34,7 +34,7 @@ type Done<T> = (error: object | null, response?: T) => void;
 export class FakeVm implements Vm {
   readonly id: string;
   readonly vmm = { pid: 1, startTime: '1' };
-  readonly agent: { socket: string };
+  readonly agent: { readonly socket: string; readonly listening: Promise<void> };
   readonly record;
   readonly guest: FakeGuest;
   readonly exited: Promise<VmExit>;
@@ -56,7 +56,7 @@ export class FakeVm implements Vm {
 
   constructor(spec: VmSpec, refuseStart: object | undefined) {
     this.id = spec.id;
-    this.agent = { socket: join(spec.directory, 'agent.sock') };
+    this.agent = { socket: join(spec.directory, 'agent.sock'), listening: Promise.resolve() };
     this.record = {
       backend: 'fake',
       version: 1,

@@ -24,7 +24,7 @@ export function prepareGuest(sessionKey: Buffer, given: AbortSignal): TemplateSp
     void exited.then(() => ended.abort());
     const signal = AbortSignal.any([given, ended.signal]);
     const key = FRESH_BOOT_SESSION_KEY;
-    const options = { socket: agent.socket, key, nextKey: sessionKey, signal, template: true };
+    const options = { ...agent, key, nextKey: sessionKey, signal, template: true };
     using session = await AgentSession.open(options);
     const { clockSource } = session.hello;
     if (!GOOD_CLOCKS.includes(clockSource)) {

@@ -1,13 +1,16 @@
-// The guest of the Hypervisor port's contract kit: PID 1 of an initramfs, answers one command a line on the agent port.
+// The guest of the Hypervisor port's contract kit: PID 1 of an initramfs, answers one command a line on the agent port, or,
+// where there is none, on connections to a vsock port, one after the other (guest-init/proto/README.md).
 // Static, so that the initramfs needs nothing else.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/if_packet.h>
+#include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,9 +26,11 @@
 #include <unistd.h>
 
 #define AGENT_PORT "a3s.box.agent"
+enum { VSOCK_PORT = 1024, ANNOUNCE_PORT = 1025 };
 enum { LINE = 4096, DATA = 1024 };
 
 static int port = -1;
+static int listener = -1;
 // What the host asked to be kept in memory.
 static char remembered[LINE];
 
@@ -55,6 +60,23 @@ static bool read_line(const char *path, char *target, size_t size) {
   return count >= 0;
 }
 
+static const char *const SLOTS[] = {"root", "scratch", "disk0", "disk1", "disk2"};
+enum { SLOT_COUNT = sizeof SLOTS / sizeof SLOTS[0] };
+
+static bool is_slot(const char *name) {
+  for (int place = 0; place < SLOT_COUNT; ++place) {
+    if (strcmp(name, SLOTS[place]) == 0) return true;
+  }
+  return false;
+}
+
+// A disk's slot: its serial, where that is a slot's name; else the slot in its place on the bus.
+static void name_slot(char *slot, size_t size, const char *device) {
+  if (is_slot(slot)) return;
+  const int place = device[2] - 'a';
+  snprintf(slot, size, "%s", place >= 0 && place < SLOT_COUNT ? SLOTS[place] : "");
+}
+
 // Calls back for each disk with its slot's name; stops and returns true when the callback does.
 static bool each_disk(bool (*visit)(const char *device, const char *slot, void *context), void *context) {
   DIR *directory = opendir("/sys/block");
@@ -63,6 +85,7 @@ static bool each_disk(bool (*visit)(const char *device, const char *slot, void *
     char path[512], slot[64];
     snprintf(path, sizeof path, "/sys/block/%s/serial", entry->d_name);
     if (entry->d_name[0] != 'v' || !read_line(path, slot, sizeof slot)) continue;
+    name_slot(slot, sizeof slot, entry->d_name);
     stopped = visit(entry->d_name, slot, context);
   }
   if (directory != NULL) closedir(directory);
@@ -282,14 +305,42 @@ static int open_agent_port(void) {
   return path[0] == '\0' ? -1 : open(path, O_RDWR | O_CLOEXEC);
 }
 
+static struct sockaddr_vm vsock_address(unsigned cid, unsigned number) {
+  return (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = number};
+}
+
+static int listen_on_vsock(void) {
+  const struct sockaddr_vm own = vsock_address(VMADDR_CID_ANY, VSOCK_PORT);
+  const struct sockaddr_vm host = vsock_address(VMADDR_CID_HOST, ANNOUNCE_PORT);
+  const int socket_here = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket_here < 0 || bind(socket_here, (const struct sockaddr *)&own, sizeof own) != 0) return -1;
+  if (listen(socket_here, 8) != 0) return -1;
+  const int knock = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (knock < 0 || (connect(knock, (const struct sockaddr *)&host, sizeof host) != 0 && errno != EINPROGRESS)) {
+    return -1;
+  }
+  close(knock);
+  return socket_here;
+}
+
+// The next host, or the same one again.
+static void await_host(void) {
+  if (listener < 0) {
+    // No host is connected. A poll with an edge would do; a guest of tests may look again.
+    poll(NULL, 0, 5);
+    return;
+  }
+  if (port >= 0) close(port);
+  port = accept(listener, NULL, NULL);
+}
+
 static void serve(void) {
   char line[LINE];
   size_t used = 0;
   for (;;) {
     const ssize_t count = read(port, line + used, 1);
     if (count <= 0) {
-      // No host is connected. A poll with an edge would do; a guest of tests may look again.
-      poll(NULL, 0, 5);
+      await_host();
       used = 0;
       continue;
     }
@@ -307,8 +358,11 @@ int main(void) {
   mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
   mount("proc", "/proc", "proc", 0, NULL);
   mount("sysfs", "/sys", "sysfs", 0, NULL);
+  signal(SIGPIPE, SIG_IGN);
   port = open_agent_port();
-  log_line(port < 0 ? "contract guest: no agent port" : "contract guest: up");
-  if (port >= 0) serve();
+  if (port < 0) listener = listen_on_vsock();
+  const bool reachable = port >= 0 || listener >= 0;
+  log_line(reachable ? "contract guest: up" : "contract guest: no agent port");
+  if (reachable) serve();
   reboot(RB_AUTOBOOT);
 }

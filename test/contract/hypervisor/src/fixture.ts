@@ -86,7 +86,7 @@ export class Fixture {
   /** Makes a template of a guest that was told to remember this; its files are closed at the end of the case. */
   async template(remembered: string, changes: Partial<TemplateSpec> = {}): Promise<Template> {
     const prepare: TemplateSpec['prepare'] = async ({ agent }) => {
-      using guest = await GuestConnection.open(agent.socket);
+      using guest = await GuestConnection.open(agent);
       await guest.ask(`remember ${remembered}`);
     };
     const spec = this.templateSpec({ prepare, ...changes });
@@ -96,7 +96,7 @@ export class Fixture {
   }
 
   guest(vm: Vm): Promise<GuestConnection> {
-    return GuestConnection.open(vm.agent.socket);
+    return GuestConnection.open(vm.agent);
   }
 
   async dispose(): Promise<void> {

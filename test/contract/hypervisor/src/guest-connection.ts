@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import type { AgentEndpoint } from '@a3s-box/core';
 
 /** A connection to the kit's guest: one command a line, one line of answer. */
 export class GuestConnection implements Disposable {
@@ -19,8 +20,9 @@ export class GuestConnection implements Disposable {
     });
   }
 
-  /** @param path the agent's Unix socket @throws Error of the system when nobody listens */
-  static async open(path: string): Promise<GuestConnection> {
+  /** Waits until the guest listens, where that matters. @throws Error of the system when nobody listens */
+  static async open({ socket: path, listening }: AgentEndpoint): Promise<GuestConnection> {
+    await listening;
     const socket = connect(path);
     await once(socket, 'connect');
     return new GuestConnection(socket);

@@ -121,7 +121,7 @@ export class FakeHypervisor implements Hypervisor {
     try {
       const outcome = await Promise.race([prepare(vm), aborted(signal)]);
       if (outcome === 'aborted') throw cancelled();
-      using guest = await GuestConnection.open(vm.agent.socket);
+      using guest = await GuestConnection.open(vm.agent);
       const remembered = await guest.ask('recall');
       const files = { memory: memoryFile(remembered, spec.shape.memoryBytes), state: memoryFile(STATE, STATE.length) };
       if (this.fault !== 'leaves templates open to change') for (const file of Object.values(files)) sealMemory(file);
@@ -167,7 +167,7 @@ class FakeVm implements Vm {
     this.fault = fault;
     this.id = record.id;
     this.vmm = record.vmm;
-    this.agent = { socket: join(record.directory, 'agent.sock') };
+    this.agent = { socket: join(record.directory, 'agent.sock'), listening: Promise.resolve() };
     this.exited = child === undefined ? this.#watch() : this.#reap(child);
   }
 

@@ -1,6 +1,13 @@
 import { readdirSync, statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { BoxError, DISK_SLOTS, type TemplateSpec, type VmLimits, type VmSpec } from '@a3s-box/core';
+import {
+  BoxError,
+  DISK_SLOTS,
+  type HypervisorCapability,
+  type TemplateSpec,
+  type VmLimits,
+  type VmSpec,
+} from '@a3s-box/core';
 
 const ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
@@ -21,6 +28,21 @@ export function checkSpec(spec: VmSpec, limits: VmLimits): void {
   if (spec.shape.share !== (spec.shareSocket !== undefined)) {
     throw invalid(`vm ${spec.id}: a share socket and a shape with a share belong together`);
   }
+}
+
+/** @throws UNSUPPORTED for a spec that needs what is not among the capabilities */
+export function checkCapabilities(spec: VmSpec, capabilities: ReadonlySet<HypervisorCapability>): void {
+  const { shape, disks, shareSocket } = spec;
+  const needs: readonly (readonly [HypervisorCapability, boolean])[] = [
+    ['pause', spec.paused === true],
+    ['network-card', shape.network || spec.network !== undefined],
+    ['tsi', spec.tsi !== undefined],
+    ['share', shape.share || shareSocket !== undefined],
+    ['vmdk-disk', Object.values(disks).some(({ format }) => format === 'vmdk')],
+    ['templates', spec.template !== undefined],
+  ];
+  const missing = needs.find(([capability, needed]) => needed && !capabilities.has(capability))?.[0];
+  if (missing !== undefined) throw new BoxError('UNSUPPORTED', `this backend cannot do what vm ${spec.id} needs: ${missing}`);
 }
 
 /** @throws INVALID_ARGUMENT as {@link checkSpec}, UNSUPPORTED for a share, whose state cannot be taken */

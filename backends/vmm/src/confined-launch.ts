@@ -18,6 +18,10 @@ export interface Confinement {
   readonly readDescriptors: readonly number[];
   /** Supplementary groups; only as root. */
   readonly groups: readonly number[];
+  /** `inherited`: it can make, name and connect none of its own. `any`: what its user may. */
+  readonly sockets: 'inherited' | 'any';
+  /** Files that it may have open at once, beside three for each that it inherits. */
+  readonly openFiles: number;
   /** Largest file that it may write, bytes. */
   readonly fileBytes: number;
   readonly threads: number;
@@ -30,8 +34,6 @@ export interface Confinement {
 /** User ids of VMMs that root starts, one for each: 0x78000000 to 0x7800ffff (docs/compatibility.md). */
 const FIRST_UID = 0x7800_0000;
 const UID_COUNT = 0x1_0000;
-/** Files that the VMM opens itself. Of one it inherits it makes two more: the registered copy, and that of the open disk. */
-const OPEN_FILES = 64;
 /** With 1000 VMs the chance that all attempts meet an id in use is below 10^-14. */
 const UID_ATTEMPTS = 8;
 
@@ -76,8 +78,10 @@ function identityOptions({ groups, threads }: Confinement): string[] {
 function commonOptions(confinement: Confinement): string[] {
   const { table } = confinement;
   return [
-    ...['--keep', String(table.size), '--await-owner', '--deny-sockets'],
-    ...['--open-files', String(OPEN_FILES + 3 * table.size), '--file-bytes', String(confinement.fileBytes)],
+    ...['--keep', String(table.size), '--await-owner', '--file-bytes', String(confinement.fileBytes)],
+    ...(confinement.sockets === 'inherited' ? ['--deny-sockets'] : []),
+    // Of one that it inherits a VMM makes two more: a registered copy, and that of the open disk.
+    ...['--open-files', String(confinement.openFiles + 3 * table.size)],
     ...(confinement.smallPages ? ['--small-pages'] : []),
     ...confinement.read.flatMap((path) => ['--read', path]),
     ...confinement.execute.flatMap((path) => ['--execute', path]),

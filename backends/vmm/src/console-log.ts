@@ -35,16 +35,17 @@ export class ConsoleLog {
 
   /**
    * Makes the pipe.
-   * @param table gets the VMM's end @returns the log, and the number of the VMM's end
+   * @param table gets the VMM's ends @returns the log, and the numbers of the VMM's ends: the one that it writes to, and one
+   * that it only has to keep
    */
-  static create(directory: string, table: DescriptorTable): { log: ConsoleLog; writer: number } {
+  static create(directory: string, table: DescriptorTable): { log: ConsoleLog; writer: number; reader: number } {
     const pipe = join(directory, 'console');
     makeFifo(pipe);
-    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const own = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
     const writer = table.open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
     // Held by the VMM and never read there: with a reader of its own the pipe keeps bytes while no host is there.
-    table.open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
-    return { log: new ConsoleLog(directory, reader), writer };
+    const reader = table.open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { log: new ConsoleLog(directory, own), writer, reader };
   }
 
   /** Goes on reading the pipe of a VMM that runs. */

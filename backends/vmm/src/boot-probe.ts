@@ -1,15 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BootAssets } from '@a3s-box/core';
-import { startVm, type Machine } from './vm-start.js';
+import type { BootAssets, Vm, VmSpec } from '@a3s-box/core';
 
 /** A VM that cannot run a kernel burns a CPU for ever; one that can is done in well under this, even on a busy host. */
-const DEFAULT_LIMIT_MS = 20_000;
+const DEFAULT_LIMIT_MS = 60_000;
 const MEMORY_BYTES = 128 * 1024 * 1024;
 /** What native/probe/init.c writes. */
 const GREETING = 'a3s-box probe: guest is up';
 
 export interface BootProbeOptions {
+  /** Starts a VM, as `create` of a Hypervisor does. */
+  readonly start: (spec: VmSpec, signal: AbortSignal) => Promise<Vm>;
   /** With the probe's own initramfs. */
   readonly assets: BootAssets;
   /** Absolute, short; a directory for the call is made in it. */
@@ -25,15 +26,13 @@ export interface BootProbeOptions {
  * @returns why it failed; undefined when the guest ran
  * @throws CANCELLED, and what keeps any VM from being started
  */
-export async function bootProbe(
-  machine: Machine,
-  { assets, directory, signal, limitMs = DEFAULT_LIMIT_MS }: BootProbeOptions,
-): Promise<string | undefined> {
+export async function bootProbe(options: BootProbeOptions): Promise<string | undefined> {
+  const { start, assets, directory, signal, limitMs = DEFAULT_LIMIT_MS } = options;
   const own = await mkdtemp(join(directory, 'probe-'));
   const limit = AbortSignal.timeout(limitMs);
   try {
     const shape = { vcpus: 1, memoryBytes: MEMORY_BYTES, network: false, share: false };
-    const vm = await startVm({ id: 'probe', directory: own, boot: assets, shape, disks: {} }, machine, signal);
+    const vm = await start({ id: 'probe', directory: own, boot: assets, shape, disks: {} }, signal);
     const stop = (): void => void vm.kill();
     const either = AbortSignal.any([limit, signal]);
     either.addEventListener('abort', stop, { once: true });

@@ -10,10 +10,12 @@ export interface VmmProcess {
   readonly identity: ProcessIdentity;
   /** Resolves when the process is gone and, as a child, was reaped. Never rejects. */
   readonly gone: Promise<void>;
-  /** How it ended; after {@link gone}. @param shutdown QEMU's own word for it, if it came */
+  /** How it ended; after {@link gone}. @param shutdown the VMM's own word for it, if it came */
   exit(shutdown: ShutdownEvent | undefined): VmExit;
   /** Sends SIGKILL. Idempotent. */
   kill(): void;
+  /** Sends another signal; to a process that is gone, none. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Lets go of the process without touching it. Idempotent. */
   release(): void;
 }
@@ -62,6 +64,10 @@ export class ChildVmm implements VmmProcess {
     this.#child.kill('SIGKILL');
   }
 
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(name);
+  }
+
   release(): void {
     this.#child.unref();
     (this.#child.stderr as { unref?: () => void } | null)?.unref?.();
@@ -96,6 +102,10 @@ export class AdoptedVmm implements VmmProcess {
   kill(): void {
     this.#killRequested = true;
     this.#handle.signal(constants.signals.SIGKILL);
+  }
+
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#handle.signal(constants.signals[name]);
   }
 
   release(): void {

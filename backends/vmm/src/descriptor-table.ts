@@ -10,7 +10,7 @@ const RESERVED = 4;
  * this process's copies from {@link add} to {@link close}.
  */
 export class DescriptorTable implements Disposable {
-  readonly #descriptors: number[] = [];
+  readonly #descriptors: (number | 'pipe')[] = [];
 
   /** Takes a descriptor over. @returns its number in the VMM */
   add(descriptor: number): number {
@@ -23,8 +23,14 @@ export class DescriptorTable implements Disposable {
     return this.add(openSync(path, flags));
   }
 
+  /** Makes a socket pair at the launch, whose end here is the child's `stdio[number]`. @returns its number in the VMM */
+  pipe(): number {
+    this.#descriptors.push('pipe');
+    return RESERVED + this.#descriptors.length - 1;
+  }
+
   /** This process's descriptors in the order of the VMM's numbers, for `stdio` of a child after the reserved ones. */
-  get inherited(): readonly number[] {
+  get inherited(): readonly (number | 'pipe')[] {
     return this.#descriptors;
   }
 
@@ -34,6 +40,6 @@ export class DescriptorTable implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor);
+    for (const descriptor of this.#descriptors.splice(0)) if (descriptor !== 'pipe') closeSync(descriptor);
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { VmExit } from '@a3s-box/core';
 
-/** QMP's SHUTDOWN event: who asked for the end, and how. */
+/** What a VMM says of its end: who asked for it, and how (of QEMU: its SHUTDOWN event). */
 export interface ShutdownEvent {
   readonly guest: boolean;
   readonly reason: string;
@@ -11,7 +11,7 @@ export interface ProcessEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly stderr: string;
-  /** Absent when QEMU did not say why it ended, or nobody listened. */
+  /** Absent when the VMM did not say why it ended, or nobody listened. */
   readonly shutdown: ShutdownEvent | undefined;
   /** Whether we sent SIGKILL. */
   readonly killRequested: boolean;
@@ -19,7 +19,7 @@ export interface ProcessEnd {
   readonly killedForMemory: () => boolean;
 }
 
-/** Tells the ways apart in which a VMM that is our child may end. QEMU's own exit code is 0 for a guest's panic too. */
+/** Tells the ways apart in which a VMM that is our child may end. Its own exit code is 0 for a guest's panic too. */
 export function vmExit(end: ProcessEnd): VmExit {
   if (end.signal !== null) {
     const outOfMemory = end.signal === 'SIGKILL' && !end.killRequested && end.killedForMemory();

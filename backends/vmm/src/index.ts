@@ -1,0 +1,14 @@
+export { bootProbe, type BootProbeOptions } from './boot-probe.js';
+export { orCancelled, throwIfCancelled } from './cancellation.js';
+export { launchConfined, type Confinement } from './confined-launch.js';
+export { ConsoleLog } from './console-log.js';
+export { DescriptorTable, STATUS_DESCRIPTOR } from './descriptor-table.js';
+export { KernelCopy } from './kernel-copy.js';
+export { kvmGroups, kvmObstacle } from './kvm-device.js';
+export { ProbeCache } from './probe-cache.js';
+export { checkCapabilities, checkSpec, checkTemplateSpec } from './spec-check.js';
+export { executableLoaders, readableLibraries } from './system-paths.js';
+export { Turns } from './turns.js';
+export type { ShutdownEvent } from './vm-exit.js';
+export { padImage, relocateExtents, type DescriptorOptions } from './vmdk-descriptor.js';
+export { AdoptedVmm, ChildVmm, type VmmProcess } from './vmm-process.js';
