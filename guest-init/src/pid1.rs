@@ -114,7 +114,11 @@ impl Transport {
         let devices = DeviceEvents::subscribe()?;
         match port::open()? {
             Some(fd) => Ok(Self::Port(EdgeFd::new(fd)?)),
-            None => Ok(Self::Waiting { devices, listener: vsock::Listener::bind()? }),
+            None => {
+                let listener = vsock::Listener::bind()?;
+                listener.as_ref().map_or(Ok(()), vsock::Listener::announce)?;
+                Ok(Self::Waiting { devices, listener })
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Disk slots: virtio-blk devices, named by their serial, and what is mounted from them.
+//! Disk slots: virtio-blk devices, named by their serial or their place, and what is mounted from them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -79,7 +79,7 @@ impl Slots {
         let device = self
             .devices
             .get(slot)
-            .ok_or_else(|| AgentError::not_found(format!("disk slot {slot}: no disk has this serial")))?;
+            .ok_or_else(|| AgentError::not_found(format!("disk slot {slot}: no disk has this serial or place")))?;
         mount_device(device, &target, usage).map_err(|error| {
             AgentError::system(format_args!("mount disk slot {slot} as {}", usage.file_system()), error)
         })?;
@@ -118,16 +118,34 @@ fn check_name(slot: &str) -> Result<()> {
     }
 }
 
+/// The slots' names in the order of their devices (docs/compatibility.md).
+const IN_ORDER: [&str; 5] = ["root", "scratch", "disk0", "disk1", "disk2"];
+
+/// Disks by the slot that their serial names. Those of a VMM that gives disks serials of its own making are in their places.
 fn find_devices(directory: &Path) -> io::Result<HashMap<String, PathBuf>> {
     let mut devices = HashMap::new();
+    let mut nameless = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         // Devices of other drivers have no serial.
-        if let Ok(serial) = fs::read_to_string(entry.path().join("serial")) {
-            devices.insert(serial.trim().to_owned(), Path::new("/dev").join(entry.file_name()));
+        let Ok(serial) = fs::read_to_string(entry.path().join("serial")) else { continue };
+        let device = Path::new("/dev").join(entry.file_name());
+        match serial.trim() {
+            slot if IN_ORDER.contains(&slot) => drop(devices.insert(slot.to_owned(), device)),
+            _ => nameless.push((place(&entry.path()), device)),
         }
     }
+    nameless.sort();
+    for (slot, (_, device)) in IN_ORDER.into_iter().zip(nameless) {
+        devices.entry(slot.to_owned()).or_insert(device);
+    }
     Ok(devices)
+}
+
+/// Place on the bus: the number in `virtio3`, which the kernel counts up as it finds devices.
+fn place(disk: &Path) -> Option<u32> {
+    let device = fs::read_link(disk.join("device")).ok()?;
+    device.file_name()?.to_str()?.strip_prefix("virtio")?.parse().ok()
 }
 
 fn mount_device(device: &Path, target: &Path, usage: SlotUse) -> io::Result<()> {
@@ -152,6 +170,21 @@ mod tests {
         fs::create_dir_all(block.join("ram0"))?;
         let devices = [("root", "/dev/vda"), ("scratch", "/dev/vdb")];
         assert_eq!(find_devices(&block)?, devices.map(|(slot, path)| (slot.to_owned(), PathBuf::from(path))).into());
+        fs::remove_dir_all(&block)
+    }
+
+    #[test]
+    fn a_disk_with_a_serial_of_another_kind_is_found_by_its_place() -> io::Result<()> {
+        let block = std::env::temp_dir().join(format!("a3s-places-{}", std::process::id()));
+        for (name, serial, device) in [("vda", "2207", "virtio9"), ("vdb", "2206", "virtio10"), ("vdc", "2208", "virtio3")] {
+            fs::create_dir_all(block.join(name))?;
+            fs::write(block.join(name).join("serial"), serial)?;
+            std::os::unix::fs::symlink(format!("../../../{device}"), block.join(name).join("device"))?;
+        }
+        let in_place = [("root", "/dev/vdc"), ("scratch", "/dev/vda"), ("disk0", "/dev/vdb")];
+        assert_eq!(find_devices(&block)?, in_place.map(|(slot, path)| (slot.to_owned(), PathBuf::from(path))).into());
+        fs::write(block.join("vdb/serial"), "scratch\n")?;
+        assert_eq!(find_devices(&block)?.get("scratch"), Some(&PathBuf::from("/dev/vdb")));
         fs::remove_dir_all(&block)
     }
 

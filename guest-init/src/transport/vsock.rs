@@ -1,4 +1,4 @@
-//! The vsock listener, for machines that have no port of the agent's name. rustix has no vsock addresses, so the three
+//! The vsock listener, for machines that have no port of the agent's name. rustix has no vsock addresses, so the
 //! calls that take one are made here.
 
 use std::io;
@@ -11,7 +11,30 @@ use tokio::io::unix::AsyncFd;
 
 /// The agent's vsock port.
 pub const PORT: u32 = 1024;
+/// The host's port that a guest knocks at once it listens.
+pub const ANNOUNCE_PORT: u32 = 1025;
 const BACKLOG: i32 = 8;
+const ADDRESS_BYTES: libc::socklen_t = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
+
+fn make_socket() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no pointers; the result is checked.
+    let fd = unsafe { libc::socket(libc::AF_VSOCK, kind, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `fd` was just made and has no other owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn address(cid: u32, port: u32) -> libc::sockaddr_vm {
+    // SAFETY: all-zero is a valid sockaddr_vm.
+    let mut address: libc::sockaddr_vm = unsafe { zeroed() };
+    address.svm_family = libc::AF_VSOCK as libc::sa_family_t;
+    address.svm_cid = cid;
+    address.svm_port = port;
+    address
+}
 
 /// Listens for the host alone: a workload in the guest may reach the port too, and is turned away.
 #[derive(Debug)]
@@ -22,32 +45,14 @@ pub struct Listener {
 impl Listener {
     /// Listens on the agent's port; `None` where the kernel has no vsock.
     pub fn bind() -> io::Result<Option<Self>> {
-        let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // SAFETY: no pointers; the result is checked.
-        let fd = unsafe { libc::socket(libc::AF_VSOCK, kind, 0) };
-        if fd < 0 {
-            let error = io::Error::last_os_error();
-            return match error.raw_os_error() {
-                Some(libc::EAFNOSUPPORT | libc::ENODEV) => Ok(None),
-                _ => Err(error),
-            };
-        }
-        // SAFETY: `fd` was just made and has no other owner.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        // SAFETY: all-zero is a valid sockaddr_vm.
-        let mut address: libc::sockaddr_vm = unsafe { zeroed() };
-        address.svm_family = libc::AF_VSOCK as libc::sa_family_t;
-        address.svm_cid = libc::VMADDR_CID_ANY;
-        address.svm_port = PORT;
-        // SAFETY: the address outlives the call and its true size is given.
-        let bound = unsafe {
-            libc::bind(
-                socket.as_raw_fd(),
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_vm>() as libc::socklen_t,
-            )
+        let socket = match make_socket() {
+            Ok(socket) => socket,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::ENODEV)) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        if bound != 0 {
+        let address = address(libc::VMADDR_CID_ANY, PORT);
+        // SAFETY: the address outlives the call and its true size is given.
+        if unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_BYTES) } != 0 {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: no pointers.
@@ -55,6 +60,21 @@ impl Listener {
             return Err(io::Error::last_os_error());
         }
         Ok(Some(Self { socket: sys::watch(socket, Interest::READABLE)? }))
+    }
+
+    /// Tells a host that cannot keep a connection until somebody takes it that this guest does from now on: by a connection
+    /// to [`ANNOUNCE_PORT`], which is let go at once. A host that does not want to know refuses it; where there is no vsock
+    /// device, nobody is told.
+    pub fn announce(&self) -> io::Result<()> {
+        let socket = make_socket()?;
+        let address = address(libc::VMADDR_CID_HOST, ANNOUNCE_PORT);
+        // SAFETY: the address outlives the call and its true size is given.
+        let begun = unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_BYTES) };
+        match io::Error::last_os_error() {
+            _ if begun == 0 => Ok(()),
+            error if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::ENODEV)) => Ok(()),
+            error => Err(error),
+        }
     }
 
     /// The next connection from the host.
