@@ -29,7 +29,8 @@
           "target_name": "a3s-box-krun",
           "type": "executable",
           "sources": [
-            "launcher/krun/document.c", "launcher/krun/json.c", "launcher/krun/krun_adapter.c", "launcher/krun/main.c",
+            "launcher/krun/document.c", "launcher/krun/inherited.c", "launcher/krun/json.c", "launcher/krun/krun_adapter.c",
+            "launcher/krun/main.c",
             "launcher/krun/platform_posix.c", "launcher/krun/status.c",
           ],
           "defines": ["_GNU_SOURCE", "_FORTIFY_SOURCE=2"],

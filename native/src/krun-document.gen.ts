@@ -136,4 +136,8 @@ export interface KrunDocument {
    * Absolute; on Windows with a drive letter or a named pipe's \\.\pipe\.
    */
   console: string;
+  /**
+   * Further inherited descriptors that stay open: those that a VMDK descriptor names, for one.
+   */
+  descriptors: number[];
 }

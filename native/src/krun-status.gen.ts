@@ -7,7 +7,8 @@ export interface KrunStatus {
   /**
    * `arguments`: of the launcher. `identity`: it runs as root. `document`: refused. `library`: libkrun cannot be loaded. `symbol`: libkrun lacks a function. `feature`: libkrun was built without one. `descriptors`: cannot be closed. `call`: a function of libkrun failed. `entering`: all of it went well.
    */
-  step: 'arguments' | 'identity' | 'document' | 'library' | 'symbol' | 'feature' | 'descriptors' | 'call' | 'entering';
+  step: 'arguments' | 'identity' | 'document' | 'library' | 'symbol' | 'feature' | 'descriptors' | 'call' | 'entering'
+    | 'running';
   /**
    * `document`: path of the member (JSON Pointer, empty for the whole). `library`: its path. `symbol`, `call`: the function's name. `feature`: `BLK` or `NET`. Else empty, or what the message is about.
    */

@@ -336,14 +336,23 @@ static void read_shares(struct reader *reader, const struct json *value) {
   }
 }
 
+static void read_descriptors(struct reader *reader, const struct json *value) {
+  const size_t count = read_array(reader, value, MAX_DESCRIPTORS);
+  const struct json *item = value->first;
+  for (size_t index = 0; index < count && !reader->failed; ++index, item = item->next) {
+    const int descriptor = (int)read_integer(reader, item, 3, DESCRIPTOR_LIMIT - 1);
+    if (!reader->failed) keep_descriptor(reader, item, descriptor);
+  }
+}
+
 static void read_document(struct reader *reader, const struct json *root) {
   static const char *const levels[] = {"off", "error", "warn", "info", "debug", "trace", NULL};
-  const struct json *version, *library, *level, *machine, *kernel, *disks, *vsock, *network, *shares, *console;
+  const struct json *version, *library, *level, *machine, *kernel, *disks, *vsock, *network, *shares, *console, *descriptors;
   // A document of a later version is told by its version, not by the first member that is new in it.
   if (root->type == JSON_OBJECT && (version = json_member(root, "version")) != NULL) read_integer(reader, version, 1, 1);
   if (!READ_OBJECT(reader, root, {"version", &version}, {"library", &library}, {"logLevel", &level},
                    {"machine", &machine}, {"kernel", &kernel}, {"disks", &disks}, {"vsock", &vsock},
-                   {"network", &network}, {"shares", &shares}, {"console", &console})) {
+                   {"network", &network}, {"shares", &shares}, {"console", &console}, {"descriptors", &descriptors})) {
     return;
   }
   struct document *document = reader->document;
@@ -356,6 +365,7 @@ static void read_document(struct reader *reader, const struct json *root) {
   read_network(reader, network);
   read_shares(reader, shares);
   document->console = read_path(reader, console);
+  read_descriptors(reader, descriptors);
 }
 
 bool document_parse(struct document *document, const char *bytes, size_t length, struct document_error *error) {

@@ -172,6 +172,15 @@ static void set_port_map(const struct document *document) {
   CALL(set_port_map, "", context, map);
 }
 
+// libkrun wants a name that is not there for a socket that it is to listen on. One that is inherited gets one that
+// inherited.c knows.
+static const char *listening_name(const char *path, char *name, size_t size) {
+  static const char inherited[] = "/proc/self/fd/";
+  if (strncmp(path, inherited, sizeof inherited - 1) != 0 || strchr(path + sizeof inherited - 1, '/') != NULL) return path;
+  snprintf(name, size, "%s0%s", inherited, path + sizeof inherited - 1);
+  return name;
+}
+
 static void add_vsock(const struct document *document) {
   // libkrun adds one by itself otherwise, with impersonation where there is no network.
   CALL(disable_implicit_vsock, "", context);
@@ -179,7 +188,9 @@ static void add_vsock(const struct document *document) {
   if (document->has_tsi) set_port_map(document);
   for (size_t index = 0; index < document->vsock_port_count; ++index) {
     const struct vsock_port *port = &document->vsock_ports[index];
-    CALL(add_vsock_port2, port->path, context, port->port, port->path, port->listen);
+    char name[64];
+    const char *path = port->listen ? listening_name(port->path, name, sizeof name) : port->path;
+    CALL(add_vsock_port2, port->path, context, port->port, path, port->listen);
   }
 }
 

@@ -45,6 +45,8 @@ void status_open(int descriptor) { status_descriptor = descriptor; }
 
 void status_entering(void) { write_line("entering", "", 0, "the machine starts"); }
 
+void status_running(void) { write_line("running", "", 0, "the machine runs"); }
+
 void status_fail(const char *step, const char *subject, int number, const char *format, ...) {
   char message[768];
   va_list arguments;
