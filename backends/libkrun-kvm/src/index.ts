@@ -1,0 +1,1 @@
+export { KvmProbe, type KvmProbeOptions } from './kvm-probe.js';

@@ -1,0 +1,9 @@
+import { hypervisorSuite } from '@a3s-box/contract-hypervisor';
+import { contractBoot, libkrunKvm } from './test-hypervisor.ts';
+
+hypervisorSuite({
+  name: 'libkrun-kvm',
+  create: (directory) => Promise.resolve(libkrunKvm(directory)),
+  boot: contractBoot,
+  capabilities: ['pause', 'network-card', 'tsi', 'vmdk-disk'],
+});

@@ -1,0 +1,58 @@
+import type { VmSpec } from '@a3s-box/core';
+import type { KrunDocument } from '@a3s-box/native';
+import { diskEntries } from './disks.js';
+import type { Handout } from './handout.js';
+
+const MIB = 1024 * 1024;
+/** Vsock port on which the guest's agent listens, and the host's that it knocks at then (guest-init/proto/README.md). */
+const AGENT_PORT = 1024;
+const ANNOUNCE_PORT = 1025;
+/** libkrun's own word for why no machine could be built goes to its log, at this level. */
+const LOG_LEVEL = 'error';
+/** Without a policy SELinux allows everything, and asks itself at every step of a path whether it does. */
+const COMMAND_LINE = 'console=hvc0 panic=-1 reboot=t quiet lsm=capability';
+
+/** What the document names, as the VMM sees it. */
+export interface MachineFiles {
+  readonly library: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly console: string;
+  readonly agent: string;
+  readonly announcement: string;
+  /** Descriptor of a connected socket in the VMM, when the shape has a network card. */
+  readonly network?: number;
+}
+
+/** The document that the launcher reads (native/launcher/krun/document.schema.json). */
+export function machineDocument(spec: VmSpec, files: MachineFiles, handout: Handout): KrunDocument {
+  const { vcpus, memoryBytes } = spec.shape;
+  return {
+    version: 1,
+    library: files.library,
+    logLevel: LOG_LEVEL,
+    machine: { vcpus, memoryMiB: memoryBytes / MIB, nested: false },
+    kernel: { path: files.kernel, format: 'elf', initramfs: files.initramfs, commandLine: COMMAND_LINE },
+    disks: diskEntries(spec, handout),
+    vsock: {
+      tsi: spec.tsi === undefined ? null : { ports: spec.tsi.ports.map(tsiPort) },
+      ports: [
+        { port: AGENT_PORT, path: files.agent, listen: true },
+        { port: ANNOUNCE_PORT, path: files.announcement, listen: false },
+      ],
+    },
+    network: networkOf(spec, files),
+    shares: [],
+    console: files.console,
+    descriptors: handout.unnamed,
+  };
+}
+
+function tsiPort({ hostPort, guestPort }: NonNullable<VmSpec['tsi']>['ports'][number]): { host: number; guest: number } {
+  return { host: hostPort, guest: guestPort };
+}
+
+function networkOf({ network }: VmSpec, { network: descriptor }: MachineFiles): KrunDocument['network'] {
+  if (network === undefined || descriptor === undefined) return null;
+  return { socket: { descriptor }, mac: network.mac };
+}
