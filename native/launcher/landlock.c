@@ -66,7 +66,8 @@ int prepare_landlock(const struct options *options) {
   if (abi < 1) fail("landlock-unavailable", errno, "landlock_create_ruleset");
   struct ruleset_attributes attributes = {.handled_access_fs = file_rights(abi)};
   size_t size = sizeof attributes.handled_access_fs;
-  if (abi >= 4) {
+  // With sockets of its own a program may use the network that its user has.
+  if (abi >= 4 && options->deny_sockets) {
     attributes.handled_access_net = NET_TCP;
     size += sizeof attributes.handled_access_net;
   }

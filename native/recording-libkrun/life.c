@@ -22,6 +22,9 @@ void live(const struct context *context, int console) {
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 
 enum { MAX_SOCKETS = 128 };
 
@@ -141,16 +144,30 @@ static void obey(int control, int console) {
   }
 }
 
+// As the real one does on its own thread, once all is made.
+static void wait_for_events(void) {
+#ifdef __linux__
+  struct epoll_event event;
+  const int events = epoll_create1(EPOLL_CLOEXEC);
+  if (events < 0 || epoll_wait(events, &event, 1, 0) != 0) die("recording libkrun: epoll");
+  close(events);
+#endif
+}
+
 void live(const struct context *context, int console) {
   const char *greeting = getenv("A3S_RECORDING_LIBKRUN_CONSOLE");
   if (greeting != NULL && console >= 0) write_all(console, greeting, strlen(greeting));
   for (size_t index = 0; index < context->listener_count; ++index) watch(listen_at(context->listeners[index].path), -1);
   const char *status = getenv("A3S_RECORDING_LIBKRUN_EXIT");
-  if (status != NULL) _exit(atoi(status));
+  if (status != NULL) {
+    wait_for_events();
+    _exit(atoi(status));
+  }
   const char *control_path = getenv("A3S_RECORDING_LIBKRUN_CONTROL");
   const int control = control_path == NULL ? -1 : connect_to(control_path);
   if (control_path != NULL && control < 0) die(control_path);
   if (control >= 0) watch(control, -1);
+  wait_for_events();
   for (;;) {
     const size_t count = socket_count;
     for (size_t index = 0; index < count; ++index) {

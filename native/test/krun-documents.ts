@@ -25,6 +25,7 @@ export function fullDocument(): KrunDocument {
       { tag: 'share1', path: '/srv/more', access: 'confined', windowMiB: 64 },
     ],
     console: '/run/console',
+    descriptors: [8],
   };
 }
 

@@ -64,6 +64,7 @@ export class LauncherFixture {
       network: null,
       shares: [],
       console: this.path('console'),
+      descriptors: [],
     };
   }
 

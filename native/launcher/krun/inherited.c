@@ -77,9 +77,11 @@ static int open_named(const char *path, int flags, mode_t mode) {
 DEFINE_OPEN(open_inherited, "open")
 DEFINE_OPEN(open64_inherited, "open64")
 
-// A Unix socket comes from a call that a confined process has; `bind` and `connect` put an inherited one in its place.
+// Where a process may make no sockets, a Unix socket comes from another call; `bind` and `connect` put an inherited one in
+// its place.
 EXPORTED int socket(int domain, int type, int protocol) {
-  if (domain != AF_UNIX) return (int)syscall(SYS_socket, domain, type, protocol);
+  const int made = (int)syscall(SYS_socket, domain, type, protocol);
+  if (made >= 0 || domain != AF_UNIX || errno != EPERM) return made;
   int pair[2];
   if (socketpair(domain, type, protocol, pair) != 0) return -1;
   close(pair[1]);
