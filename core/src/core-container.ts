@@ -3,7 +3,7 @@ import { BoxEnding } from './box/box-ending.js';
 import { BoxExecs } from './box/box-execs.js';
 import { BoxKeeper } from './box/box-keeper.js';
 import { BoxMachines } from './box/box-machines.js';
-import { BoxNetworks, NO_NETWORK, type Networks } from './box/box-networks.js';
+import { BoxNetworks, type Networks } from './box/box-networks.js';
 import { BoxLogs } from './box/box-logs.js';
 import { BoxRecords } from './box/box-records.js';
 import { BoxRecovery } from './box/box-recovery.js';
@@ -99,5 +99,7 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
 /** A distribution without a network has boxes without one. */
 function networksOf(registry: CoreValues['plugins']['registry']): Networks {
   const all = registry.all(NetworkPort);
-  return { all, standard: all.size === 0 ? NO_NETWORK : registry.get(NetworkPort).name };
+  if (all.size === 0) return { all, preferred: [] };
+  const first = registry.get(NetworkPort);
+  return { all, preferred: [first, ...[...all.values()].filter((network) => network !== first)] };
 }

@@ -8,7 +8,7 @@ import { HomeLayout } from '../store/home-layout.js';
 import type { BackendChoice } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import type { Tracer } from '../vm/tracer.js';
-import { VmManager } from '../vm/vm-manager.js';
+import { VmManager, type VmRequest } from '../vm/vm-manager.js';
 import { BoxNetworks } from './box-networks.js';
 import { BoxRecords } from './box-records.js';
 import { sizingOf, type BoxSpec } from './box-spec.js';
@@ -61,11 +61,11 @@ export class BoxMachines {
     const { id, spec, tracer } = owner;
     const undo = new AsyncDisposableStack();
     try {
-      const held = await this.#acquire(owner, undo, signal);
-      const network = held.endpoint?.attachment;
+      const held = await this.#acquire(owner, backend, undo, signal);
+      const { attachment: network, ports } = held.endpoint ?? {};
       const request = { boxId: id, backend, root: held.root.disk, sizing: sizingOf(spec), tracer, clone };
       const onLaunch = this.records.noteVmm.bind(this.records, id);
-      const vm = await this.vms.start({ ...request, onLaunch, ...(network && { network }) }, { signal });
+      const vm = await this.vms.start({ ...request, onLaunch, ...carriedBy(network, ports) }, { signal });
       undo.defer(() => vm.kill());
       return { vm, held, end: () => undo.disposeAsync() };
     } catch (error) {
@@ -77,13 +77,14 @@ export class BoxMachines {
   /** Gets what the VM is started with. */
   async #acquire(
     owner: MachineOwner,
+    backend: BackendChoice,
     undo: AsyncDisposableStack,
     signal: AbortSignal,
   ): Promise<HeldResources & { readonly root: RootDisk }> {
     const { image, tracer } = owner;
     const [root, endpoint] = await Promise.allSettled([
       tracer.span('root disk', () => this.images.rootDisk(image.id, { signal })),
-      tracer.span('network', (): Promise<NetworkEndpoint | undefined> => this.networks.attach(owner, { signal })),
+      tracer.span('network', (): Promise<NetworkEndpoint | undefined> => this.networks.attach(owner, backend, { signal })),
     ]);
     if (root.status === 'fulfilled') undo.defer(() => root.value.release());
     if (endpoint.status === 'fulfilled') undo.defer(async () => endpoint.value?.detach());
@@ -91,4 +92,13 @@ export class BoxMachines {
     if (endpoint.status === 'rejected') throw endpoint.reason;
     return { root: root.value, ...(endpoint.value && { endpoint: endpoint.value }) };
   }
+}
+
+/** How a VM gets to its network: by a card, or, where its end has nothing to connect to, by the backend itself. */
+function carriedBy(
+  network: NetworkEndpoint['attachment'],
+  ports: NetworkEndpoint['ports'] | undefined,
+): Pick<VmRequest, 'network' | 'tsi'> {
+  if (network) return { network };
+  return ports ? { tsi: { ports: ports.map(({ hostPort, guestPort }) => ({ hostPort, guestPort })) } } : {};
 }

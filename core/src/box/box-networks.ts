@@ -7,6 +7,7 @@ import type { EndpointRecord, GuestNetwork, Network, NetworkEndpoint } from '../
 import type { Operation } from '../ports/operation.js';
 import { LoggerToken, NetworksToken } from '../service-tokens.js';
 import { HomeLayout } from '../store/home-layout.js';
+import type { ProbedBackend } from '../vm/backend-chooser.js';
 import type { Box } from './box.js';
 import { BoxRecords } from './box-records.js';
 import type { BoxSpec } from './box-spec.js';
@@ -21,8 +22,8 @@ const INTERFACE = 'eth0';
 /** All networks that there are. */
 export interface Networks {
   readonly all: ReadonlyMap<string, Network>;
-  /** Name of the one that a box gets that asks for none in particular; `none` where there is no network at all. */
-  readonly standard: string;
+  /** The same, the one first that a box gets that asks for none in particular, if its backend can do with it. */
+  readonly preferred: readonly Network[];
 }
 
 /** Connects boxes to networks. */
@@ -35,27 +36,36 @@ export class BoxNetworks {
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
-  /** Name of a box's network, or `none`. */
-  nameOf({ network }: Pick<BoxSpec, 'network'>): string {
-    return network ?? this.networks.standard;
+  /** Name of a box's network, or `none`. @param backend where it is to run; undefined for a box that is known already */
+  nameOf({ network }: Pick<BoxSpec, 'network'>, backend: ProbedBackend | undefined): string {
+    if (network !== undefined) return network;
+    const { preferred } = this.networks;
+    const fitting = backend && preferred.find(({ carrier }) => backend.probe.capabilities.has(carrier));
+    return (fitting ?? (backend ? undefined : preferred[0]))?.name ?? NO_NETWORK;
   }
 
-  /** @throws INVALID_ARGUMENT for a network that is not there */
-  checkName(spec: Pick<BoxSpec, 'network'>): void {
-    const name = this.nameOf(spec);
-    if (name !== NO_NETWORK) this.#find(name);
+  /** @throws INVALID_ARGUMENT for a network that is not there, UNSUPPORTED for one that the backend cannot connect to */
+  checkName(spec: Pick<BoxSpec, 'network'>, { hypervisor, probe }: ProbedBackend): void {
+    const name = this.nameOf(spec, { hypervisor, probe });
+    if (name === NO_NETWORK || probe.capabilities.has(this.#find(name).carrier)) return;
+    throw new BoxError('UNSUPPORTED', `backend "${hypervisor.name}" cannot connect a box to network "${name}"`, {
+      hint: 'leave --network out, or choose another backend with --backend',
+    });
   }
 
-  /** @throws INVALID_ARGUMENT for a network that is not there, or ports that nothing would lead to */
-  check(spec: BoxSpec): void {
-    const name = this.nameOf(spec);
+  /**
+   * @throws INVALID_ARGUMENT for a network that is not there, or ports that nothing would lead to
+   * @throws UNSUPPORTED for a network that the backend cannot connect to
+   */
+  check(spec: BoxSpec, backend: ProbedBackend): void {
+    const name = this.nameOf(spec, backend);
     if (name === NO_NETWORK) {
       if ((spec.ports ?? []).length === 0) return;
       throw new BoxError('INVALID_ARGUMENT', 'ports cannot be published without a network', {
         hint: 'leave --network none or the ports out',
       });
     }
-    this.#find(name);
+    this.checkName(spec, backend);
   }
 
   /**
@@ -65,9 +75,10 @@ export class BoxNetworks {
    */
   async attach(
     { id, spec }: Pick<Box, 'id'> & { readonly spec: Pick<BoxSpec, 'network' | 'ports'> },
+    backend: ProbedBackend,
     operation: Operation,
   ): Promise<NetworkEndpoint | undefined> {
-    const name = this.nameOf(spec);
+    const name = this.nameOf(spec, backend);
     if (name === NO_NETWORK) return undefined;
     this.records.note({ id }, { kind: 'endpoint', network: name });
     const directory = this.home.boxNetwork(id);

@@ -72,7 +72,7 @@ export class BoxService {
 
   /** Name of the box's network, or `none`. */
   networkOf(box: Box): string {
-    return this.networks.nameOf(box.spec);
+    return this.networks.nameOf(box.spec, undefined);
   }
 
   /** How many boxes there are. */
@@ -238,12 +238,14 @@ export class BoxService {
     await Promise.all(this.list().map((box) => this.remove(box, true)));
   }
 
-  async #check(spec: BoxSpec, operation: Operation): Promise<CheckedSpec> {
-    checkBoxSpec(spec);
-    if (spec.stopSignal !== undefined) signalNumber(spec.stopSignal);
-    const image = await this.images.inspect(spec.image, operation);
-    const backend = await this.backends.choose(spec.backend, operation);
-    this.networks.check(spec);
+  async #check(given: BoxSpec, operation: Operation): Promise<CheckedSpec> {
+    checkBoxSpec(given);
+    if (given.stopSignal !== undefined) signalNumber(given.stopSignal);
+    const image = await this.images.inspect(given.image, operation);
+    const backend = await this.backends.choose(given.backend, operation);
+    // What was not asked for is settled here, so that it stays so.
+    const spec = { ...given, network: this.networks.nameOf(given, backend) };
+    this.networks.check(spec, backend);
     compileOciConfig(spec, image.config, spec.hostname ?? '');
     return { spec, image, backend };
   }

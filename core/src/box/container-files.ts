@@ -6,7 +6,8 @@ const MODE = 0o644;
 
 /** The files that every container gets in place of the image's: host name and name resolution. */
 export function containerFiles(hostname: string, network: GuestNetwork | undefined): InjectedFile[] {
-  const own = network ? bareAddresses(network) : ['127.0.1.1'];
+  const known = network ? bareAddresses(network) : [];
+  const own = known.length > 0 ? known : ['127.0.1.1'];
   const hosts = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',

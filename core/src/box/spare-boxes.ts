@@ -151,7 +151,7 @@ export class SpareBoxes implements AsyncDisposable {
 
   #keyOf({ backend, image, spec }: Kind): string {
     const { vcpus, memoryBytes } = sizingOf(spec);
-    return JSON.stringify([backend.hypervisor.name, image.id, vcpus, memoryBytes, this.networks.nameOf(spec)]);
+    return JSON.stringify([backend.hypervisor.name, image.id, vcpus, memoryBytes, this.networks.nameOf(spec, backend)]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { definePort } from './port.js';
-import type { NetworkAttachment } from './hypervisor.js';
+import type { HypervisorCapability, NetworkAttachment } from './hypervisor.js';
 import type { Operation } from './operation.js';
 
 /**
@@ -13,6 +13,9 @@ import type { Operation } from './operation.js';
 export interface Network {
   /** Name that users give to `--network`, for example `default`. */
   readonly name: string;
+
+  /** What it needs of a box's backend: a network card to connect, or a backend that carries the network itself (TSI). */
+  readonly carrier: Extract<HypervisorCapability, 'network-card' | 'tsi'>;
 
   /** Says whether this kind of network works here and why. Never throws for an unusable machine. */
   probe(operation: Operation): Promise<NetworkProbe>;

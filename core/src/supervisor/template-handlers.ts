@@ -29,12 +29,12 @@ export class TemplateHandlers {
       list: unaryHandler(logger, async () => ({ templates: (await templates.list()).map(recordOf) })),
       create: unaryHandler(logger, async (request, { signal }) => {
         const network = request.network === '' ? {} : { network: request.network };
-        this.networks.checkName(network);
         const backend = await this.backends.choose(request.backend || undefined, { signal });
+        this.networks.checkName(network, backend);
         const nanoCpus = Number(request.nanoCpus);
         const memoryBytes = Number(request.memoryBytes);
         const sizing = sizingOf({ ...(nanoCpus > 0 && { nanoCpus }), ...(memoryBytes > 0 && { memoryBytes }) });
-        const shape = { backend, sizing, network: this.networks.nameOf(network) !== NO_NETWORK };
+        const shape = { backend, sizing, network: this.networks.nameOf(network, backend) !== NO_NETWORK };
         return { key: await this.vms.makeTemplate(shape, { signal }) };
       }),
       remove: unaryHandler(logger, async ({ template }) => {

@@ -10,6 +10,7 @@ import type {
   DiskImage,
   NetworkAttachment,
   ProcessIdentity,
+  TsiAttachment,
   Vm,
   VmLimits,
   VmShape,
@@ -42,6 +43,8 @@ export interface VmRequest {
   readonly root: DiskImage;
   readonly sizing: Sizing;
   readonly network?: NetworkAttachment;
+  /** When the backend carries the network itself. */
+  readonly tsi?: TsiAttachment;
   readonly tracer: Tracer;
   /** Writes the VMM down before it does anything. */
   readonly onLaunch: (vmm: ProcessIdentity) => void;
@@ -128,7 +131,7 @@ export class VmManager {
 
   /** Makes the disks. @returns what the VM is made from, and what templates for it are known by, if there can be any */
   async #prepare(
-    { boxId, backend, root, sizing, network, tracer, onLaunch }: VmRequest,
+    { boxId, backend, root, sizing, network, tsi, tracer, onLaunch }: VmRequest,
     signal: AbortSignal,
   ): Promise<{ readonly spec: VmSpec; readonly subject: TemplateSubject | undefined }> {
     const scratch = this.home.boxScratch(boxId);
@@ -144,6 +147,7 @@ export class VmManager {
       shape,
       disks: { root, scratch: { path: scratch, format: 'raw', readOnly: false } },
       ...(network && { network }),
+      ...(tsi && { tsi }),
       onLaunch,
     };
     return { spec, subject: subjectOf(backend, boot, shape) };

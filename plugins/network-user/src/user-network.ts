@@ -35,6 +35,7 @@ const UID_ATTEMPTS = 8;
 /** The Network port on a user-space NAT of one process for each box. */
 export class UserNetwork implements Network {
   readonly name = 'default';
+  readonly carrier = 'network-card';
 
   constructor(private readonly options: UserNetworkOptions) {}
 

@@ -34,11 +34,13 @@ const made: NetworkEndpoint[] = [];
 /** A provider that keeps the contract but for one fault. */
 export class FaultyNetwork implements Network {
   readonly name: string;
+  readonly carrier: Network['carrier'];
   readonly inner: Network;
   readonly fault: Fault | undefined;
 
   constructor(inner: Network, fault: Fault | undefined) {
     this.name = inner.name;
+    this.carrier = inner.carrier;
     this.inner = inner;
     this.fault = fault;
   }

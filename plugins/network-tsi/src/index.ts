@@ -1,0 +1,1 @@
+export { TsiNetwork, type TsiNetworkOptions } from './tsi-network.js';
