@@ -18,6 +18,7 @@ import { ImageStorePort } from './ports/image-store.js';
 import type { Logger } from './ports/logger.js';
 import {
   BootAssetSourceToken,
+  DefaultBackendToken,
   HypervisorsToken,
   ImageStoreToken,
   LoggerToken,
@@ -69,6 +70,7 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
     .registerValue(NetworksToken, networksOf(plugins.registry))
     .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
+    .registerValue(DefaultBackendToken, { name: plugins.registry.defaultName(HypervisorPort) })
     .registerSingleton(Activity)
     .registerSingleton(BackendChooser)
     .registerSingleton(TemplateStore)
@@ -99,7 +101,6 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
 /** A distribution without a network has boxes without one. */
 function networksOf(registry: CoreValues['plugins']['registry']): Networks {
   const all = registry.all(NetworkPort);
-  if (all.size === 0) return { all, preferred: [] };
-  const first = registry.get(NetworkPort);
-  return { all, preferred: [first, ...[...all.values()].filter((network) => network !== first)] };
+  const named = registry.defaultName(NetworkPort) !== undefined;
+  return { all, preferred: named ? [registry.get(NetworkPort)] : [...all.values()] };
 }

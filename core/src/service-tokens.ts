@@ -13,6 +13,8 @@ export const LoggerToken = defineToken<Logger>('Logger');
 export const ImageStoreToken = defineToken<ImageStore>('ImageStore');
 /** All backends, in the distribution's order. */
 export const HypervisorsToken = defineToken<readonly Hypervisor[]>('Hypervisors');
+/** The backend that the distribution names as the default. */
+export const DefaultBackendToken = defineToken<{ readonly name: string | undefined }>('DefaultBackend');
 /** All networks, by name. */
 export const NetworksToken = defineToken<Networks>('Networks');
 export const BootAssetSourceToken = defineToken<BootAssetSource>('BootAssetSource');

@@ -9,7 +9,8 @@ import { terminalSize } from './terminal.js';
 /** What `run` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
 export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment }: Invocation): BoxSpec {
   const [image = '', ...command] = args;
-  const { name, workdir, user, hostname, cpus, memory, timeout, backend, entrypoint } = flags;
+  const { name, workdir, user, hostname, cpus, memory, timeout, entrypoint } = flags;
+  const backend = chosenBackend(flags.backend, environment);
   const stopSignal = flags['stop-signal'];
   const network = onlyNetwork(flags.network);
   const size = flags.tty ? terminalSize() : undefined;
@@ -35,6 +36,11 @@ export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment
     ...(network !== undefined && { network }),
     ...(flags.publish.length > 0 && { ports: flags.publish }),
   };
+}
+
+/** The backend that was asked for: by the option, else by the environment. */
+export function chosenBackend(option: string | undefined, environment: Invocation['environment']): string | undefined {
+  return option ?? (environment['A3S_BOX_BACKEND'] || undefined);
 }
 
 /** @throws UNSUPPORTED for more than one */

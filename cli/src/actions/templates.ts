@@ -6,7 +6,7 @@ import { ListFormat, type Row } from '../format/list-format.js';
 import type { Invocation } from '../invocation.js';
 import { printError } from '../print-error.js';
 import { humanDuration } from '../views/human-duration.js';
-import { onlyNetwork } from './box-spec.js';
+import { chosenBackend, onlyNetwork } from './box-spec.js';
 import { sizeOf } from './images.js';
 import { checkOneFormat } from './one-format.js';
 
@@ -29,7 +29,8 @@ export async function createTemplate(
   { flags }: Input<typeof templateCreateFlags>,
   invocation: Invocation,
 ): Promise<number> {
-  const { cpus, memory, backend } = flags;
+  const { cpus, memory } = flags;
+  const backend = chosenBackend(flags.backend, invocation.environment);
   const network = onlyNetwork(flags.network);
   using client = await BoxClient.connect(invocation);
   const key = await client.templates.create({

@@ -22,7 +22,10 @@ const INTERFACE = 'eth0';
 /** All networks that there are. */
 export interface Networks {
   readonly all: ReadonlyMap<string, Network>;
-  /** The same, the one first that a box gets that asks for none in particular, if its backend can do with it. */
+  /**
+   * Of these a box that asks for none in particular gets the first that its backend can connect to: all of them in the
+   * distribution's order, or the one that the distribution names.
+   */
   readonly preferred: readonly Network[];
 }
 
@@ -41,7 +44,7 @@ export class BoxNetworks {
     if (network !== undefined) return network;
     const { preferred } = this.networks;
     const fitting = backend && preferred.find(({ carrier }) => backend.probe.capabilities.has(carrier));
-    return (fitting ?? (backend ? undefined : preferred[0]))?.name ?? NO_NETWORK;
+    return (fitting ?? preferred[0])?.name ?? NO_NETWORK;
   }
 
   /** @throws INVALID_ARGUMENT for a network that is not there, UNSUPPORTED for one that the backend cannot connect to */

@@ -21,10 +21,12 @@ export interface RegistryOptions {
 /** The services of all active plugins. */
 export class PluginRegistry {
   readonly #services: ProviderTable<{ readonly service: unknown }>;
+  readonly #defaults: RegistryOptions['defaults'];
   readonly #explain: RegistryOptions['explain'];
 
   constructor({ services, defaults, explain }: RegistryOptions) {
     this.#services = new ProviderTable(defaults);
+    this.#defaults = defaults;
     this.#explain = explain;
     for (const { port, name, service } of services) this.#services.add(port, name, { service });
   }
@@ -51,6 +53,11 @@ export class PluginRegistry {
     throw new BoxError('NOT_FOUND', `${subject} is not there: ${absence?.reason ?? 'no plugin provides it'}`, {
       hint: absence?.hint ?? `provided are: ${quoteList(found.offered)}`,
     });
+  }
+
+  /** Name that the distribution gives as the port's default, whether it is there or not. */
+  defaultName(port: Pick<Port<unknown>, 'id'>): string | undefined {
+    return Object.hasOwn(this.#defaults, port.id) ? this.#defaults[port.id] : undefined;
   }
 
   /** All providers of a port by name, in the distribution's order. */

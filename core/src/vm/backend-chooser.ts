@@ -2,7 +2,7 @@ import { BoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Hypervisor, HypervisorProbe } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
-import { HypervisorsToken } from '../service-tokens.js';
+import { DefaultBackendToken, HypervisorsToken } from '../service-tokens.js';
 
 /** A backend with the answer of its probe. */
 export interface ProbedBackend {
@@ -17,14 +17,20 @@ export interface BackendChoice extends ProbedBackend {
 
 /**
  * Chooses the backend of a box. The order is that of the distribution; hardware virtualisation goes before software
- * emulation. A backend that the user names is never replaced by another.
+ * emulation. A backend that the user or the distribution names is never replaced by another.
  */
 @injectable()
 export class BackendChooser {
   #probes: Promise<readonly ProbedBackend[]> | undefined;
 
-  /** @param hypervisors all providers of the port, in the distribution's order */
-  constructor(@inject(HypervisorsToken) private readonly hypervisors: readonly Hypervisor[]) {}
+  /**
+   * @param hypervisors all providers of the port, in the distribution's order
+   * @param standard the one that the distribution names, if it does
+   */
+  constructor(
+    @inject(HypervisorsToken) private readonly hypervisors: readonly Hypervisor[],
+    @inject(DefaultBackendToken) private readonly standard: { readonly name: string | undefined },
+  ) {}
 
   /** Every backend with its probe. Probed once per process, and again while none is usable. */
   async probeAll(operation: Operation): Promise<readonly ProbedBackend[]> {
@@ -52,11 +58,14 @@ export class BackendChooser {
    */
   async choose(name: string | undefined, operation: Operation): Promise<BackendChoice> {
     const probes = await this.probeAll(operation);
-    return name === undefined ? chooseBest(probes) : chooseNamed(probes, name);
+    if (name !== undefined) return { ...findNamed(probes, name), reason: 'asked for by name' };
+    const standard = this.standard.name;
+    if (standard === undefined) return chooseBest(probes);
+    return { ...findNamed(probes, standard), reason: 'the distribution names it' };
   }
 }
 
-function chooseNamed(probes: readonly ProbedBackend[], name: string): BackendChoice {
+function findNamed(probes: readonly ProbedBackend[], name: string): ProbedBackend {
   const found = probes.find(({ hypervisor }) => hypervisor.name === name);
   if (!found) {
     const names = probes.map(({ hypervisor }) => hypervisor.name).join(', ') || 'none';
@@ -67,7 +76,7 @@ function chooseNamed(probes: readonly ProbedBackend[], name: string): BackendCho
       hint: 'run "a3s-box info" for all backends and why',
     });
   }
-  return { ...found, reason: 'asked for by name' };
+  return found;
 }
 
 function chooseBest(probes: readonly ProbedBackend[]): BackendChoice {

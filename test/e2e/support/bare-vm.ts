@@ -62,7 +62,7 @@ export class BareHost implements AsyncDisposable {
   ) {
     this.#layout = layout;
     this.#images = plugins.registry.get(ImageStorePort);
-    this.#backends = new BackendChooser([...plugins.registry.all(HypervisorPort).values()]);
+    this.#backends = new BackendChooser([...plugins.registry.all(HypervisorPort).values()], { name: undefined });
     this.#vms = new VmManager(layout, new InstalledAssets(layout), templates);
     this.#stack = stack;
   }
