@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseSelection, USAGE, type Selection } from './test/arguments.ts';
 import { fuzzTargets } from './fuzz/targets.ts';
 import { killAllChildren } from './test/child.ts';
+import { hostItems, runKvmHost } from './test/kvm-host-run.ts';
 import { ItemTimes } from './test/item-times.ts';
 import { runFuzz } from './test/fuzz-run.ts';
 import { discoverTests, LANES, workItems, type Lane } from './test/lanes.ts';
@@ -43,6 +44,8 @@ async function runMochaLane(lane: Lane, selection: Selection, signal: AbortSigna
 }
 
 function selectFiles(lane: Lane, selection: Selection): string[] {
+  if (lane.kind === 'kvm-host')
+    return hostItems(root, selection.filters).map(({ file, backend }) => (backend ? `${file} on ${backend}` : file));
   const files = lane.kind === 'fuzz' ? fuzzTargets(root).map(({ file }) => file) : discoverTests(root, lane.name);
   if (selection.filters.length === 0) return files;
   return files.filter((file) => selection.filters.some((part) => file.includes(part)));
@@ -55,7 +58,12 @@ async function runLane(lane: Lane, selection: Selection): Promise<LaneTime> {
   if (lane.kind === 'lint') await runLint(root, results, timeout.signal);
   else if (lane.kind === 'rust') await runRust(root, results, timeout.signal);
   else if (lane.kind === 'fuzz') await runFuzz(root, results, { signal: timeout.signal, filters: selection.filters });
-  else await runMochaLane(lane, selection, timeout.signal);
+  else if (lane.kind === 'kvm-host') {
+    const { filters, grep } = selection;
+    const say = (line: string): void => reporter.line(line);
+    const base = { root, lane, results, filters, signal: timeout.signal, say };
+    await runKvmHost(grep === undefined ? base : { ...base, grep });
+  } else await runMochaLane(lane, selection, timeout.signal);
   clearTimeout(timer);
   return { lane: lane.name, durationMs: Date.now() - begin, budgetMs: lane.budgetMs };
 }

@@ -35,7 +35,7 @@ export function parseSelection(argv: readonly string[]): Selection | string {
   const filters = parsed.positionals.filter((word) => !names.includes(word));
   const { grep, list } = parsed.values;
   const narrowed = filters.length > 0 || grep !== undefined;
-  const mochaLanes = LANES.filter((lane) => lane.kind === 'mocha').map((lane) => lane.name);
+  const mochaLanes = LANES.filter((lane) => lane.kind === 'mocha' || lane.kind === 'kvm-host').map((lane) => lane.name);
   return {
     lanes: lanes.length > 0 ? lanes : narrowed ? mochaLanes : names,
     filters,

@@ -3,7 +3,7 @@ import { globSync } from 'node:fs';
 
 export interface Lane {
   readonly name: string;
-  readonly kind: 'lint' | 'rust' | 'fuzz' | 'mocha';
+  readonly kind: 'lint' | 'rust' | 'fuzz' | 'mocha' | 'kvm-host';
   /** The whole lane's limit, milliseconds; what has not run by then fails. */
   readonly budgetMs: number;
   /** Limit of one test that sets none of its own, milliseconds. */
@@ -25,6 +25,8 @@ export const LANES: readonly Lane[] = [
   { name: 'fuzz', kind: 'fuzz', budgetMs: 14 * MINUTE, testTimeoutMs: 0, parallel: 2, isolate: 'file' },
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
   { name: 'vm', kind: 'mocha', budgetMs: 16 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
+  // Inside the emulated KVM host (test/kvm-host), whose two processors are the machine's.
+  { name: 'kvm-host', kind: 'kvm-host', budgetMs: 8 * MINUTE, testTimeoutMs: 240_000, parallel: 1, isolate: 'file' },
 ];
 
 const ROOTS = ['core', 'native', 'guest-init', 'plugins/*', 'backends/*', 'cli', 'cri'];
@@ -38,6 +40,7 @@ export function discoverTests(root: string, lane: string): string[] {
 
 export function laneOf(file: string): string {
   if (file.endsWith('.vm.test.ts')) return 'vm';
+  if (file.endsWith('.kvm.test.ts')) return 'kvm-host';
   return file.endsWith('.integration.test.ts') ? 'integration' : 'unit';
 }
 

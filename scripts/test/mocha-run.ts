@@ -1,18 +1,15 @@
 /** Runs one work item of a mocha lane in a process, a temporary directory and an artifact folder of its own. */
 import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
 import { describeLeaks, findLeaks, listTaps, RUN_MARKER, type Leak, type LeakScope } from '../../test/support/leaks.ts';
-import type { TestEvent } from '../../test/support/test-event.ts';
-import { ended, killGroup, killOnAbort, startChild } from './child.ts';
+import { killGroup, startChild } from './child.ts';
 import type { Lane, WorkItem } from './lanes.ts';
 import { Results } from './results.ts';
+import { followWorker } from './worker-events.ts';
 
 export interface MochaRunOptions {
   readonly root: string;
@@ -24,10 +21,6 @@ export interface MochaRunOptions {
   readonly signal: AbortSignal;
 }
 
-/** How much of a worker's own output is kept for messages, characters. */
-const OUTPUT_LIMIT = 64 * 1024;
-const OUTPUT_GRACE_MS = 500;
-
 /** Runs the files and adds a result for each test, and one for each fault of the process itself. */
 export async function runMocha(options: MochaRunOptions): Promise<void> {
   const { root, lane, item, signal } = options;
@@ -38,7 +31,8 @@ export async function runMocha(options: MochaRunOptions): Promise<void> {
   mkdirSync(artifacts, { recursive: true });
   const scope = { directory, marker: randomUUID(), tapsBefore: listTaps(), ignorePids: new Set([process.pid]) };
   const worker = startWorker(options, scope, artifacts);
-  const fault = await followWorker(worker, { ...options, results });
+  const streams = { events: worker.stdio[3] as Readable, output: [worker.stdout, worker.stderr] };
+  const fault = await followWorker(worker, streams, { lane: lane.name, label: item.label, results, signal });
   const leaks = findLeaks(scope);
   killGroup(worker);
   const base = { lane: lane.name, file: item.label, title: 'the test process', durationMs: 0 };
@@ -70,41 +64,6 @@ function startWorker({ root, lane, item, grep }: MochaRunOptions, scope: LeakSco
       [RUN_MARKER]: scope.marker,
     },
   });
-}
-
-/** Adds what the worker reports. @returns what went wrong with the process as a whole, if anything did. */
-async function followWorker(child: ChildProcess, options: MochaRunOptions): Promise<string | undefined> {
-  const { lane, item, results, signal } = options;
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-OUTPUT_LIMIT)));
-  }
-  using _ = killOnAbort(child, signal);
-  let complete = false;
-  const lines = createInterface({ input: child.stdio[3] as Readable });
-  lines.on('line', (line) => {
-    const event = JSON.parse(line) as TestEvent;
-    if (event.type === 'end') complete = true;
-    addEvent(results, lane.name, item.label, event);
-  });
-  const linesClosed = once(lines, 'close');
-  const closed = once(child, 'close');
-  const end = await ended(child);
-  await linesClosed;
-  // Something that was left behind may hold the output open.
-  await Promise.race([closed, setTimeout(OUTPUT_GRACE_MS)]);
-  child.stdout?.destroy();
-  child.stderr?.destroy();
-  if (complete && (end === undefined || results.count('failed') > 0)) return undefined;
-  return `the process ended with ${end ?? 'status 0 before its tests did'}; its output:\n${output}`;
-}
-
-function addEvent(results: Results, lane: string, label: string, event: TestEvent): void {
-  if (event.type === 'begin' || event.type === 'end') return;
-  const base = { lane, file: event.file || label, title: event.title };
-  if (event.type === 'pass') results.add({ ...base, outcome: 'passed', durationMs: event.durationMs });
-  else if (event.type === 'fail') results.add({ ...base, outcome: 'failed', durationMs: 0, detail: event.error });
-  else results.addSkip({ ...base, durationMs: 0 }, event.reason);
 }
 
 /** Keeps consoles and logs of a failed run. */

@@ -33,8 +33,5 @@ export async function hostInitramfs(base: BaseImage, keys: HostKeys): Promise<Bu
     for (let parent = dirname(name); parent !== '.'; parent = dirname(parent)) directories.add(parent);
   const entries: CpioEntry[] = [...directories].sort().map((name) => ({ kind: 'directory', name, mode: 0o755 }));
   for (const [name, { mode, data }] of files) entries.push({ kind: 'file', name, mode, data });
-  return cpioArchive([
-    ...entries,
-    { kind: 'character-device', name: 'dev/console', mode: 0o600, major: 5, minor: 1 },
-  ]);
+  return cpioArchive([...entries, { kind: 'character-device', name: 'dev/console', mode: 0o600, major: 5, minor: 1 }]);
 }

@@ -73,7 +73,8 @@ export class QmpStream {
   }
 
   #take({ id, error, event, data, ...message }: Message): void {
-    if (event === 'MIGRATION' && MIGRATION_ENDS.includes(data?.status ?? '')) this.#migrated.resolve(data?.status ?? '');
+    if (event === 'MIGRATION' && MIGRATION_ENDS.includes(data?.status ?? ''))
+      this.#migrated.resolve(data?.status ?? '');
     const answer = id === undefined ? undefined : this.#pending.get(id);
     if (id === undefined || answer === undefined) return;
     this.#pending.delete(id);
