@@ -12,5 +12,5 @@ export interface HostSuite {
 
 export const HOST_SUITES: readonly HostSuite[] = [
   { file: 'backends/qemu/test/contract.vm.test.ts', backends: ['qemu'] },
-  { file: 'test/e2e/run.vm.test.ts', backends: ['qemu'] },
+  { file: 'test/e2e/run.vm.test.ts', backends: ['libkrun-kvm', 'qemu'] },
 ];
