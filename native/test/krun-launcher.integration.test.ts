@@ -123,7 +123,10 @@ describe('a3s-box-krun', function () {
       const { status } = await fixture.run(document, { environment });
       return status.map(({ step, subject, errno }) => [step, subject, errno]);
     };
-    assert.deepEqual(await run('krun_check_nested_virt=1,krun_set_nested_virt=0'), STARTED.map((step) => [step, '', 0]));
+    assert.deepEqual(
+      await run('krun_check_nested_virt=1,krun_set_nested_virt=0'),
+      STARTED.map((step) => [step, '', 0]),
+    );
     assert.deepEqual(await run('krun_check_nested_virt=0'), [['feature', 'nested', 0]]);
     // As libkrun 1.17 on Linux answers.
     assert.deepEqual(await run(''), [['call', 'krun_set_nested_virt', 22]]);

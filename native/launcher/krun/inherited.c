@@ -61,17 +61,17 @@ static int open_named(const char *path, int flags, mode_t mode) {
 }
 
 // By their symbols, since headers may make one of the names mean the other.
-#define DEFINE_OPEN(name, symbol)                                         \
-  EXPORTED int name(const char *path, int flags, ...) __asm__(symbol);    \
-  int name(const char *path, int flags, ...) {                            \
-    mode_t mode = 0;                                                      \
-    if ((flags & O_CREAT) != 0) {                                         \
-      va_list rest;                                                       \
-      va_start(rest, flags);                                              \
-      mode = va_arg(rest, mode_t);                                        \
-      va_end(rest);                                                       \
-    }                                                                     \
-    return open_named(path, flags, mode);                                 \
+#define DEFINE_OPEN(name, symbol)                                                 \
+  EXPORTED int name(const char *path, int flags, ...) __asm__(symbol);            \
+  int name(const char *path, int flags, ...) {                                    \
+    mode_t mode = 0;                                                              \
+    if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) {             \
+      va_list rest;                                                               \
+      va_start(rest, flags);                                                      \
+      mode = va_arg(rest, mode_t);                                                \
+      va_end(rest);                                                               \
+    }                                                                             \
+    return open_named(path, flags, mode);                                         \
   }
 
 DEFINE_OPEN(open_inherited, "open")
