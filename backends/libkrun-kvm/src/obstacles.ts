@@ -1,7 +1,14 @@
 /** What keeps libkrun from running guests on this machine, each with what would change it. */
-import { extractKernel, probeLibkrun, supportsInitramfs, type Libkrun, type VirtualisationProbe } from '@a3s-box/native';
+import {
+  extractKernel,
+  probeLibkrun,
+  supportsInitramfs,
+  type Libkrun,
+  type VirtualisationProbe,
+} from '@a3s-box/native';
 
-const INSTALL = 'install libkrun 1.17 or a later 1.x, or the npm package @earendil-works/gondolin-krun-runner-linux-x64';
+const INSTALL =
+  'install libkrun 1.17 or a later 1.x, or the npm package @earendil-works/gondolin-krun-runner-linux-x64';
 
 /** @param given absolute path from the plugin's settings */
 export function findLibkrun(given?: string): { readonly libkrun: Libkrun } | { readonly obstacle: string } {

@@ -61,7 +61,10 @@ describe('what keeps libkrun-kvm from running guests', () => {
   it('a libkrun that cannot be loaded', () => {
     const path = join(directory, 'libkrun.so.1');
     writeFileSync(path, 'this is no library');
-    assert.match(obstacleOf(path), /cannot be loaded: .*(invalid ELF header|file too short) \(Debian: apt install libcap-ng0\)/);
+    assert.match(
+      obstacleOf(path),
+      /cannot be loaded: .*(invalid ELF header|file too short) \(Debian: apt install libcap-ng0\)/,
+    );
   });
 
   it('a libkrun that is too old', () => {

@@ -94,7 +94,10 @@ export class KrunHypervisor implements Hypervisor {
   }
 
   makeTemplate({ id }: TemplateSpec, { signal }: Operation): Promise<Template> {
-    const refusal = new BoxError('UNSUPPORTED', `${this.name} makes no templates: libkrun cannot take a machine's state`);
+    const refusal = new BoxError(
+      'UNSUPPORTED',
+      `${this.name} makes no templates: libkrun cannot take a machine's state`,
+    );
     return orCancelled(Promise.reject(refusal), signal, `making of template ${id}`);
   }
 }

@@ -48,7 +48,10 @@ export function machineDocument(spec: VmSpec, files: MachineFiles, handout: Hand
   };
 }
 
-function tsiPort({ hostPort, guestPort }: NonNullable<VmSpec['tsi']>['ports'][number]): { host: number; guest: number } {
+function tsiPort({ hostPort, guestPort }: NonNullable<VmSpec['tsi']>['ports'][number]): {
+  host: number;
+  guest: number;
+} {
   return { host: hostPort, guest: guestPort };
 }
 

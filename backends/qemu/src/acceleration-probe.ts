@@ -1,6 +1,14 @@
 import { release, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
-import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type Vm, type VmLimits, type VmSpec } from '@a3s-box/core';
+import {
+  isBoxError,
+  type BootAssets,
+  type HypervisorProbe,
+  type Operation,
+  type Vm,
+  type VmLimits,
+  type VmSpec,
+} from '@a3s-box/core';
 import { bootProbe, kvmObstacle, throwIfCancelled, type ProbeCache } from '@a3s-box/vmm';
 import type { Accelerator } from './machine-options.js';
 import { findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';

@@ -1,9 +1,27 @@
 import { openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BoxError, type AgentEndpoint, type HypervisorCapability, type Template, type VmRecord, type VmSpec } from '@a3s-box/core';
+import {
+  BoxError,
+  type AgentEndpoint,
+  type HypervisorCapability,
+  type Template,
+  type VmRecord,
+  type VmSpec,
+} from '@a3s-box/core';
 import { connectUnix, listenUnix } from '@a3s-box/native';
-import { ChildVmm, type Confinement, ConsoleLog, DescriptorTable, KernelCopy, kvmGroups, launchConfined, orCancelled, type ShutdownEvent, throwIfCancelled } from '@a3s-box/vmm';
+import {
+  ChildVmm,
+  type Confinement,
+  ConsoleLog,
+  DescriptorTable,
+  KernelCopy,
+  kvmGroups,
+  launchConfined,
+  orCancelled,
+  type ShutdownEvent,
+  throwIfCancelled,
+} from '@a3s-box/vmm';
 import { deviceOptions, slotStates, type DiskLayout } from './device-options.js';
 import { isKeptSmall, machineOptions, type Accelerator, type MachineSpec } from './machine-options.js';
 import { loadState, MigrationProgress } from './migration.js';

@@ -42,7 +42,8 @@ export function checkCapabilities(spec: VmSpec, capabilities: ReadonlySet<Hyperv
     ['templates', spec.template !== undefined],
   ];
   const missing = needs.find(([capability, needed]) => needed && !capabilities.has(capability))?.[0];
-  if (missing !== undefined) throw new BoxError('UNSUPPORTED', `this backend cannot do what vm ${spec.id} needs: ${missing}`);
+  if (missing !== undefined)
+    throw new BoxError('UNSUPPORTED', `this backend cannot do what vm ${spec.id} needs: ${missing}`);
 }
 
 /** @throws INVALID_ARGUMENT as {@link checkSpec}, UNSUPPORTED for a share, whose state cannot be taken */

@@ -84,7 +84,9 @@ export class BoxMachines {
     const { image, tracer } = owner;
     const [root, endpoint] = await Promise.allSettled([
       tracer.span('root disk', () => this.images.rootDisk(image.id, { signal })),
-      tracer.span('network', (): Promise<NetworkEndpoint | undefined> => this.networks.attach(owner, backend, { signal })),
+      tracer.span('network', (): Promise<NetworkEndpoint | undefined> =>
+        this.networks.attach(owner, backend, { signal }),
+      ),
     ]);
     if (root.status === 'fulfilled') undo.defer(() => root.value.release());
     if (endpoint.status === 'fulfilled') undo.defer(async () => endpoint.value?.detach());

@@ -36,7 +36,8 @@ export class TsiNetwork implements Network {
   probe({ signal }: Operation): Promise<NetworkProbe> {
     return settle(signal, 'probe of network "tsi"', () => ({
       usable: true,
-      reason: 'for backends that impersonate the guest’s sockets; the guest shares the host’s network, its loopback too',
+      reason:
+        'for backends that impersonate the guest’s sockets; the guest shares the host’s network, its loopback too',
       capabilities: new Set(['udp'] as const),
     }));
   }
