@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AccelerationProbe, QemuHypervisor } from '../../backends/qemu/dist/index.js';
+import { ProbeCache } from '../../backends/vmm/dist/index.js';
 import { AgentService, HelloRequest } from '../../core/dist/gen/a3s/box/agent/v1/agent.js';
 import { AgentSession } from '../../core/dist/guest/agent-session.js';
 import { FRESH_BOOT_SESSION_KEY, SESSION_KEY_BYTES } from '../../core/dist/guest/session-opening.js';

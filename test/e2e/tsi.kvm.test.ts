@@ -43,7 +43,10 @@ describe('network "tsi"', function () {
     const published = Number(/:([0-9]+)\s*$/m.exec(stdout.toString())?.[1]);
     assert.ok(published > 0, stdout.toString());
     assert.equal(await body(published), 'from the guest\n');
-    const inspected = await cli.run(['inspect', '--format', '{{.HostConfig.NetworkMode}} {{.Backend}} {{.Acceleration}}', 'web'], { env });
+    const inspected = await cli.run(
+      ['inspect', '--format', '{{.HostConfig.NetworkMode}} {{.Backend}} {{.Acceleration}}', 'web'],
+      { env },
+    );
     assert.equal(inspected.stdout.toString(), 'tsi libkrun-kvm hardware\n', inspected.stderr);
     await cli.run(['rm', '-f', 'web'], { env });
   });
@@ -71,7 +74,12 @@ describe('network "tsi"', function () {
   it('is off in another network, which the box has then', async () => {
     const loopback = await run('--network', 'default', IMAGE, ...fetch(`http://127.0.0.1:${port}/hello`));
     assert.match(loopback.stdout.toString(), /^status [1-9]/);
-    const { stdout, stderr } = await run('--network', 'default', IMAGE, ...fetch(`http://${ownAddress()}:${port}/card`));
+    const { stdout, stderr } = await run(
+      '--network',
+      'default',
+      IMAGE,
+      ...fetch(`http://${ownAddress()}:${port}/card`),
+    );
     assert.equal(stdout.toString(), 'host got /card\nstatus 0\n', stderr);
   });
 });
@@ -86,7 +94,7 @@ function ownAddress(): string {
 
 /** The guest listens a moment after the box has started: who asks before is refused, and asks again. */
 async function body(port: number): Promise<string> {
-  for (const end = Date.now() + 60_000; ; ) {
+  for (const end = Date.now() + 60_000; ;) {
     try {
       return await fetchBody(port);
     } catch (error) {
