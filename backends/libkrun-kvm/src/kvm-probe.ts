@@ -25,6 +25,8 @@ export interface KvmProbeOptions {
   readonly libkrunfw: string | undefined;
   /** Absolute path of the libkrun to use instead of the one that is found. */
   readonly libkrun?: string;
+  /** Whether guests may run virtual machines of their own. Default: not. */
+  readonly nested?: boolean;
   /** Another device and processor, in tests. */
   readonly kvm?: KvmDevice;
 }
@@ -56,7 +58,8 @@ export class KvmProbe implements KrunProbe {
     const { path, version } = found.libkrun;
     const obstacle = kvmObstacle(probeVirtualisation(this.options.kvm));
     if (obstacle !== undefined) return unusable(obstacle, version);
-    const machine = { library: path, devices: [DEVICE], groups: kvmGroups() };
+    const { nested = false } = this.options;
+    const machine = { library: path, devices: [DEVICE], groups: kvmGroups(), nested };
     const failure = await this.#bootFailure(machine, signal);
     return failure === undefined ? usable(machine, version) : unusable(failure, version);
   }
@@ -69,7 +72,16 @@ export class KvmProbe implements KrunProbe {
       if (obstacle !== undefined) return obstacle;
       const assets = await probeAssets({ signal });
       const { ino, size, mtimeMs } = statSync(machine.library);
-      const key = [release(), machine.library, ino, size, mtimeMs, assets.kernel, assets.initramfs].join(' ');
+      const key = [
+        release(),
+        machine.library,
+        machine.nested,
+        ino,
+        size,
+        mtimeMs,
+        assets.kernel,
+        assets.initramfs,
+      ].join(' ');
       const known = cache.get('libkrun-boot', key);
       const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> => startVm(NAME, spec, machine, stop);
       const failure =

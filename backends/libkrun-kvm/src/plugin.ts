@@ -8,13 +8,14 @@ import { KvmProbe } from './kvm-probe.js';
 /** As settings.schema.json says. */
 interface Settings {
   readonly libkrun?: string;
+  readonly nested?: boolean;
 }
 
 export default definePlugin({
   provides: { hypervisor: { port: HypervisorPort, name: 'libkrun-kvm' } },
   requires: {},
   activate({ stateDirectory, settings, logger }) {
-    const { libkrun } = settings as Settings;
+    const { libkrun, nested = false } = settings as Settings;
     const libkrunfw = libkrunfwPath();
     const probe = new KvmProbe({
       cache: new ProbeCache(stateDirectory),
@@ -22,6 +23,7 @@ export default definePlugin({
       probeAssets: (operation) =>
         new BootAssetStore(join(stateDirectory, 'assets'), { libkrunfw, init: probeInitPath() }).boot(operation),
       libkrunfw,
+      nested,
       ...(libkrun === undefined ? {} : { libkrun }),
     });
     return Promise.resolve({ services: { hypervisor: new KrunHypervisor('libkrun-kvm', probe, logger) } });

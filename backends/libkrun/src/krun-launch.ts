@@ -16,7 +16,7 @@ import { Announcement } from './announcement.js';
 import { writableDisks } from './disks.js';
 import { Handout } from './handout.js';
 import { readOutcome, startError } from './launcher-status.js';
-import { machineDocument, type MachineFiles } from './machine-document.js';
+import { machineDocument, type MachineParts } from './machine-document.js';
 
 /** What differs between the systems on which libkrun runs. */
 export interface KrunMachine {
@@ -26,6 +26,8 @@ export interface KrunMachine {
   readonly devices: readonly string[];
   /** Supplementary groups that they ask for; only as root. */
   readonly groups: readonly number[];
+  /** Whether guests may run virtual machines of their own. */
+  readonly nested: boolean;
 }
 
 /** libkrun's own threads, beside one for each vCPU. */
@@ -70,7 +72,7 @@ export async function launch(
   const status = table.pipe();
   const handout = new Handout(table);
   const { files, libraryDescriptor, ...held } = openFiles(spec, machine, handout, undo);
-  const text = JSON.stringify(machineDocument(spec, files, handout));
+  const text = JSON.stringify(machineDocument(spec, { ...files, nested: machine.nested }, handout));
   const launcher = table.open(program, 'r');
   const child = await launchConfined(handout.name(launcher), [String(document), String(status)], {
     ...rightsOf(spec, machine),
@@ -99,7 +101,7 @@ function openFiles(
   { library }: KrunMachine,
   handout: Handout,
   undo: AsyncDisposableStack,
-): Omit<Launched, 'vmm'> & { readonly files: MachineFiles; readonly libraryDescriptor: number } {
+): Omit<Launched, 'vmm'> & { readonly files: Omit<MachineParts, 'nested'>; readonly libraryDescriptor: number } {
   const { table } = handout;
   const { directory, boot, network } = spec;
   const { log: console, writer, reader } = ConsoleLog.create(directory, table);
@@ -109,7 +111,7 @@ function openFiles(
   const { announcement, writer: announcementWriter } = Announcement.create(directory, handout);
   undo.defer(() => announcement.close());
   const libraryDescriptor = table.open(library, 'r');
-  const files: MachineFiles = {
+  const files: Omit<MachineParts, 'nested'> = {
     library: handout.name(libraryDescriptor),
     kernel: handout.open(boot.kernel, 'r'),
     initramfs: handout.open(boot.initramfs, 'r'),

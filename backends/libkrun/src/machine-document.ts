@@ -12,8 +12,9 @@ const LOG_LEVEL = 'error';
 /** Without a policy SELinux allows everything, and asks itself at every step of a path whether it does. */
 const COMMAND_LINE = 'console=hvc0 panic=-1 reboot=t quiet lsm=capability';
 
-/** What the document names, as the VMM sees it. */
-export interface MachineFiles {
+/** What the document says beside the spec: files as the VMM sees them. */
+export interface MachineParts {
+  readonly nested: boolean;
   readonly library: string;
   readonly kernel: string;
   readonly initramfs: string;
@@ -25,13 +26,13 @@ export interface MachineFiles {
 }
 
 /** The document that the launcher reads (native/launcher/krun/document.schema.json). */
-export function machineDocument(spec: VmSpec, files: MachineFiles, handout: Handout): KrunDocument {
+export function machineDocument(spec: VmSpec, files: MachineParts, handout: Handout): KrunDocument {
   const { vcpus, memoryBytes } = spec.shape;
   return {
     version: 1,
     library: files.library,
     logLevel: LOG_LEVEL,
-    machine: { vcpus, memoryMiB: memoryBytes / MIB, nested: false },
+    machine: { vcpus, memoryMiB: memoryBytes / MIB, nested: files.nested },
     kernel: { path: files.kernel, format: 'elf', initramfs: files.initramfs, commandLine: COMMAND_LINE },
     disks: diskEntries(spec, handout),
     vsock: {
@@ -55,7 +56,7 @@ function tsiPort({ hostPort, guestPort }: NonNullable<VmSpec['tsi']>['ports'][nu
   return { host: hostPort, guest: guestPort };
 }
 
-function networkOf({ network }: VmSpec, { network: descriptor }: MachineFiles): KrunDocument['network'] {
+function networkOf({ network }: VmSpec, { network: descriptor }: MachineParts): KrunDocument['network'] {
   if (network === undefined || descriptor === undefined) return null;
   return { socket: { descriptor }, mac: network.mac };
 }

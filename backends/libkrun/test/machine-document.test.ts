@@ -8,6 +8,7 @@ import { Handout } from '../dist/handout.js';
 import { machineDocument } from '../dist/machine-document.js';
 
 const FILES = {
+  nested: false,
   library: '/proc/self/fd/20',
   kernel: '/proc/self/fd/21',
   initramfs: '/proc/self/fd/22',
@@ -55,6 +56,10 @@ describe('the launcher’s document', () => {
       ],
     });
     assert.deepEqual([network, disks, shares, descriptors], [null, [], [], []]);
+  });
+
+  it('lets guests run machines of their own where that is asked for', () => {
+    assert.equal(documentOf({}, { nested: true }).machine.nested, true);
   });
 
   it('has the disks in the order of their slots, as inherited files', () => {
