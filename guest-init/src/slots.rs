@@ -176,7 +176,9 @@ mod tests {
     #[test]
     fn a_disk_with_a_serial_of_another_kind_is_found_by_its_place() -> io::Result<()> {
         let block = std::env::temp_dir().join(format!("a3s-places-{}", std::process::id()));
-        for (name, serial, device) in [("vda", "2207", "virtio9"), ("vdb", "2206", "virtio10"), ("vdc", "2208", "virtio3")] {
+        for (name, serial, device) in
+            [("vda", "2207", "virtio9"), ("vdb", "2206", "virtio10"), ("vdc", "2208", "virtio3")]
+        {
             fs::create_dir_all(block.join(name))?;
             fs::write(block.join(name).join("serial"), serial)?;
             std::os::unix::fs::symlink(format!("../../../{device}"), block.join(name).join("device"))?;
