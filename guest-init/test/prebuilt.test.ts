@@ -31,8 +31,8 @@ describe('guest-init prebuilt executable', () => {
     }
   });
 
-  it('is packed in less than a mebibyte', () => {
-    assert.ok(readFileSync(join(ROOT, 'prebuilt/x86_64/guest-init.zst')).length < 1 << 20);
+  it('is packed in less than a mebibyte and a quarter', () => {
+    assert.ok(readFileSync(join(ROOT, 'prebuilt/x86_64/guest-init.zst')).length < 1.25 * 2 ** 20);
   });
 
   it('is for no architecture that nobody built it for', () => {

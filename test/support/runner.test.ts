@@ -31,7 +31,7 @@ describe('test selection', () => {
   it('leaves lint and rust out when only a file is asked for', () => {
     const selection = parseSelection(['core/test']);
     assert.ok(typeof selection !== 'string');
-    assert.deepEqual(selection.lanes, ['unit', 'integration', 'vm']);
+    assert.deepEqual(selection.lanes, ['unit', 'integration', 'vm', 'kvm-host']);
   });
 
   it('refuses an unknown option by name', () => {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Mutex;
-use std::sync::mpsc::{Sender, channel};
 
 use tokio::sync::oneshot;
 
@@ -10,6 +9,7 @@ use super::build::{self, Built, Materials};
 use crate::error::{AgentError, Result};
 use crate::sync::lock;
 
+#[derive(Debug)]
 struct Job {
     materials: Materials,
     built: oneshot::Sender<Result<(Materials, Built)>>,
@@ -18,7 +18,7 @@ struct Job {
 /// Builds containers. The thread for the first one waits from the guest's boot on, so that a clone need not start one.
 #[derive(Debug)]
 pub struct Builder {
-    waiting: Mutex<Option<Sender<Job>>>,
+    waiting: Mutex<Option<oneshot::Sender<Job>>>,
 }
 
 impl Builder {
@@ -41,10 +41,10 @@ impl Builder {
     }
 }
 
-fn start_thread() -> io::Result<Sender<Job>> {
-    let (jobs, job) = channel::<Job>();
+fn start_thread() -> io::Result<oneshot::Sender<Job>> {
+    let (jobs, job) = oneshot::channel::<Job>();
     std::thread::Builder::new().name("container".to_owned()).spawn(move || {
-        let Ok(Job { materials, built }) = job.recv() else { return };
+        let Ok(Job { materials, built }) = job.blocking_recv() else { return };
         let result = build::build(&materials).map(|built| (materials, built));
         // Whoever waits is part of this task.
         let _ = built.send(result);
