@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { prepareCTarget } from './fuzz/c-target.ts';
 import { ensureFuzzerAddon } from './fuzz/fuzzer-addon.ts';
 import { prepareNodeTarget } from './fuzz/node-target.ts';
 import { runTarget, type FuzzRecord } from './fuzz/run-target.ts';
@@ -42,7 +43,12 @@ async function main(argv: readonly string[]): Promise<number> {
   if (chosen.some(({ kind }) => kind === 'rust')) await buildRustTargets(root, signal);
   const records: FuzzRecord[] = [];
   for (const target of chosen) {
-    const prepared = target.kind === 'node' ? await prepareNodeTarget(root, target) : prepareRustTarget(root, target);
+    const prepared =
+      target.kind === 'node'
+        ? await prepareNodeTarget(root, target)
+        : target.kind === 'c'
+          ? await prepareCTarget(root, target, signal)
+          : prepareRustTarget(root, target);
     const record = await runTarget(prepared, { root, seconds, signal });
     records.push(record);
     console.log(JSON.stringify(record));

@@ -4,8 +4,8 @@ import { basename, join } from 'node:path';
 
 export interface FuzzTarget {
   readonly name: string;
-  /** `node` for plugins/X/fuzz/NAME.ts, `rust` for guest-init/fuzz/fuzz_targets/NAME.rs. */
-  readonly kind: 'node' | 'rust';
+  /** `node` for plugins/X/fuzz/NAME.ts, `rust` for guest-init/fuzz/fuzz_targets/NAME.rs, `c` for native/fuzz/NAME.c. */
+  readonly kind: 'node' | 'rust' | 'c';
   /** Relative to the root. */
   readonly file: string;
   /** Inputs that were findings once, relative to the root; every run begins with them. Unit tests run those of `node` too. */
@@ -37,7 +37,11 @@ export function fuzzTargets(root: string): FuzzTarget[] {
     const name = basename(file, '.rs');
     return { name, kind: 'rust', file, cases: join('guest-init/fuzz/cases', name) };
   });
-  return [...node, ...rust];
+  const c = find('native/fuzz/*.c').map((file): FuzzTarget => {
+    const name = basename(file, '.c');
+    return { name, kind: 'c', file, cases: join('native/fuzz/cases', name) };
+  });
+  return [...node, ...rust, ...c];
 }
 
 /** Where a target's files are kept between runs. */

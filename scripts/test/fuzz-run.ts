@@ -1,5 +1,6 @@
 /** The fuzz lane: every target for a minute, two at the same time. */
 import { spawnSync } from 'node:child_process';
+import { prepareCTarget } from '../fuzz/c-target.ts';
 import { ensureFuzzerAddon } from '../fuzz/fuzzer-addon.ts';
 import { prepareNodeTarget } from '../fuzz/node-target.ts';
 import { runTarget, type FuzzRecord } from '../fuzz/run-target.ts';
@@ -38,6 +39,7 @@ export async function runFuzz(
   const rust = once(() => buildRustTargets(root, signal));
   const node = once(() => ensureFuzzerAddon(root));
   const prepare = async (target: FuzzTarget): Promise<PreparedTarget> => {
+    if (target.kind === 'c') return prepareCTarget(root, target, signal);
     await (target.kind === 'rust' ? rust() : node());
     return target.kind === 'rust' ? prepareRustTarget(root, target) : prepareNodeTarget(root, target);
   };
