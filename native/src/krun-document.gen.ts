@@ -7,7 +7,7 @@ export type Path = string;
 export type TcpPort = number;
 
 /**
- * One virtual machine, as a3s-box-krun reads it from a descriptor. At most 65536 bytes of UTF-8, then end of file. Nothing is optional and nothing else is allowed. A path /proc/self/fd/N, or one below it, names an inherited descriptor; the launcher keeps those, the standard ones and its status descriptor, and closes all others.
+ * One virtual machine, as a3s-box-krun reads it from a descriptor. At most 65536 bytes of UTF-8, then end of file. Nothing is optional and nothing else is allowed. A path /proc/self/fd/N, or one below it, names an inherited descriptor, which stands for the open file itself and not for another opening of it (Linux); the launcher keeps those, the standard ones and its status descriptor, and closes all others.
  */
 export interface KrunDocument {
   /**
@@ -46,7 +46,7 @@ export interface KrunDocument {
    */
   disks: {
     /**
-     * The slot's name, which the guest finds as the disk's serial number. No two disks have the same.
+     * The slot's name, for libkrun's own use: it gives the disk a serial number of another kind. No two disks have the same.
      */
     id: string;
     path: Path;
@@ -88,7 +88,7 @@ export interface KrunDocument {
        */
       path: string;
       /**
-       * true: libkrun makes the socket (it must not be there), and each connection to it becomes one to the guest. false: somebody listens there, and each connection of the guest becomes one to it.
+       * true: libkrun makes the socket (it must not be there), or an inherited one listens already, and each connection to it becomes one to the guest. false: somebody listens there, and each connection of the guest becomes one to it; an inherited socket is itself the connection; of an inherited pipe the guest's first connection closes this end.
        */
       listen: boolean;
     }[];
@@ -138,6 +138,8 @@ export interface KrunDocument {
   console: string;
   /**
    * Further inherited descriptors that stay open: those that a VMDK descriptor names, for one.
+   *
+   * @maxItems 512
    */
   descriptors: number[];
 }
