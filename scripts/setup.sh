@@ -36,6 +36,7 @@ fi
 unset npm_config_local_prefix npm_config_prefix npm_config_global_prefix npm_package_json npm_lifecycle_event 2>/dev/null || :
 . scripts/setup/toolchain.sh
 ensure_toolchain
+[ "${1:-}" != --tests ] || ensure_zig
 PATH="$root/.toolchain/bin:$PATH"
 export PATH
 A3S_BOX_SETUP_STARTED=$started node scripts/setup.ts

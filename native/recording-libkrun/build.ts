@@ -10,18 +10,22 @@ export interface RecordingOptions {
   readonly variations?: readonly Variation[];
   /** File name; default `libkrun.so.1.17.4`. */
   readonly name?: string;
-  /** The compiler and what it needs to know about its target; default `cc`. */
+  /** The compiler, with options that come before all others; default `cc`. */
   readonly compiler?: readonly [program: string, ...options: string[]];
+  /** Options for the linker; default those of Linux. */
+  readonly linker?: readonly string[];
 }
 
 /** @returns the library's absolute path, below `directory` */
 export function buildRecordingLibkrun(directory: string, options: RecordingOptions = {}): string {
   const output = join(directory, options.name ?? 'libkrun.so.1.17.4');
-  const [program, ...target] = options.compiler ?? ['cc', '-Wl,-soname,libkrun.so.1', '-ldl'];
+  const [program, ...target] = options.compiler ?? ['cc'];
+  const linker = options.linker ?? ['-Wl,-soname,libkrun.so.1', '-ldl'];
   const defines = (options.variations ?? []).map((variation) => `-D${variation}`);
   const flags = ['-shared', '-fPIC', '-fvisibility=hidden', '-std=gnu11', '-D_GNU_SOURCE', '-O1'];
   const warnings = ['-Wall', '-Wextra', '-Werror'];
   const sources = globSync('*.c', { cwd: import.meta.dirname }).map((name) => join(import.meta.dirname, name));
-  execFileSync(program, [...flags, ...warnings, ...defines, '-o', output, ...sources, ...target], { stdio: 'inherit' });
+  const command = [...target, ...flags, ...warnings, ...defines, '-o', output, ...sources, ...linker];
+  execFileSync(program, command, { stdio: 'inherit' });
   return output;
 }

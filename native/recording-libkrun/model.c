@@ -1,4 +1,4 @@
-// What libkrun 1.17 answers to each call, found out by calling it. Numbers are those of Linux everywhere, as the real
+// What libkrun 1.17 answers to each call, found out by calling it on Linux. Numbers are those of the system, as the real
 // library's are.
 #include <errno.h>
 #include <fcntl.h>

@@ -71,10 +71,11 @@ describe('a3s-box-krun, confined', function () {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', ...files],
     });
     for (const file of files) closeSync(file);
-    (child.stdio[4] as Writable).end(JSON.stringify(document));
-    assert.deepEqual(await (child.stdio[3] as Readable).toArray(), []);
+    const streams: readonly unknown[] = child.stdio;
+    (streams[4] as Writable).end(JSON.stringify(document));
+    assert.deepEqual(await (streams[3] as Readable).toArray(), []);
     const steps: string[] = [];
-    for await (const line of createInterface(child.stdio[5] as Readable)) {
+    for await (const line of createInterface(streams[5] as Readable)) {
       steps.push((JSON.parse(line) as KrunStatus).step);
       if (steps.length === 2) break;
     }

@@ -34,3 +34,19 @@ ensure_toolchain() {
   mv "$new" "$root/.toolchain"
   say "Node.js $version: done"
 }
+
+# zig, which compiles native's launcher for other systems in tests, from PyPI. There is a wheel for x86-64 in the pinned list.
+ensure_zig() {
+  wanted="$root/tools/toolchain/requirements.txt"
+  [ "$(uname -m)" = x86_64 ] || return 0
+  ! cmp -s "$wanted" "$root/.toolchain/zig/requirements.txt" || return 0
+  say 'zig: installing from PyPI'
+  new="$root/.toolchain/zig.new"
+  rm -rf "$new"
+  logged zig 'Check that pip3 reaches its index (pip3 download), then start again.' \
+    pip3 install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes --target "$new" -r "$wanted"
+  cp "$wanted" "$new/"
+  rm -rf "$root/.toolchain/zig"
+  mv "$new" "$root/.toolchain/zig"
+  say 'zig: done'
+}

@@ -6,18 +6,18 @@
 #include "platform.h"
 #include "status.h"
 
-// An elevated token is what root is elsewhere.
+// An administrator's enabled rights are what root is elsewhere. A user who could have them but has not passes.
 void platform_drop_privileges(void) {
-  HANDLE token;
-  TOKEN_ELEVATION elevation = {0};
-  DWORD size = 0;
-  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) {
-    status_fail("identity", "", 0, "cannot look at the process's token (error %lu)", GetLastError());
+  SID_IDENTIFIER_AUTHORITY authority = SECURITY_NT_AUTHORITY;
+  PSID administrators = NULL;
+  BOOL member = TRUE;
+  const BOOL made = AllocateAndInitializeSid(&authority, 2, SECURITY_BUILTIN_DOMAIN_RID, DOMAIN_ALIAS_RID_ADMINS, 0, 0, 0,
+                                             0, 0, 0, &administrators);
+  if (!made || !CheckTokenMembership(NULL, administrators, &member)) {
+    status_fail("identity", "", 0, "cannot look at the process's rights (error %lu)", GetLastError());
   }
-  const BOOL known = GetTokenInformation(token, TokenElevation, &elevation, sizeof elevation, &size);
-  CloseHandle(token);
-  if (!known) status_fail("identity", "", 0, "cannot look at the process's elevation (error %lu)", GetLastError());
-  if (elevation.TokenIsElevated) status_fail("identity", "", 0, "the launcher does not run elevated");
+  FreeSid(administrators);
+  if (member) status_fail("identity", "", 0, "the launcher does not run with an administrator's rights");
 }
 
 void platform_prepare_descriptor(int descriptor) {
