@@ -61,7 +61,7 @@ async function runLane(lane: Lane, selection: Selection): Promise<LaneTime> {
   else if (lane.kind === 'kvm-host') {
     const { filters, grep } = selection;
     const say = (line: string): void => reporter.line(line);
-    const base = { root, lane, results, filters, signal: timeout.signal, say };
+    const base = { root, lane, results, filters, signal: timeout.signal, itemTimes, say };
     await runKvmHost(grep === undefined ? base : { ...base, grep });
   } else await runMochaLane(lane, selection, timeout.signal);
   clearTimeout(timer);

@@ -4,9 +4,15 @@ import { join } from 'node:path';
 import { CHECKOUT, KvmHost, shellWord } from '../../test/kvm-host/kvm-host.ts';
 import { HOST_SUITES } from '../../test/kvm-host/suites.ts';
 import { RUN_MARKER } from '../../test/support/leaks.ts';
+import type { ItemTimes } from './item-times.ts';
 import { discoverTests, type Lane } from './lanes.ts';
-import { Results } from './results.ts';
+import { Results, type TestResult } from './results.ts';
 import { followWorker } from './worker-events.ts';
+
+/** In the host: where tests have their files. */
+const RUN_DIRECTORY = '/scratch/tmp/run';
+/** By how much tests may take longer in the host than in the machine itself. */
+const SLOWNESS = 4;
 
 /** A file on a backend. */
 interface HostItem {
@@ -24,6 +30,7 @@ export interface KvmHostRunOptions {
   readonly grep?: string;
   /** Fires when the lane's time is up. */
   readonly signal: AbortSignal;
+  readonly itemTimes: ItemTimes;
   readonly say: (line: string) => void;
 }
 
@@ -36,13 +43,32 @@ export function hostItems(root: string, filters: readonly string[]): HostItem[] 
 }
 
 export async function runKvmHost(options: KvmHostRunOptions): Promise<void> {
-  const { root, lane, results, signal, say } = options;
-  const items = hostItems(root, options.filters);
+  const { root, lane, itemTimes } = options;
+  const items = hostItems(root, options.filters).sort((a, b) => timeOf(b, itemTimes) - timeOf(a, itemTimes));
   if (items.length === 0) return;
+  rmSync(artifactsOf(root, lane), { recursive: true, force: true });
+  // The first start makes what is missing; the others find it.
+  const first = startHost(options);
+  const takeNext = async (host: Promise<KvmHost | undefined>): Promise<void> => {
+    await using running = await host;
+    for (let item = running && items.shift(); running && item; item = items.shift())
+      await runAndTell(running, item, options);
+  };
+  const others = Array.from({ length: Math.min(lane.parallel, items.length) - 1 }, async () => {
+    if ((await first) !== undefined && items.length > 0) await takeNext(startHost(options));
+  });
+  await Promise.all([takeNext(first), ...others]);
+  for (const item of items)
+    options.results.add({ ...baseOf(item, lane), outcome: 'failed', detail: 'no host to run it' });
+}
+
+/** A host; none, which is a failure of the lane, when it does not start. */
+async function startHost({ root, lane, results, say }: KvmHostRunOptions): Promise<KvmHost | undefined> {
   const begin = Date.now();
-  let host: KvmHost;
   try {
-    host = await KvmHost.start(root, say);
+    const host = await KvmHost.start(root, say);
+    say(`${lane.name} ---- a host is up (${seconds(begin)})`);
+    return host;
   } catch (error) {
     const base = {
       lane: lane.name,
@@ -51,22 +77,23 @@ export async function runKvmHost(options: KvmHostRunOptions): Promise<void> {
       durationMs: Date.now() - begin,
     };
     results.add({ ...base, outcome: 'failed', detail: (error as Error).stack ?? String(error) });
-    return;
+    return undefined;
   }
-  await using _ = host;
-  say(`${lane.name} ---- the host is up (${seconds(begin)})`);
-  for (const item of items) {
-    const start = Date.now();
-    await runItem(host, item, options);
-    say(`${lane.name} ---- ${labelOf(item)} (${seconds(start)})`);
-  }
-  if (signal.aborted || results.count('failed', lane.name) > 0) keepConsole(root, lane, await host.console());
+}
+
+async function runAndTell(host: KvmHost, item: HostItem, options: KvmHostRunOptions): Promise<void> {
+  const { root, lane, signal, say, itemTimes } = options;
+  const begin = Date.now();
+  const results = new Results((result) => options.results.add(result));
+  await runItem(host, item, { ...options, results });
+  if (!signal.aborted) itemTimes.set(labelOf(item), Date.now() - begin);
+  say(`${lane.name} ---- ${labelOf(item)} (${seconds(begin)})`);
+  if (results.count('failed') > 0) await keepLogs(host, join(artifactsOf(root, lane), labelOf(item)), signal);
 }
 
 async function runItem(host: KvmHost, item: HostItem, options: KvmHostRunOptions): Promise<void> {
-  const { lane, signal } = options;
-  const results = new Results((result) => options.results.add(result));
-  const base = { lane: lane.name, file: item.file, title: `${prefixOf(item)}the test process`, durationMs: 0 };
+  const { lane, results, signal } = options;
+  const base = baseOf(item, lane);
   const late = `the lane's time (${lane.budgetMs / 60_000} min) was up`;
   if (signal.aborted) return results.add({ ...base, outcome: 'failed', detail: late });
   const worker = host.spawn(workerCommand(item, options), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -82,14 +109,15 @@ function workerCommand(
   item: HostItem,
   { lane, grep = item.grep }: KvmHostRunOptions,
 ): { readonly line: string; readonly environment: Record<string, string> } {
-  const job = { files: [join(CHECKOUT, item.file)], timeoutMs: lane.testTimeoutMs, grep };
-  const directory = '/scratch/tmp/run';
+  const job = { files: [join(CHECKOUT, item.file)], timeoutMs: lane.testTimeoutMs, timeoutFactor: SLOWNESS, grep };
+  const directory = RUN_DIRECTORY;
   const worker = ['node', '--enable-source-maps', 'test/support/mocha-worker.ts', JSON.stringify(job)];
   return {
     line: `mkdir -p ${directory} && exec ${worker.map(shellWord).join(' ')} 3>&1 1>&2`,
     environment: {
       TMPDIR: directory,
       A3S_BOX_HOME: `${directory}/home`,
+      NODE_COMPILE_CACHE: '/scratch/compile-cache',
       A3S_BOX_KVM_HOST: '1',
       [RUN_MARKER]: labelOf(item),
       ...(item.backend === undefined ? {} : { A3S_BOX_BACKEND: item.backend }),
@@ -106,11 +134,26 @@ function prefixOf({ backend }: HostItem): string {
   return backend === undefined ? '' : `${backend}: `;
 }
 
-function keepConsole(root: string, lane: Lane, text: string): void {
-  const artifacts = join(root, '.cache/test-artifacts', lane.name);
-  rmSync(artifacts, { recursive: true, force: true });
-  mkdirSync(artifacts, { recursive: true });
-  writeFileSync(join(artifacts, 'console.log'), text);
+function baseOf(item: HostItem, { name }: Lane): Omit<TestResult, 'outcome'> {
+  return { lane: name, file: item.file, title: `${prefixOf(item)}the test process`, durationMs: 0 };
+}
+
+function timeOf(item: HostItem, times: ItemTimes): number {
+  return times.all[labelOf(item)] ?? 0;
+}
+
+function artifactsOf(root: string, { name }: Lane): string {
+  return join(root, '.cache/test-artifacts', name);
+}
+
+/** Keeps what the host's kernel said, and the consoles and logs of the boxes in it. */
+async function keepLogs(host: KvmHost, directory: string, signal: AbortSignal): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'host-console.log'), await host.console());
+  if (signal.aborted) return;
+  const find = "find . -name 'console*' -o -name '*.log' -o -name '*.stderr'";
+  const archive = await host.run({ line: `${find} | tar -c -z -T - | base64`, directory: RUN_DIRECTORY });
+  writeFileSync(join(directory, 'logs.tar.gz'), Buffer.from(archive, 'base64'));
 }
 
 function seconds(begin: number): string {

@@ -12,6 +12,8 @@ import type { TestEvent } from './test-event.ts';
 interface Job {
   readonly files: readonly string[];
   readonly timeoutMs: number;
+  /** By how much the limits that the files set themselves are longer here; default 1. */
+  readonly timeoutFactor?: number;
   readonly grep?: string;
 }
 
@@ -69,12 +71,23 @@ class EventReporter extends Mocha.reporters.Base {
   }
 }
 
+const HOOKS = ['_beforeAll', '_beforeEach', '_afterEach', '_afterAll'] as const;
+
+/** What a slow machine needs more time for. */
+function stretch(suite: Mocha.Suite, factor: number): void {
+  const hooks = suite as unknown as Readonly<Record<(typeof HOOKS)[number], readonly Mocha.Hook[]>>;
+  const all = [suite, ...suite.tests, ...HOOKS.flatMap((kind) => hooks[kind])];
+  for (const it of all) it.timeout(it.timeout() * factor);
+  for (const inner of suite.suites) stretch(inner, factor);
+}
+
 const job = JSON.parse(process.argv[2] ?? '{}') as Job;
 const mocha = new Mocha({ ui: 'bdd', timeout: job.timeoutMs, color: false, forbidOnly: true, reporter: EventReporter });
 mocha.rootHooks(mochaHooks);
 if (job.grep !== undefined) mocha.grep(new RegExp(job.grep));
 for (const file of job.files) mocha.addFile(file);
 await mocha.loadFilesAsync();
+if (job.timeoutFactor !== undefined) stretch(mocha.suite, job.timeoutFactor);
 mocha.run(() => {
   const watchdog = setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(', ');

@@ -44,6 +44,7 @@ describe('lanes', () => {
     assert.equal(laneOf('core/test/a.test.ts'), 'unit');
     assert.equal(laneOf('core/test/a.integration.test.ts'), 'integration');
     assert.equal(laneOf('core/test/a.vm.test.ts'), 'vm');
+    assert.equal(laneOf('core/test/a.kvm.test.ts'), 'kvm-host');
   });
 
   it('run unit tests by package and others by file', () => {
