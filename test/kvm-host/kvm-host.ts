@@ -1,5 +1,6 @@
 /** A KVM host that is emulated: a machine of its own in which this checkout runs with hardware virtualisation. */
 import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,15 +24,29 @@ export interface HostCommand {
   readonly directory?: string;
 }
 
+const PROGRAMS = ['qemu-system-x86_64', 'mmdebstrap', 'mkfs.erofs', 'mke2fs', 'ssh', 'setpriv'];
+
+/** Why this machine can have no host; undefined when it can. */
+export function hostObstacle(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'the KVM host needs Linux on x86-64';
+  if (process.getuid?.() !== 0) return "making the KVM host's root file system needs root";
+  const directories = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`.split(':');
+  const missing = PROGRAMS.filter((name) => !directories.some((directory) => existsSync(join(directory, name))));
+  return missing.length === 0 ? undefined : `missing: ${missing.join(', ')}; \`npm test\` as root installs them`;
+}
+
 export class KvmHost implements AsyncDisposable {
   readonly #directory: string;
   readonly #machine: Machine;
   readonly #ssh: readonly string[];
+  /** For a process that ends without closing: QEMU ends with it, the files would stay. */
+  readonly #removeFiles = (): void => rmSync(this.#directory, { recursive: true, force: true });
 
   private constructor(directory: string, machine: Machine, ssh: readonly string[]) {
     this.#directory = directory;
     this.#machine = machine;
     this.#ssh = ssh;
+    process.on('exit', this.#removeFiles);
   }
 
   /**
@@ -73,7 +88,8 @@ export class KvmHost implements AsyncDisposable {
   async close(): Promise<void> {
     await run('ssh', [...this.#ssh, '-O', 'exit', 'kvm-host']).catch(() => undefined);
     await this.#machine.close();
-    await rm(this.#directory, { recursive: true, force: true });
+    process.off('exit', this.#removeFiles);
+    this.#removeFiles();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,15 @@
 /** `npm run kvm-host [-- COMMAND [ARGUMENT...]]`: a shell, or one command, in the emulated KVM host. */
 import { join } from 'node:path';
-import { KvmHost, shellWord } from './kvm-host.ts';
+import { hostObstacle, KvmHost, shellWord } from './kvm-host.ts';
 
 const root = join(import.meta.dirname, '../..');
 const words = process.argv.slice(2);
 const terminal = process.stdin.isTTY && process.stdout.isTTY;
+const obstacle = hostObstacle();
+if (obstacle !== undefined) {
+  console.error(`kvm-host: ${obstacle}`);
+  process.exit(1);
+}
 const started = Date.now();
 await using host = await KvmHost.start(root, (line) => console.error(line));
 if (process.stderr.isTTY)
