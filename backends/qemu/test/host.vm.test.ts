@@ -119,7 +119,7 @@ const DEVELOPERS_TOOLS =
 /** Runs create-as-user.ts as user 12345 in a copy of the packages. @returns its last line */
 function runAsUser(place: string): string {
   const root = join(import.meta.dirname, '..', '..', '..');
-  const packages = ['core', 'native', 'backends/qemu', 'test/contract/hypervisor'];
+  const packages = ['core', 'native', 'backends/vmm', 'backends/qemu', 'test/contract/hypervisor'];
   for (const name of packages) {
     for (const part of ['dist', 'build/Release', 'build/contract-guest', 'package.json']) {
       const from = join(root, name, part);

@@ -47,7 +47,7 @@ static void machine(char **values) {
             id, values[3], 1, values[4], "console=hvc0 panic=-1 reboot=t quiet lsm=capability"),
         "krun_set_kernel");
   int32_t (*add_disk)(uint32_t, const char *, const char *, uint32_t, bool, bool, uint32_t) = find("krun_add_disk3");
-  check(add_disk(id, "root", values[5], 2, true, false, 0), "krun_add_disk3");
+  check(add_disk(id, "root", values[5], 0, true, false, 0), "krun_add_disk3");
   check(add_disk(id, "scratch", values[6], 0, false, false, 1), "krun_add_disk3");
   check(((int32_t(*)(uint32_t))find("krun_disable_implicit_vsock"))(id), "krun_disable_implicit_vsock");
   check(((int32_t(*)(uint32_t, uint32_t))find("krun_add_vsock"))(id, 1), "krun_add_vsock");

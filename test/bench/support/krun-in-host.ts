@@ -3,7 +3,7 @@
  * the bare program. Writes one JSON value. `node krun-in-host.ts BARE_PROGRAM ROUNDS`
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BoxClient } from '@a3s-box/core/client';
@@ -65,7 +65,8 @@ async function bareArguments(): Promise<string[]> {
   const scratch = join(directory, 'scratch.img');
   await cloneScratch(scratch);
   const images = join(home.path, 'plugins/@a3s-box+images-oci');
-  const found = execFileSync('find', [images, '-name', '*.vmdk'], { encoding: 'utf8' }).split('\n')[0] ?? '';
-  if (found === '') throw new Error(`no root disk below ${images}: ${readdirSync(images).join(' ')}`);
-  return [libkrunPackagePath() ?? '', directory, kernel, initramfs, found, scratch];
+  // Its one layer is the whole disk.
+  const [root = ''] = execFileSync('find', [join(images, 'layers'), '-type', 'f'], { encoding: 'utf8' }).split('\n');
+  if (root === '') throw new Error(`no layer below ${images}`);
+  return [libkrunPackagePath() ?? '', directory, kernel, initramfs, root, scratch];
 }
