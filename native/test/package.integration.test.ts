@@ -19,6 +19,7 @@ describe('the packed @a3s-box/native', function () {
   it('is installed in an empty folder without a compiler, and works', () => {
     const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', directory], {
       cwd: NATIVE,
+      env: { ...process.env, TMPDIR: directory },
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     });

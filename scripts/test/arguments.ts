@@ -4,7 +4,7 @@ import { LANES } from './lanes.ts';
 
 export const USAGE = `usage: npm test -- [LANE...] [FILE...] [--grep PATTERN] [--list]
 
-  LANE            ${LANES.map((lane) => lane.name).join(', ')}; default all
+  LANE            ${LANES.map((lane) => lane.name).join(', ')}; default all but kvm-host
   FILE            part of a test file's path, for example core/test/ports
   --grep, -g      only tests whose full title matches this regular expression
   --list          print the test files that would run`;
@@ -35,9 +35,10 @@ export function parseSelection(argv: readonly string[]): Selection | string {
   const filters = parsed.positionals.filter((word) => !names.includes(word));
   const { grep, list } = parsed.values;
   const narrowed = filters.length > 0 || grep !== undefined;
-  const mochaLanes = LANES.filter((lane) => lane.kind === 'mocha' || lane.kind === 'kvm-host').map((lane) => lane.name);
+  const usual = LANES.filter((lane) => !lane.onDemand);
+  const mochaLanes = usual.filter((lane) => lane.kind === 'mocha').map((lane) => lane.name);
   return {
-    lanes: lanes.length > 0 ? lanes : narrowed ? mochaLanes : names,
+    lanes: lanes.length > 0 ? lanes : narrowed ? mochaLanes : usual.map((lane) => lane.name),
     filters,
     ...(grep === undefined ? {} : { grep }),
     list: list === true,
