@@ -2,13 +2,10 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildDirectory, guestInitPath, prebuiltIsCurrent } from '../index.js';
-import { cargoBuild, cargoIsThere } from './cargo.ts';
+import { cargoBuild, cargoIsThere, HOST } from './cargo.ts';
 
-const TARGETS: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64-unknown-linux-gnu' };
-const target = TARGETS[process.arch];
-
-if (target !== undefined && !prebuiltIsCurrent() && cargoIsThere()) {
-  const { binary, manifest } = cargoBuild(target);
+if (HOST !== undefined && !prebuiltIsCurrent() && cargoIsThere()) {
+  const { binary, manifest } = cargoBuild(HOST);
   const directory = buildDirectory();
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'guest-init.new'), binary, { mode: 0o755 });

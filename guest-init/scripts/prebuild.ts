@@ -1,16 +1,28 @@
-/** `npm run prebuild-binary`: makes the executable that is checked in, for machines without cargo or crates.io. */
+/**
+ * `npm run prebuild-binary [-- ARCHITECTURE...]`: makes the executables that are checked in, for machines without cargo,
+ * crates.io or a compiler for the other processor.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
-import { cargoBuild } from './cargo.ts';
+import { type GuestArchitecture, prebuiltManifest } from '../index.js';
+import { cargoBuild, TARGETS } from './cargo.ts';
 
 const LEVEL = 19;
 const root = join(import.meta.dirname, '..');
-const targets = { x86_64: 'x86_64-unknown-linux-gnu' };
 
-const manifests: Record<string, unknown> = {};
-for (const [architecture, target] of Object.entries(targets)) {
-  const { binary, manifest } = cargoBuild(target);
+const all = Object.keys(TARGETS) as GuestArchitecture[];
+const [, , ...names] = process.argv;
+const unknown = names.find((name) => !(all as string[]).includes(name));
+if (unknown !== undefined) throw new Error(`guest-init: there is no architecture ${unknown}; give ${all.join(' or ')}`);
+const manifests: Record<string, unknown> = Object.fromEntries(
+  all.flatMap((name) => {
+    const manifest = prebuiltManifest(name);
+    return manifest === undefined ? [] : [[name, manifest]];
+  }),
+);
+for (const architecture of names.length > 0 ? (names as GuestArchitecture[]) : all) {
+  const { binary, manifest } = cargoBuild(architecture);
   const directory = join(root, 'prebuilt', architecture);
   mkdirSync(directory, { recursive: true });
   const packed = zstdCompressSync(binary, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } });
