@@ -95,7 +95,6 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--oom-score-adj', commands: RUN, reason: LIMITS },
   { spelling: '--pid', commands: RUN, reason: NAMESPACES },
   { spelling: '--pids-limit', commands: RUN, reason: LIMITS },
-  { spelling: '--platform', commands: RUN, reason: "a VM runs its host's architecture" },
   { spelling: '--privileged', commands: BOTH, reason: CONFINEMENT },
   { spelling: '-P, --publish-all', commands: RUN, reason: NETWORK },
   { spelling: '--pull', commands: RUN, reason: IMAGES },

@@ -15,9 +15,12 @@ const KERNEL_PACKAGES: Readonly<Record<string, string>> = {
  */
 const INITRAMFS_PARAMETER = '\0retain_initrd\0';
 
-/** Absolute path of libkrunfw from the npm package for this platform; undefined where that is not installed. */
-export function libkrunfwPath(): string | undefined {
-  const name = KERNEL_PACKAGES[`${process.platform}-${process.arch}`];
+/**
+ * Absolute path of libkrunfw from the npm package for this system; undefined where that is not installed.
+ * @param architecture of the guests that its kernel is for, as Node.js names it
+ */
+export function libkrunfwPath(architecture: string = process.arch): string | undefined {
+  const name = KERNEL_PACKAGES[`${process.platform}-${architecture}`];
   const library = name === undefined ? undefined : packageDirectory(name, 'lib');
   if (library === undefined) return undefined;
   const file = readdirSync(library).find((entry) => entry.startsWith('libkrunfw.'));

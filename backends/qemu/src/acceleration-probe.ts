@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import {
   isBoxError,
   type BootAssets,
+  type ForeignProbe,
+  type GuestArchitecture,
+  type HypervisorCapability,
   type HypervisorProbe,
   type Operation,
   type Vm,
@@ -11,7 +14,7 @@ import {
 } from '@a3s-box/core';
 import { bootProbe, kvmObstacle, throwIfCancelled, type ProbeCache } from '@a3s-box/vmm';
 import type { Accelerator } from './machine-options.js';
-import { findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';
+import { findForeignQemu, findQemu, qemuVersion, type QemuBinary } from './qemu-binary.js';
 import { templateFingerprint } from './template-record.js';
 import { measureTscKhz } from './tsc-frequency.js';
 import { QEMU_CAPABILITIES, startVm, type Machine } from './vm-start.js';
@@ -22,6 +25,13 @@ const SUBJECT = 'probe of qemu';
 const MIN_MEMORY_BYTES = 64 * MIB;
 /** Tried with this kernel up to here. */
 const MAX_VCPUS = 32;
+/** The same for a processor that is not the host's. */
+const FOREIGN_MIN_MEMORY_BYTES = 128 * MIB;
+const FOREIGN_MAX_VCPUS = 4;
+/** A clone's clock has to be one that goes on (docs/adr/0013), which was made sure of for the host's processor alone. */
+const FOREIGN_CAPABILITIES: ReadonlySet<HypervisorCapability> = new Set(
+  [...QEMU_CAPABILITIES].filter((capability) => capability !== 'templates'),
+);
 
 export interface AccelerationProbeOptions {
   readonly cache: ProbeCache;
@@ -36,25 +46,33 @@ export interface AccelerationProbeOptions {
 
 export interface ProbeResult {
   readonly answer: HypervisorProbe;
-  /** Present when the answer is usable. */
+  /** For guests of the host's architecture; present when the answer is usable. */
   readonly machine?: Machine;
+  /** For others; present when {@link HypervisorProbe.foreign} is usable. */
+  readonly foreign?: Machine;
 }
+
+type ForeignResult = { readonly architecture: GuestArchitecture; readonly answer: ForeignProbe; readonly foreign?: Machine };
 
 /** Finds out once per process how this machine can run guests. */
 export class AccelerationProbe {
   #result: ProbeResult | undefined;
+  #foreign: ForeignResult | undefined;
 
   constructor(private readonly options: AccelerationProbeOptions) {}
 
   /** @throws CANCELLED when the signal fires */
   async probe({ signal }: Operation): Promise<ProbeResult> {
     throwIfCancelled(signal, SUBJECT);
-    if (this.#result !== undefined) return this.#result;
     try {
-      const result = await this.#probe(signal);
+      const result = this.#result ?? (await this.#probe(signal));
       // An unusable machine may become usable: a package is installed, a device gets its rights.
       if (result.answer.usable) this.#result = result;
-      return result;
+      if (process.platform !== 'linux') return result;
+      this.#foreign ??= await this.#probeForeign(signal);
+      const { architecture, answer, ...machine } = this.#foreign;
+      if (!answer.usable) this.#foreign = undefined;
+      return { ...result, ...machine, answer: { ...result.answer, foreign: { [architecture]: answer } } };
     } catch (error) {
       throwIfCancelled(signal, SUBJECT);
       throw error;
@@ -73,6 +91,32 @@ export class AccelerationProbe {
     if (this.options.accelerator === 'kvm') return unusable(`kvm was asked for, but ${obstacle}`, version);
     const tscKhz = await this.#cached('tsc-khz', bootId(), measureTscKhz);
     return emulation(binary, version, obstacle, tscKhz);
+  }
+
+  /** Guests of the architecture that is not the host's. */
+  async #probeForeign(signal: AbortSignal): Promise<ForeignResult> {
+    const architecture = process.arch === 'arm64' ? 'amd64' : 'arm64';
+    if (architecture === 'amd64') return noForeign(architecture, 'no x86 processor is emulated on this host');
+    if (this.options.accelerator === 'kvm') {
+      return noForeign(architecture, `kvm was asked for, and runs no ${architecture} guest here`);
+    }
+    const binary = findForeignQemu();
+    if (binary === undefined) {
+      return noForeign(architecture, 'qemu-system-aarch64 is not installed (Debian: apt install qemu-system-arm)');
+    }
+    const version = await this.#cached('foreign-version', binary.identity, () => qemuVersion(binary, signal));
+    if (version === undefined) return noForeign(architecture, `${binary.path} does not tell its version`);
+    const foreign = machineOf(binary, version, { kind: 'foreign', architecture });
+    const answer: ForeignProbe = {
+      usable: true,
+      reason: `QEMU ${version} with software emulation, because the host's processor is another one`,
+      version,
+      acceleration: 'emulation',
+      accelerator: 'tcg',
+      capabilities: FOREIGN_CAPABILITIES,
+      limits: { ...limits(), minMemoryBytes: FOREIGN_MIN_MEMORY_BYTES, maxVcpus: FOREIGN_MAX_VCPUS },
+    };
+    return { architecture, answer, foreign };
   }
 
   async #kvmObstacle(binary: QemuBinary, version: string, signal: AbortSignal): Promise<string | undefined> {
@@ -126,6 +170,10 @@ function unusable(reason: string, version?: string): ProbeResult {
     ...(version === undefined ? {} : { version }),
   };
   return { answer };
+}
+
+function noForeign(architecture: GuestArchitecture, reason: string): ForeignResult {
+  return { architecture, answer: unusable(reason).answer };
 }
 
 function machineOf(binary: QemuBinary, version: string, accelerator: Accelerator): Machine {

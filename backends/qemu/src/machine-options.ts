@@ -1,6 +1,10 @@
 import type { VmShape } from '@a3s-box/core';
 
-export type Accelerator = { readonly kind: 'kvm' } | { readonly kind: 'tcg'; readonly tscKhz: number };
+export type Accelerator =
+  | { readonly kind: 'kvm' }
+  | { readonly kind: 'tcg'; readonly tscKhz: number }
+  /** Emulation of a processor that is not the host's. */
+  | { readonly kind: 'foreign'; readonly architecture: 'arm64' };
 
 const MIB = 1024 * 1024;
 
@@ -44,17 +48,20 @@ export function machineOptions(spec: MachineSpec): string[] {
   const backend = memoryBackend(spec);
   return [
     ...['-name', name, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    // The kernel has neither ACPI nor an 8250; without the clock chip its start waits half a second for one.
-    ...[
-      '-M',
-      `microvm,x-option-roms=off,acpi=off,rtc=on,isa-serial=off${backend.length > 0 ? ',memory-backend=ram' : ''}`,
-    ],
+    ...['-M', `${board(accelerator)}${backend.length > 0 ? ',memory-backend=ram' : ''}`],
     ...backend,
     ...['-m', memorySize(shape), '-smp', String(shape.vcpus), '-global', 'virtio-mmio.force-legacy=false'],
     ...acceleratorOptions(accelerator, shape),
     ...(boot ? ['-kernel', boot.kernel, '-initrd', boot.initramfs, '-append', kernelCommandLine(accelerator)] : []),
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
   ];
+}
+
+function board(accelerator: Accelerator): string {
+  // QEMU says where the devices are in a device tree; the kernel has no driver for what else there could be.
+  if (accelerator.kind === 'foreign') return 'virt,gic-version=3,its=off,acpi=off';
+  // The kernel has neither ACPI nor an 8250; without the clock chip its start waits half a second for one.
+  return 'microvm,x-option-roms=off,acpi=off,rtc=on,isa-serial=off';
 }
 
 function memorySize({ memoryBytes }: VmShape): string {
@@ -72,15 +79,19 @@ function memoryBackend({ shape, memory }: MachineSpec): string[] {
 function acceleratorOptions(accelerator: Accelerator, { memoryBytes }: VmShape): string[] {
   if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
   // Emulation with several threads lets a guest's start fail now and then (docs/adr/0013).
-  return ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`, '-cpu', 'max,-erms,-la57'];
+  const emulator = ['-accel', `tcg,thread=single,tb-size=${translationCacheMib(memoryBytes)}`];
+  // Signed pointers guard the guest from its own programs as well with a signature that is quick to emulate.
+  if (accelerator.kind === 'foreign') return [...emulator, '-cpu', 'max,pauth-impdef=on'];
+  return [...emulator, '-cpu', 'max,-erms,-la57'];
 }
 
 function kernelCommandLine(accelerator: Accelerator): string {
   // Without a policy SELinux allows everything, and asks itself at every step of a path whether it does.
-  const base = 'console=hvc0 panic=-1 reboot=t quiet lsm=capability';
-  if (accelerator.kind === 'kvm') return base;
+  const base = 'console=hvc0 panic=-1 quiet lsm=capability';
   // The emulator runs none of the guest's instructions ahead of time, so what guards against that is work for nothing.
+  if (accelerator.kind === 'foreign') return `${base} mitigations=off`;
+  if (accelerator.kind === 'kvm') return `${base} reboot=t`;
   // An emulated guest that measures the counter itself gets it wrong under load and falls back to a clock of 4 ms.
   // One that looks for ten ticks of its timer in time panics on a host with much to do: "IO-APIC + timer doesn't work".
-  return `${base} mitigations=off no_timer_check tsc=reliable tsc_early_khz=${accelerator.tscKhz}`;
+  return `${base} reboot=t mitigations=off no_timer_check tsc=reliable tsc_early_khz=${accelerator.tscKhz}`;
 }

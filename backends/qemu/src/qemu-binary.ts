@@ -10,7 +10,10 @@ export interface QemuBinary {
   readonly identity: string;
 }
 
+/** For guests of the host's own architecture, by Node's name of it. */
 const EXECUTABLES: Readonly<Record<string, string>> = { x64: 'qemu-system-x86_64' };
+/** For guests of the other one. */
+const FOREIGN_EXECUTABLES: Readonly<Record<string, string>> = { x64: 'qemu-system-aarch64' };
 const DIRECTORIES = ['/usr/bin', '/usr/local/bin', '/usr/libexec'];
 
 /** Its firmware, by name. */
@@ -20,7 +23,20 @@ const FIRMWARE = ['/usr/share/qemu', '/usr/local/share/qemu', '/usr/share/seabio
 export function findQemu(configured?: string): QemuBinary | undefined {
   const name = EXECUTABLES[process.arch];
   if (name === undefined) return undefined;
-  const candidates = configured === undefined ? DIRECTORIES.map((directory) => `${directory}/${name}`) : [configured];
+  return binaryOf(configured === undefined ? inDirectories(name) : [configured]);
+}
+
+/** The QEMU that emulates a processor which is not the host's. */
+export function findForeignQemu(): QemuBinary | undefined {
+  const name = FOREIGN_EXECUTABLES[process.arch];
+  return name === undefined ? undefined : binaryOf(inDirectories(name));
+}
+
+function inDirectories(name: string): string[] {
+  return DIRECTORIES.map((directory) => `${directory}/${name}`);
+}
+
+function binaryOf(candidates: readonly string[]): QemuBinary | undefined {
   const path = candidates.find(isExecutable);
   if (path === undefined) return undefined;
   const { size, mtimeMs, ino } = statSync(path);

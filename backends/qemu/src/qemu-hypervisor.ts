@@ -1,6 +1,8 @@
 import {
   BoxError,
   type Hypervisor,
+  type GuestArchitecture,
+  type HypervisorCapability,
   type HypervisorProbe,
   type Logger,
   type Operation,
@@ -11,14 +13,28 @@ import {
   type VmRecord,
   type VmSpec,
 } from '@a3s-box/core';
-import { AdoptedVmm, checkSpec, checkTemplateSpec, ConsoleLog, orCancelled, throwIfCancelled } from '@a3s-box/vmm';
+import {
+  AdoptedVmm,
+  checkCapabilities,
+  checkSpec,
+  checkTemplateSpec,
+  ConsoleLog,
+  orCancelled,
+  throwIfCancelled,
+} from '@a3s-box/vmm';
 import type { AccelerationProbe } from './acceleration-probe.js';
 import { QemuVm, type QemuVmParts } from './qemu-vm.js';
 import { makeTemplate } from './template-making.js';
 import { checkTemplate } from './template-record.js';
 import { agentEndpoint, connectQmp, RECORD_VERSION, startVm, type Machine } from './vm-start.js';
 
-/** The Hypervisor port on QEMU's microvm machine. */
+interface UsableMachine {
+  readonly machine: Machine;
+  readonly limits: VmLimits;
+  readonly capabilities: ReadonlySet<HypervisorCapability>;
+}
+
+/** The Hypervisor port on QEMU's microvm machine; guests with another processor than the host's are on its virt machine. */
 export class QemuHypervisor implements Hypervisor {
   readonly name = 'qemu';
 
@@ -33,8 +49,9 @@ export class QemuHypervisor implements Hypervisor {
 
   async create(spec: VmSpec, { signal }: Operation): Promise<Vm> {
     throwIfCancelled(signal, `start of vm ${spec.id}`);
-    const { machine, limits } = await this.#machine({ signal });
+    const { machine, limits, capabilities } = await this.#machine(spec.boot.architecture, { signal });
     checkSpec(spec, limits);
+    checkCapabilities(spec, capabilities);
     if (spec.template) checkTemplate(spec, spec.template, machine);
     const vm = await startVm(spec, machine, signal);
     this.logger.debug(
@@ -46,15 +63,19 @@ export class QemuHypervisor implements Hypervisor {
 
   async makeTemplate(spec: TemplateSpec, { signal }: Operation): Promise<Template> {
     throwIfCancelled(signal, `making of template ${spec.id}`);
-    const { machine, limits } = await this.#machine({ signal });
+    const { machine, limits, capabilities } = await this.#machine(spec.boot.architecture, { signal });
+    if (!capabilities.has('templates')) throw noTemplates(spec);
     checkTemplateSpec(spec, limits);
     return makeTemplate(spec, machine, signal);
   }
 
-  async #machine(operation: Operation): Promise<{ readonly machine: Machine; readonly limits: VmLimits }> {
-    const { answer, machine } = await this.acceleration.probe(operation);
-    if (machine) return { machine, limits: answer.limits };
-    throw new BoxError('BACKEND_UNAVAILABLE', `qemu cannot run a VM here: ${answer.reason}`);
+  async #machine(architecture: GuestArchitecture, operation: Operation): Promise<UsableMachine> {
+    const { answer, machine, foreign } = await this.acceleration.probe(operation);
+    const other = answer.foreign?.[architecture];
+    const { limits, capabilities, reason } = other ?? answer;
+    const found = other ? foreign : machine;
+    if (found) return { machine: found, limits, capabilities };
+    throw new BoxError('BACKEND_UNAVAILABLE', `qemu cannot run a VM for ${architecture} here: ${reason}`);
   }
 
   async adopt(record: VmRecord, { signal }: Operation): Promise<Vm> {
@@ -98,4 +119,8 @@ export class QemuHypervisor implements Hypervisor {
       throw error;
     }
   }
+}
+
+function noTemplates({ id, boot }: TemplateSpec): BoxError {
+  return new BoxError('UNSUPPORTED', `template ${id} cannot be made: ${boot.architecture} guests are booted here`);
 }

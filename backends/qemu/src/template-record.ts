@@ -14,7 +14,7 @@ const TSC_TOLERANCE = 1e-4;
 /** Changes with everything of this backend's that a guest in a template has seen, but for its shape. */
 export function templateFingerprint({ binary, accelerator }: Omit<Machine, 'fingerprint'>, version: string): string {
   const shape = { vcpus: 1, memoryBytes: 0, network: true, share: false };
-  const neutral: Accelerator = accelerator.kind === 'kvm' ? accelerator : { ...accelerator, tscKhz: 0 };
+  const neutral: Accelerator = accelerator.kind === 'tcg' ? { ...accelerator, tscKhz: 0 } : accelerator;
   const options = machineOptions({
     name: '',
     shape,

@@ -9,7 +9,7 @@ import { terminalSize } from './terminal.js';
 /** What `run` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
 export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment }: Invocation): BoxSpec {
   const [image = '', ...command] = args;
-  const { name, workdir, user, hostname, cpus, memory, timeout, entrypoint } = flags;
+  const { name, workdir, user, hostname, cpus, memory, timeout, platform, entrypoint } = flags;
   const backend = chosenBackend(flags.backend, environment);
   const stopSignal = flags['stop-signal'];
   const network = onlyNetwork(flags.network);
@@ -32,6 +32,7 @@ export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment
     ...(memory !== undefined && { memoryBytes: memory }),
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(backend !== undefined && { backend }),
+    ...(platform !== undefined && { platform }),
     ...(stopSignal !== undefined && { stopSignal }),
     ...(network !== undefined && { network }),
     ...(flags.publish.length > 0 && { ports: flags.publish }),

@@ -47,6 +47,13 @@ export const runFlags = {
     absent: "the distribution's",
     summary: "network to join; 'none' has no way out",
   },
+  platform: {
+    kind: 'value',
+    placeholder: 'PLATFORM',
+    parse: nonEmpty,
+    absent: "linux on this host's architecture",
+    summary: 'what the image has to be for, for example linux/arm64; the processor of another host is emulated',
+  },
   publish: {
     kind: 'list',
     char: 'p',

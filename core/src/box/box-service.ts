@@ -8,6 +8,7 @@ import type { Operation } from '../ports/operation.js';
 import { ImageStoreToken, LoggerToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
+import { architectureOf, checkImagePlatform } from '../vm/guest-architecture.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import type { Span } from '../vm/tracer.js';
 import { Box, drawBoxId, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
@@ -242,7 +243,9 @@ export class BoxService {
     checkBoxSpec(given);
     if (given.stopSignal !== undefined) signalNumber(given.stopSignal);
     const image = await this.images.inspect(given.image, operation);
-    const backend = await this.backends.choose(given.backend, operation);
+    checkImagePlatform(given.image, image, given.platform);
+    const architecture = architectureOf(given.platform);
+    const backend = await this.backends.choose(given.backend, { ...operation, architecture });
     // What was not asked for is settled here, so that it stays so.
     const spec = { ...given, network: this.networks.nameOf(given, backend) };
     this.networks.check(spec, backend);

@@ -1,6 +1,7 @@
 import { BoxError } from '../errors/box-error.js';
 
 import type { PublishedPort } from '../ports/network.js';
+import { architectureOf } from '../vm/guest-architecture.js';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -13,6 +14,8 @@ export interface BoxSpec {
   readonly name?: string;
   /** Image reference, digest or id. */
   readonly image: string;
+  /** What the image has to be for, such as `linux/arm64`; absent: the host's. */
+  readonly platform?: string;
   /** Replaces the image's command. */
   readonly command?: readonly string[];
   /** Replaces the image's entrypoint; an empty list takes it away. */
@@ -64,9 +67,10 @@ export function sizingOf(spec: Pick<BoxSpec, 'nanoCpus' | 'memoryBytes'>): Sizin
   };
 }
 
-/** Checks what can be checked without an image or a backend. @throws INVALID_ARGUMENT */
+/** Checks what can be checked without an image or a backend. @throws INVALID_ARGUMENT, UNSUPPORTED */
 export function checkBoxSpec(spec: BoxSpec): void {
   const { name, hostname, workingDirectory, terminalSize } = spec;
+  architectureOf(spec.platform);
   if (name !== undefined && !NAME.test(name)) {
     fail(
       `box name "${name}" is not valid`,

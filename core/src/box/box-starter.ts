@@ -7,6 +7,7 @@ import type { Resource } from '../state/ledger.js';
 import type { RunRecord } from '../state/box-table.js';
 import { HomeLayout } from '../store/home-layout.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
+import { architectureOf } from '../vm/guest-architecture.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import { nowNs, type Box } from './box.js';
 import { BoxKeeper } from './box-keeper.js';
@@ -91,7 +92,8 @@ export class BoxStarter {
 
   async #startIn(box: Box, undo: AsyncDisposableStack, way: Way): Promise<void> {
     const signal = box.startSignal;
-    const backend = await this.backends.choose(box.spec.backend, { signal });
+    const architecture = architectureOf(box.spec.platform);
+    const backend = await this.backends.choose(box.spec.backend, { signal, architecture });
     const { vm, held, end } = await way(backend);
     undo.defer(end);
     // A clone tells of its template's start.

@@ -38,7 +38,7 @@ export function specTo(spec: BoxSpec): proto.BoxSpec {
 }
 
 export function specFrom(spec: proto.BoxSpec): BoxSpec {
-  const { name, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network } = spec;
+  const { name, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network, platform } = spec;
   return {
     image: spec.image,
     environment: spec.environment,
@@ -59,6 +59,7 @@ export function specFrom(spec: proto.BoxSpec): BoxSpec {
     ...(backend && { backend }),
     ...(stopSignal && { stopSignal }),
     ...(network && { network }),
+    ...(platform && { platform }),
     ...(spec.ports.length > 0 && { ports: spec.ports.map(portFrom) }),
   };
 }

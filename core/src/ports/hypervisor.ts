@@ -28,7 +28,8 @@ export interface Hypervisor {
    * Before: every path in the spec exists; `directory` is empty, absolute and belongs to this VM alone.
    * After: files that the VMM made lie in `directory`. Cancelled or failed: no process and no file of it is left.
    *
-   * @throws BACKEND_UNAVAILABLE when the probe says so
+   * @throws BACKEND_UNAVAILABLE when the probe says so; {@link HypervisorProbe.foreign} for boot assets of another
+   * architecture than the host's
    * @throws VM_START_FAILED when the VMM ended before it ran; details carry its stderr and exit
    * @throws CONFINEMENT_FAILED when a security control could not be applied
    * @throws INVALID_ARGUMENT for a spec outside {@link HypervisorProbe.limits}
@@ -100,7 +101,12 @@ export interface HypervisorProbe {
    * acceleration, device layout). A template is of use only under the fingerprint that it was made with.
    */
   readonly fingerprint?: string;
+  /** How it is with guests of another architecture than the host's. Absent: there are none. */
+  readonly foreign?: Readonly<Partial<Record<GuestArchitecture, ForeignProbe>>>;
 }
+
+/** The answer for guests of one other architecture. */
+export type ForeignProbe = Omit<HypervisorProbe, 'foreign'>;
 
 export interface VmLimits {
   readonly maxVcpus: number;
@@ -115,9 +121,15 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
+/** Processors that guests can have, in OCI's names. */
+export const GUEST_ARCHITECTURES = ['amd64', 'arm64'] as const;
+export type GuestArchitecture = (typeof GUEST_ARCHITECTURES)[number];
+
 /** Kernel and initramfs, the same for every backend. */
 export interface BootAssets {
-  /** Absolute path of the ELF kernel. */
+  /** What the VM has to be for them. */
+  readonly architecture: GuestArchitecture;
+  /** Absolute path of the kernel: for amd64 an ELF file, for arm64 a raw Image. */
   readonly kernel: string;
   /** Absolute path of the uncompressed cpio initramfs. */
   readonly initramfs: string;

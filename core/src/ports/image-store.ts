@@ -139,6 +139,8 @@ export interface ImageChange {
   /** The new layer as an OCI layer tar, whiteouts included; absent when only the config changes. */
   readonly layer?: AsyncIterable<Uint8Array>;
   readonly config: ImageConfig;
+  /** Of an image without one below. Default: the host's. */
+  readonly platform?: Platform;
   /** For the image's history. */
   readonly createdBy: string;
   /** RFC 3339. */

@@ -26,7 +26,7 @@ export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): B
     logs: (call) => void handleLogs(boxes, logs, call),
     create: unaryHandler(logger, async ({ spec }, context) => {
       const box = await boxes.create(boxSpecFrom(spec), context);
-      return { id: box.id, name: box.name, notices: await notice.for(box.spec.backend, context) };
+      return { id: box.id, name: box.name, notices: await notice.for(box.spec, context) };
     }),
     start: unaryHandler(logger, async ({ box }) => {
       await boxes.start(boxes.find(box));

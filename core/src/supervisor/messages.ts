@@ -22,7 +22,8 @@ function given<K extends string, T>(key: K, value: T, isGiven: boolean): { reado
 /** @throws INVALID_ARGUMENT when the message carries no spec */
 export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
   if (!message) throw new BoxError('INVALID_ARGUMENT', 'create: the request carries no box');
-  const { name, command, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network } = message;
+  const { name, command, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network, platform } =
+    message;
   const nanoCpus = Number(message.nanoCpus);
   const memoryBytes = Number(message.memoryBytes);
   const timeoutMs = Number(message.timeoutMs);
@@ -46,6 +47,7 @@ export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
     ...given('backend', backend, backend !== ''),
     ...given('stopSignal', stopSignal, stopSignal !== ''),
     ...given('network', network, network !== ''),
+    ...given('platform', platform, platform !== ''),
     ...given('ports', message.ports.map(portFrom), message.ports.length > 0),
   };
 }

@@ -28,7 +28,7 @@ async function serve(boxes: BoxService, notice: EmulationNotice, call: RunCall):
   const gone = new AbortController();
   call.once('cancelled', () => gone.abort());
   const { signal } = gone;
-  const notices = await notice.for(spec.backend, { signal });
+  const notices = await notice.for(spec, { signal });
   const box = await boxes.run(spec, {
     signal,
     prepare: async (created) => {

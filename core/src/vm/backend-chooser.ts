@@ -1,8 +1,9 @@
 import { BoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
-import type { Hypervisor, HypervisorProbe } from '../ports/hypervisor.js';
+import type { GuestArchitecture, Hypervisor, HypervisorProbe } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
 import { DefaultBackendToken, HypervisorsToken } from '../service-tokens.js';
+import { hostArchitecture } from './guest-architecture.js';
 
 /** A backend with the answer of its probe. */
 export interface ProbedBackend {
@@ -13,6 +14,13 @@ export interface ProbedBackend {
 export interface BackendChoice extends ProbedBackend {
   /** One sentence: why this one. */
   readonly reason: string;
+  /** Of the guests; the probe is for these. */
+  readonly architecture: GuestArchitecture;
+}
+
+export interface ChoiceOptions extends Operation {
+  /** Of the guest. Default: the host's. */
+  readonly architecture?: GuestArchitecture;
 }
 
 /**
@@ -56,14 +64,33 @@ export class BackendChooser {
    * @param name the backend that the user asked for
    * @throws BACKEND_UNAVAILABLE with the reason of each backend
    */
-  async choose(name: string | undefined, operation: Operation): Promise<BackendChoice> {
-    const probes = await this.probeAll(operation);
+  async choose(name: string | undefined, options: ChoiceOptions): Promise<BackendChoice> {
+    const { architecture = hostArchitecture(), signal } = options;
+    const probes = probesFor(architecture, await this.probeAll({ signal }));
+    // What is missing for other guests may be installed until the next time.
+    if (!probes.some(({ probe }) => probe.usable)) this.#probes = undefined;
+    return { ...this.#choose(probes, name), architecture };
+  }
+
+  #choose(probes: readonly ProbedBackend[], name: string | undefined): Chosen {
     if (name !== undefined) return { ...findNamed(probes, name), reason: 'asked for by name' };
     const standard = this.standard.name;
     if (standard === undefined) return chooseBest(probes);
     return { ...findNamed(probes, standard), reason: 'the distribution names it' };
   }
 }
+
+/** The backends with their answers for guests of an architecture. */
+function probesFor(architecture: GuestArchitecture, probes: readonly ProbedBackend[]): readonly ProbedBackend[] {
+  if (architecture === hostArchitecture()) return probes;
+  return probes.map(({ hypervisor, probe }) => {
+    const reason = `it runs no ${architecture} guests on this host`;
+    const none: HypervisorProbe = { ...probe, usable: false, reason, acceleration: 'none' };
+    return { hypervisor, probe: probe.foreign?.[architecture] ?? none };
+  });
+}
+
+type Chosen = Omit<BackendChoice, 'architecture'>;
 
 function findNamed(probes: readonly ProbedBackend[], name: string): ProbedBackend {
   const found = probes.find(({ hypervisor }) => hypervisor.name === name);
@@ -79,7 +106,7 @@ function findNamed(probes: readonly ProbedBackend[], name: string): ProbedBacken
   return found;
 }
 
-function chooseBest(probes: readonly ProbedBackend[]): BackendChoice {
+function chooseBest(probes: readonly ProbedBackend[]): Chosen {
   const usable = probes.filter(({ probe }) => probe.usable);
   const best = usable.find(({ probe }) => probe.acceleration === 'hardware') ?? usable[0];
   if (best) return { ...best, reason: best.probe.reason };

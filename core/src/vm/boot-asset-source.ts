@@ -1,10 +1,15 @@
-import type { BootAssets } from '../ports/hypervisor.js';
+import type { BootAssets, GuestArchitecture } from '../ports/hypervisor.js';
 import type { Operation } from '../ports/operation.js';
+
+export interface BootOptions extends Operation {
+  /** Default: the host's. */
+  readonly architecture?: GuestArchitecture;
+}
 
 /** What every VM boots from, verified, and fresh scratch disks. */
 export interface BootAssetSource {
   /** Files whose names change with what is in them. @throws ASSETS_MISSING, ASSETS_CORRUPT */
-  boot(operation: Operation): Promise<BootAssets>;
+  boot(options: BootOptions): Promise<BootAssets>;
 
   /**
    * Makes an empty scratch disk (ext4, sparse).

@@ -108,7 +108,11 @@ export class VmManager {
    */
   async makeTemplate({ backend, sizing, network }: ShapeRequest, { signal }: Operation): Promise<string> {
     checkSizing(sizing, backend.probe.limits);
-    const subject = subjectOf(backend, await this.assets.boot({ signal }), shapeOf(sizing, network));
+    const subject = subjectOf(
+      backend,
+      await this.assets.boot({ signal, architecture: backend.architecture }),
+      shapeOf(sizing, network),
+    );
     if (subject) return this.templates.create(subject);
     throw new BoxError('UNSUPPORTED', `backend "${backend.hypervisor.name}" makes no templates`);
   }
@@ -136,7 +140,10 @@ export class VmManager {
   ): Promise<{ readonly spec: VmSpec; readonly subject: TemplateSubject | undefined }> {
     const scratch = this.home.boxScratch(boxId);
     const boot = await tracer.span('prepare disks', async () => {
-      const [assets] = await Promise.all([this.assets.boot({ signal }), this.assets.makeScratch(scratch, { signal })]);
+      const [assets] = await Promise.all([
+        this.assets.boot({ signal, architecture: backend.architecture }),
+        this.assets.makeScratch(scratch, { signal }),
+      ]);
       return assets;
     });
     const shape = shapeOf(sizing, network !== undefined);

@@ -104,7 +104,7 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
         base === undefined ? undefined : parseConfig(readFileSync(this.paths.blob(base.id))).document;
       const config = newConfig({
         ...(baseDocument === undefined ? {} : { base: baseDocument }),
-        platform: base?.platform ?? guestPlatform(),
+        platform: base?.platform ?? change.platform ?? guestPlatform(),
         config: change.config,
         diffIds: layers.map(({ diffId }) => diffId),
         created: change.created,

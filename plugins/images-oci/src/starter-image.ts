@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { Image, ImageStore, Operation } from '@a3s-box/core';
+import type { Image, ImageStore, Operation, Platform } from '@a3s-box/core';
 import { EMPTY_CONFIG } from './image-config.js';
 import { TarWriter } from './tar-writer.js';
 
@@ -15,14 +15,32 @@ const EPOCH = '1970-01-01T00:00:00Z';
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n';
 const GROUP = 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n';
 
+/** Name of the starter image for arm64, where that is not the host's architecture: a name here has one platform. */
+export const ARM64_STARTER_IMAGE = 'a3s/starter:arm64';
+
+export interface StarterOptions extends Operation {
+  /** For a busybox of another architecture than the host's. */
+  readonly foreign?: {
+    readonly platform: Platform;
+    /** Name of the image. */
+    readonly name: string;
+    /** Path of a busybox of the host's with the same applets. */
+    readonly twin: string;
+  };
+}
+
 /**
  * Makes the starter image, a busybox user land, and names it {@link STARTER_IMAGE}.
- * @param busybox path of a static busybox of the host's architecture, which is run once to list its applets
+ * @param busybox path of a static busybox; it, or its twin for this host, is run once to list its applets
  */
-export async function makeStarterImage(store: ImageStore, busybox: string, { signal }: Operation): Promise<Image> {
+export async function makeStarterImage(
+  store: ImageStore,
+  busybox: string,
+  { signal, foreign }: StarterOptions,
+): Promise<Image> {
   const [binary, { stdout }] = await Promise.all([
     readFile(busybox, { signal }),
-    run(busybox, ['--list-full'], { signal }),
+    run(foreign?.twin ?? busybox, ['--list-full'], { signal }),
   ]);
   const applets = stdout.split('\n').filter((path) => path !== '' && path !== 'bin/busybox');
   return store.commit(
@@ -35,7 +53,8 @@ export async function makeStarterImage(store: ImageStore, busybox: string, { sig
       },
       createdBy: 'a3s-box: busybox user land',
       created: EPOCH,
-      name: STARTER_IMAGE,
+      name: foreign?.name ?? STARTER_IMAGE,
+      ...(foreign && { platform: foreign.platform }),
     },
     { signal },
   );

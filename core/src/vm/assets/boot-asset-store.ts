@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { extractKernel } from '@a3s-box/native';
 import { BoxError } from '../../errors/box-error.js';
-import type { BootAssets } from '../../ports/hypervisor.js';
+import type { BootAssets, GuestArchitecture } from '../../ports/hypervisor.js';
 import type { Operation } from '../../ports/operation.js';
 import { AssetCache } from './asset-cache.js';
+import { hostArchitecture } from '../guest-architecture.js';
+import { arm64Image } from './arm64-image.js';
 import { initramfs } from './initramfs.js';
 import { kernelElfHeader } from './kernel-elf.js';
 
@@ -13,6 +15,8 @@ export interface BootAssetSources {
   readonly libkrunfw: string | undefined;
   /** Absolute path of the static executable that becomes `/init`; absent when no package brings one. */
   readonly init: string | undefined;
+  /** Of both. Default: the host's. */
+  readonly architecture?: GuestArchitecture;
 }
 
 const KERNEL_VERSION = 1;
@@ -25,6 +29,7 @@ const ELF_MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
  */
 export class BootAssetStore {
   private readonly cache: AssetCache;
+  private readonly architecture: GuestArchitecture;
 
   /** @param directory absolute path of the directory for the files, for example `<home>/assets` */
   constructor(
@@ -32,6 +37,7 @@ export class BootAssetStore {
     private readonly sources: BootAssetSources,
   ) {
     this.cache = new AssetCache(directory);
+    this.architecture = sources.architecture ?? hostArchitecture();
   }
 
   /**
@@ -43,16 +49,17 @@ export class BootAssetStore {
     signal.throwIfAborted();
     // One after the other: after a failure nothing is still being written.
     const kernel = await this.kernel();
-    return { kernel, initramfs: await this.initramfs() };
+    return { architecture: this.architecture, kernel, initramfs: await this.initramfs() };
   }
 
   private kernel(): Promise<string> {
-    const input = required(this.sources.libkrunfw, 'the kernel', 'libkrunfw for this platform');
+    const input = this.required(this.sources.libkrunfw, 'the kernel', 'libkrunfw');
     return this.cache.get({
       kind: 'kernel',
       version: KERNEL_VERSION,
       input,
       build: async () => {
+        if (this.architecture === 'arm64') return [arm64Image(await readFile(input), input)];
         const kernel = loadKernel(input);
         return [kernelElfHeader(kernel), kernel.image];
       },
@@ -60,7 +67,7 @@ export class BootAssetStore {
   }
 
   private initramfs(): Promise<string> {
-    const input = required(this.sources.init, 'the initramfs', 'guest-init for this platform');
+    const input = this.required(this.sources.init, 'the initramfs', 'guest-init');
     return this.cache.get({
       kind: 'initramfs',
       version: INITRAMFS_VERSION,
@@ -72,6 +79,20 @@ export class BootAssetStore {
       },
     });
   }
+
+  private required(path: string | undefined, asset: string, source: string): string {
+    if (path !== undefined) return path;
+    throw new BoxError(
+      'ASSETS_MISSING',
+      `${asset} cannot be made: ${source} for ${this.architecture} is not installed`,
+      {
+        hint:
+          this.architecture === hostArchitecture()
+            ? 'run npm install in the installation directory'
+            : 'docs/platforms.md says how guests of another architecture are installed',
+      },
+    );
+  }
 }
 
 function loadKernel(path: string): ReturnType<typeof extractKernel> {
@@ -80,13 +101,6 @@ function loadKernel(path: string): ReturnType<typeof extractKernel> {
   } catch (cause) {
     throw corrupt(path, 'cannot be loaded', cause);
   }
-}
-
-function required(path: string | undefined, asset: string, source: string): string {
-  if (path !== undefined) return path;
-  throw new BoxError('ASSETS_MISSING', `${asset} cannot be made: ${source} is not installed`, {
-    hint: `run npm install in the installation directory; platform is ${process.platform}-${process.arch}`,
-  });
 }
 
 function corrupt(path: string, fault: string, cause?: unknown): BoxError {

@@ -137,6 +137,8 @@ export interface BoxSpec {
   /** Network by name, or "none"; empty: the distribution's default. */
   network: string;
   ports: PublishedPort[];
+  /** What the image has to be for, such as "linux/arm64"; empty: the host's. */
+  platform: string;
 }
 
 export interface BoxSpec_LabelsEntry {
@@ -1298,6 +1300,7 @@ function createBaseBoxSpec(): BoxSpec {
     stopSignal: "",
     network: "",
     ports: [],
+    platform: "",
   };
 }
 
@@ -1374,6 +1377,9 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     }
     for (const v of message.ports) {
       PublishedPort.encode(v!, writer.uint32(170).fork()).join();
+    }
+    if (message.platform !== "") {
+      writer.uint32(178).string(message.platform);
     }
     return writer;
   },
@@ -1562,6 +1568,14 @@ export const BoxSpec: MessageFns<BoxSpec> = {
             message.ports.push(PublishedPort.decode(reader, reader.uint32()));
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.platform = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1612,6 +1626,7 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     message.stopSignal = object.stopSignal ?? "";
     message.network = object.network ?? "";
     message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
+    message.platform = object.platform ?? "";
     return message;
   },
 };
