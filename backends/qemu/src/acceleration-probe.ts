@@ -52,7 +52,11 @@ export interface ProbeResult {
   readonly foreign?: Machine;
 }
 
-type ForeignResult = { readonly architecture: GuestArchitecture; readonly answer: ForeignProbe; readonly foreign?: Machine };
+type ForeignResult = {
+  readonly architecture: GuestArchitecture;
+  readonly answer: ForeignProbe;
+  readonly foreign?: Machine;
+};
 
 /** Finds out once per process how this machine can run guests. */
 export class AccelerationProbe {

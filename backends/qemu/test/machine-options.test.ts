@@ -21,9 +21,21 @@ describe('machine options', () => {
     assert.doesNotMatch(line, /tsc/);
   });
 
+  it('for arm64 guests are those of the virt machine, with nothing of the host’s clock', () => {
+    const line = options({ kind: 'foreign', architecture: 'arm64' });
+    assert.match(line, /-M virt,gic-version=3,its=off,acpi=off -m 512M -smp 2/);
+    assert.match(line, /-accel tcg,thread=single,tb-size=64 -cpu max,pauth-impdef=on/);
+    assert.match(line, /-append console=hvc0 panic=-1 quiet lsm=capability mitigations=off -sandbox/);
+    assert.doesNotMatch(line, /tsc|microvm|reboot=t/);
+  });
+
   it('always deny what a VMM has no need of', () => {
     const sandbox = '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
-    for (const kind of [{ kind: 'kvm' }, { kind: 'tcg', tscKhz: 1 }] as const) {
+    for (const kind of [
+      { kind: 'kvm' },
+      { kind: 'tcg', tscKhz: 1 },
+      { kind: 'foreign', architecture: 'arm64' },
+    ] as const) {
       const line = options(kind);
       assert.ok(line.includes(sandbox) && line.includes('-nodefaults') && line.includes('-no-reboot'));
     }

@@ -40,6 +40,7 @@ export function boxDetails(box: BoxRecord): object {
       Ports: portMap(box.ports),
       Networks: new Map(box.network === 'none' || box.network === '' ? [] : [[box.network, endpointOf(box.addresses)]]),
     },
+    Platform: spec.platform ?? '',
     Backend: box.backend,
     Acceleration: box.acceleration,
     Cloned: box.cloned,

@@ -131,7 +131,15 @@ describe('what inspect prints of a box', () => {
           default: { IPAddress: '10.0.2.15', IPPrefixLen: 24, GlobalIPv6Address: 'fd00::2', GlobalIPv6PrefixLen: 64 },
         },
       },
-      ...{ Backend: 'qemu', Acceleration: 'emulation', Cloned: false, Vcpus: 1, TimeoutMs: null, Generation: 4 },
+      ...{
+        Platform: '',
+        Backend: 'qemu',
+        Acceleration: 'emulation',
+        Cloned: false,
+        Vcpus: 1,
+        TimeoutMs: null,
+        Generation: 4,
+      },
     });
   });
 

@@ -3,7 +3,11 @@ import { GUEST_ARCHITECTURES, type GuestArchitecture } from '../ports/hypervisor
 import type { Image } from '../ports/image-store.js';
 
 const HOSTS: Readonly<Partial<Record<NodeJS.Architecture, GuestArchitecture>>> = { x64: 'amd64', arm64: 'arm64' };
-const PLATFORM = /^linux\/(amd64|arm64(?=(\/v8)?$))(\/v8)?$/;
+const PLATFORMS: ReadonlyMap<string, GuestArchitecture> = new Map([
+  ['linux/amd64', 'amd64'],
+  ['linux/arm64', 'arm64'],
+  ['linux/arm64/v8', 'arm64'],
+]);
 
 /** What guests are that this host's processor runs. @throws UNSUPPORTED on a host for which there is no guest */
 export function hostArchitecture(): GuestArchitecture {
@@ -18,8 +22,8 @@ export function hostArchitecture(): GuestArchitecture {
  */
 export function architectureOf(platform: string | undefined): GuestArchitecture {
   if (platform === undefined) return hostArchitecture();
-  const architecture = PLATFORM.exec(platform)?.[1];
-  if (architecture !== undefined) return architecture as GuestArchitecture;
+  const architecture = PLATFORMS.get(platform);
+  if (architecture !== undefined) return architecture;
   throw new BoxError('UNSUPPORTED', `platform "${platform}" is not one that boxes can have`, {
     hint: `give ${GUEST_ARCHITECTURES.map((name) => `linux/${name}`).join(' or ')}`,
   });
