@@ -37,7 +37,7 @@ describe('the launcher’s document', () => {
   const spec = (changes: Partial<VmSpec> = {}): VmSpec => ({
     id: 'web',
     directory,
-    boot: { kernel: '/kernel', initramfs: '/initramfs' },
+    boot: { architecture: 'amd64', kernel: '/kernel', initramfs: '/initramfs' },
     shape: { vcpus: 2, memoryBytes: 256 * 2 ** 20, network: false, share: false },
     disks: {},
     ...changes,

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProbeCache } from '@a3s-box/vmm';
 import { AccelerationProbe, type AccelerationProbeOptions } from '../dist/index.js';
-import { findQemu } from '../dist/qemu-binary.js';
+import { findForeignQemu, findQemu } from '../dist/qemu-binary.js';
+import { needs, skip } from '../../../test/support/skip.ts';
 
 const signal = new AbortController().signal;
 const hasFlag = /^flags\s*:.*\b(vmx|svm)\b/m.test(readFileSync('/proc/cpuinfo', 'latin1'));
@@ -32,6 +33,26 @@ describe('acceleration probe', () => {
     assert.equal(answer.accelerator, 'tcg');
     assert.match(answer.version ?? '', /^[0-9]+\.[0-9.]+$/);
     assert.ok(machine?.accelerator.kind === 'tcg' && machine.accelerator.tscKhz > 100_000);
+  });
+
+  it('has an answer of its own for guests with another processor', async function () {
+    if (process.arch !== 'x64') skip(this, 'on this processor there are no foreign guests');
+    needs(this, findForeignQemu() !== undefined, 'qemu-system-arm');
+    const { answer, foreign } = await probe({ qemu: '/nonexistent/qemu' }).probe({ signal });
+    assert.equal(answer.usable, false);
+    const arm = answer.foreign?.arm64;
+    assert.deepEqual([arm?.usable, arm?.acceleration, arm?.accelerator], [true, 'emulation', 'tcg']);
+    assert.equal(arm?.capabilities.has('templates'), false);
+    assert.equal(arm?.fingerprint, undefined);
+    assert.deepEqual(foreign?.accelerator, { kind: 'foreign', architecture: 'arm64' });
+  });
+
+  it('emulates no other processor where KVM was asked for', async function () {
+    if (process.arch !== 'x64') skip(this, 'on this processor there are no foreign guests');
+    const { answer, foreign } = await probe({ accelerator: 'kvm', qemu: '/nonexistent/qemu' }).probe({ signal });
+    assert.equal(answer.foreign?.arm64?.usable, false);
+    assert.match(answer.foreign?.arm64?.reason ?? '', /kvm was asked for/);
+    assert.equal(foreign, undefined);
   });
 
   it('does not try KVM on a CPU without virtualisation, and says so', async function () {

@@ -103,10 +103,10 @@ describe('the qemu backend and its host', function () {
     });
 
     it('tells a guest that ends without a word', async () => {
-      const { kernel } = await probeBoot(scope.home);
+      const boot = await probeBoot(scope.home);
       const empty = join(scope.home, 'empty.cpio');
       writeFileSync(empty, '');
-      const assets = { kernel, initramfs: empty };
+      const assets = { ...boot, initramfs: empty };
       assert.match((await bootProbe({ ...options, assets, directory: scope.home })) ?? '', /failed/);
     });
   });

@@ -73,7 +73,10 @@ export async function fakeBoxService(
     plugins: { registry: new PluginRegistry({ services, defaults: {}, explain: () => undefined }) },
     layout,
     database,
-    assets: { boot: async () => ({ kernel: '/k', initramfs: '/i' }), makeScratch: async () => {} },
+    assets: {
+      boot: async () => ({ architecture: 'amd64', kernel: '/k', initramfs: '/i' }),
+      makeScratch: async () => {},
+    },
     self: {
       pid: 42,
       home: layout.root,

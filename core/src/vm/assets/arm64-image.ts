@@ -6,10 +6,12 @@ const EM_AARCH64 = 183;
 const SECTION_HEADER_SIZE = 64;
 const SHT_DYNSYM = 11;
 const SYMBOL_SIZE = 24;
-const BUNDLE = 'KERNEL_BUNDLE';
+/** With the zero that ends it. */
+const BUNDLE = 'KERNEL_BUNDLE\0';
 
 /** Documentation/arch/arm64/booting.rst of Linux: "ARM\x64" at 56. */
 const IMAGE_HEADER_SIZE = 64;
+const MAGIC_AT = 56;
 const IMAGE_MAGIC = 0x644d5241;
 
 interface Section {
@@ -29,36 +31,41 @@ interface Section {
  * @throws ASSETS_CORRUPT when it is no such library
  */
 export function arm64Image(library: Buffer, path: string): Buffer {
-  try {
-    const image = bundle(library);
-    if (image.length >= IMAGE_HEADER_SIZE && image.readUInt32LE(56) === IMAGE_MAGIC) return image;
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-  }
+  const image = whole(() => bundle(library));
+  if (image && image.length >= IMAGE_HEADER_SIZE && image.readUInt32LE(MAGIC_AT) === IMAGE_MAGIC) return image;
   throw new BoxError('ASSETS_CORRUPT', `boot asset source ${path} holds no arm64 kernel`, {
     hint: 'reinstall the package that it belongs to',
   });
 }
 
-/** @throws RangeError for a file that is cut off or of another kind */
-function bundle(library: Buffer): Buffer {
-  if (!library.subarray(0, ELF_IDENTITY.length).equals(ELF_IDENTITY) || library.readUInt16LE(18) !== EM_AARCH64) {
-    throw new RangeError('not an arm64 library');
+/** What is read, unless the file ends before: then numbers in it point outside of it. */
+function whole<T>(read: () => T | undefined): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
+}
+
+function bundle(library: Buffer): Buffer | undefined {
+  if (!library.subarray(0, ELF_IDENTITY.length).equals(ELF_IDENTITY)) return undefined;
+  if (library.readUInt16LE(18) !== EM_AARCH64) return undefined;
   const sections = sectionsOf(library);
   for (const symbols of sections.filter(({ type }) => type === SHT_DYNSYM)) {
     const names = sections[symbols.link];
     if (names === undefined) continue;
     for (let at = symbols.offset; at < symbols.offset + symbols.size; at += SYMBOL_SIZE) {
       const name = names.offset + library.readUInt32LE(at);
-      if (library.toString('latin1', name, name + BUNDLE.length + 1) !== `${BUNDLE}\0`) continue;
+      if (library.toString('latin1', name, name + BUNDLE.length) !== BUNDLE) continue;
       const home = sections[library.readUInt16LE(at + 6)];
-      if (home === undefined) continue;
+      if (home === undefined) return undefined;
       const offset = home.offset + wide(library, at + 8) - home.address;
-      return exactly(library, offset, wide(library, at + 16));
+      const size = wide(library, at + 16);
+      return offset >= 0 && offset + size <= library.length ? library.subarray(offset, offset + size) : undefined;
     }
   }
-  throw new RangeError('no kernel');
+  return undefined;
 }
 
 function sectionsOf(library: Buffer): Section[] {
@@ -77,9 +84,4 @@ function sectionsOf(library: Buffer): Section[] {
 
 function wide(library: Buffer, at: number): number {
   return Number(library.readBigUInt64LE(at));
-}
-
-function exactly(library: Buffer, offset: number, size: number): Buffer {
-  if (!(offset >= 0 && offset + size <= library.length)) throw new RangeError('cut off');
-  return library.subarray(offset, offset + size);
 }

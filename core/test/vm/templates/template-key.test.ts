@@ -4,7 +4,7 @@ import { isTemplateKey, templateKey } from '../../../dist/vm/templates/template-
 const SUBJECT = {
   hypervisor: { name: 'fake' },
   fingerprint: 'f',
-  boot: { kernel: '/a/kernel-1', initramfs: '/a/initramfs-1' },
+  boot: { architecture: 'amd64', kernel: '/a/kernel-1', initramfs: '/a/initramfs-1' },
   shape: { vcpus: 1, memoryBytes: 2 ** 28, network: true, share: false },
 } as Parameters<typeof templateKey>[0];
 
@@ -16,7 +16,7 @@ describe('template key', () => {
 
   it('does not depend on where the home is, nor on the order in which a shape names its parts', () => {
     const { vcpus, memoryBytes, network, share } = SUBJECT.shape;
-    const moved = { ...SUBJECT, boot: { kernel: '/b/kernel-1', initramfs: '/b/initramfs-1' } };
+    const moved = { ...SUBJECT, boot: { ...SUBJECT.boot, kernel: '/b/kernel-1', initramfs: '/b/initramfs-1' } };
     assert.equal(templateKey(moved), templateKey(SUBJECT));
     assert.equal(templateKey({ ...SUBJECT, shape: { share, network, memoryBytes, vcpus } }), templateKey(SUBJECT));
   });

@@ -14,7 +14,7 @@ hypervisorSuite({
   boot: (directory) => {
     const kernel = join(directory, 'kernel');
     copyFileSync('/bin/true', kernel);
-    return Promise.resolve({ kernel, initramfs: kernel });
+    return Promise.resolve({ architecture: 'amd64', kernel, initramfs: kernel });
   },
   capabilities: CAPABILITIES,
   timeoutMs: 5000,
