@@ -21,7 +21,7 @@ describe('a3s-box run', function () {
     const { child, outcome } = cli.start(
       // prettier-ignore
       ['run', '-i', '--name', 'web', '-eE=1', '-e', 'TAKEN', '-e', 'GONE', '--env-file=vars', '-w', '/w', '-u', 'me:us', '--entrypoint', 'env',
-        '--hostname=h', '--cpus=1.5', '-m512m', '--timeout', '90', '--backend=qemu', '-l', 'a=b', '--stop-signal=INT',
+        '--hostname=h', '--cpus=1.5', '-m512m', '--timeout', '90', '--backend=qemu', '--platform=linux/amd64', '-l', 'a=b', '--stop-signal=INT',
         '-p', '8080:80', '--publish=[::1]::53/udp', '--net', 'none', 'IMG', '-u', 'X'],
       { TAKEN: 'over' },
     );
@@ -47,6 +47,7 @@ describe('a3s-box run', function () {
       labels: { a: 'b' },
       stopSignal: 'INT',
       network: 'none',
+      platform: 'linux/amd64',
       ports: [
         { hostAddress: '0.0.0.0', hostPort: 8080, guestPort: 80, protocol: 'tcp' },
         { hostAddress: '::1', hostPort: 0, guestPort: 53, protocol: 'udp' },
