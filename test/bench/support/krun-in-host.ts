@@ -30,6 +30,7 @@ try {
     () => noOp(client, 'libkrun-kvm'),
     () => runProgram(bare, command),
   );
+  console.error(`libkrun: SDK p50 ${krun.a.p50} ms, bare program p50 ${krun.b.p50} ms, ratio ${krun.ratioOfMedians}`);
   const qemu: number[] = [];
   const cli: number[] = [];
   await noOp(client, 'qemu');
