@@ -1,7 +1,8 @@
 /** Text of docs/cli-reference.md and of the snapshot of all flags, from the definitions of the commands. */
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { HomeLayout, SOCKET_PATH_LIMIT } from '../../core/dist/store/home-layout.js';
+import { linux } from '../../core/dist/platform/linux.js';
+import { HomeLayout } from '../../core/dist/store/home-layout.js';
 import { COMMANDS } from '../dist/commands.js';
 import type { Command } from '../dist/command.js';
 import type { Flag } from '../dist/grammar/flag.js';
@@ -12,7 +13,7 @@ export const REFERENCE_FILE = join(root, 'docs/cli-reference.md');
 export const SNAPSHOT_FILE = join(root, 'cli/test/snapshots/flags.json');
 
 /** Bytes. The root's own path adds nothing to those below it. */
-const LONGEST_HOME = SOCKET_PATH_LIMIT - new HomeLayout('/').longestSocketPath;
+const LONGEST_HOME = (linux.endpointPathLimit ?? Infinity) - new HomeLayout('/', linux).longestSocketPath;
 
 const INTRODUCTION = `# Command line reference
 

@@ -1,22 +1,26 @@
 import { join } from 'node:path';
+import { hostPlatform } from '../platform/host-platform.js';
+import type { HostPlatform } from '../platform/platform.js';
 
-/** Longest path of a Unix socket, bytes (sun_path less its final zero). */
-export const SOCKET_PATH_LIMIT = 107;
 /** Characters of a box's id that its run directory is named by. */
 export const SHORT_ID_LENGTH = 12;
 
 /** Where everything lies below one A3S_BOX_HOME. The directories have mode 0700. */
 export class HomeLayout {
   /** @param root absolute path of the home */
-  constructor(readonly root: string) {}
+  constructor(
+    readonly root: string,
+    readonly platform: HostPlatform = hostPlatform(),
+  ) {}
 
   /** Sockets: short-lived, short names. */
   get run(): string {
     return join(this.root, 'run');
   }
 
+  /** Where the supervisor listens: a Unix socket, or a named pipe. */
   get supervisorSocket(): string {
-    return join(this.run, 'supervisor.sock');
+    return this.platform.endpoint(join(this.run, 'supervisor.sock'));
   }
 
   /** Process id and start time of the supervisor that took the lock last. */

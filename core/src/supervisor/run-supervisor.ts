@@ -1,9 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { SUPERVISOR_PROTOCOL_MINOR } from '../client/protocol-version.js';
 import { CLIENT_VERSION } from '../client/version.js';
 import { layoutOf, prepareHome } from '../client/home.js';
 import { findDistribution } from '../kernel/distribution.js';
 import { PluginHost, type PluginStatus } from '../kernel/plugin-host.js';
+import { removeEndpoint } from '../platform/endpoint-file.js';
 import { PluginRecord } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { Logger } from '../ports/logger.js';
 import type { HomeLayout } from '../store/home-layout.js';
@@ -70,7 +71,7 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
     plugins: plugins.plugins.map(recordOf),
     stop: async () => {
       // Before the answer, so that whoever asked does not connect to this one again.
-      await rm(layout.supervisorSocket, { force: true });
+      await removeEndpoint(layout.platform, layout.supervisorSocket);
       ended.resolve();
     },
   };
@@ -80,8 +81,8 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   stack.defer(() => container.resolve(BoxAdopter).leave());
   await container.resolve(BoxRecovery).recover();
   const server = stack.use(container.resolve(SupervisorServer));
-  await server.listen(layout.supervisorSocket);
-  stack.defer(() => rm(layout.supervisorSocket, { force: true }));
+  await server.listen(layout.supervisorSocket, layout.platform);
+  stack.defer(() => removeEndpoint(layout.platform, layout.supervisorSocket));
   options.ready();
   container.resolve(Activity).onIdle(IDLE_LIMIT_MS, () => ended.resolve());
   signal.addEventListener('abort', () => ended.resolve(), { once: true });

@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { BoxLogs } from '../box/box-logs.js';
 import { BoxService } from '../box/box-service.js';
@@ -10,6 +10,9 @@ import {
   SupervisorService,
   TemplatesService,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { hostPlatform } from '../platform/host-platform.js';
+import { removeEndpoint } from '../platform/endpoint-file.js';
+import type { HostPlatform } from '../platform/platform.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import { ImageStoreToken, LoggerToken, SupervisorSelfToken } from '../service-tokens.js';
@@ -29,7 +32,7 @@ const STREAM_WINDOW = 1024 * 1024;
 /** How long calls may take to finish when the supervisor ends. */
 const SHUTDOWN_LIMIT_MS = 1000;
 
-/** Serves the supervisor protocol on a Unix socket that only its owner can open. */
+/** Serves the supervisor protocol where only its owner can connect: a Unix socket, or a named pipe. */
 @injectable()
 export class SupervisorServer implements AsyncDisposable {
   readonly #server: Server;
@@ -56,9 +59,9 @@ export class SupervisorServer implements AsyncDisposable {
     this.#server.addService(ImagesService, imageHandlers(images, boxes, logger));
   }
 
-  /** @param socket absolute path; what an earlier supervisor left there is removed */
-  async listen(socket: string): Promise<void> {
-    await rm(socket, { force: true });
+  /** @param socket address of an endpoint; what an earlier supervisor left there is removed */
+  async listen(socket: string, platform: HostPlatform = hostPlatform()): Promise<void> {
+    await removeEndpoint(platform, socket);
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (cause) => {
         if (cause) reject(new BoxError('HOME_UNUSABLE', `the supervisor cannot listen on ${socket}`, { cause }));
@@ -66,7 +69,7 @@ export class SupervisorServer implements AsyncDisposable {
       });
     });
     // The directory's mode keeps others out until then.
-    await chmod(socket, 0o600);
+    if (platform.endpointsAreFiles) await chmod(socket, 0o600);
   }
 
   /** Lets the calls that are being worked on finish, for a while, and takes no new ones. */
