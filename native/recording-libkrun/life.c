@@ -9,6 +9,11 @@
 #ifdef _WIN32
 #include <windows.h>
 
+int connect_console(const char *path) {
+  (void)path;
+  return -1;
+}
+
 void live(const struct context *context, int console) {
   (void)context;
   (void)console;
@@ -73,6 +78,29 @@ static int connect_to(const char *path) {
   if (connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0) return descriptor;
   close(descriptor);
   return -1;
+}
+
+// A named pipe of Windows is a socket elsewhere.
+int connect_console(const char *path) { return errno == ENXIO ? connect_to(path) : -1; }
+
+// A guest with an agent tells each host port that somebody listens at that it is there, by a connection (guest-init).
+static void knock(const struct context *context) {
+  if (getenv("A3S_RECORDING_LIBKRUN_AGENT") == NULL) return;
+  for (size_t index = 0; index < context->peer_count; ++index) {
+    const int peer = connect_to(context->peers[index]);
+    if (peer >= 0) close(peer);
+  }
+}
+
+// What the stand-in for the guest sends and gets over its card.
+static void plug_in(const struct context *context) {
+  const char *path = getenv("A3S_RECORDING_LIBKRUN_NETWORK");
+  if (path == NULL || context->network_count == 0) return;
+  const int card = context->network_path == NULL ? context->network_descriptor : connect_to(context->network_path);
+  const int guest = connect_to(path);
+  if (card < 0 || guest < 0) die("recording libkrun: network");
+  watch(card, guest);
+  watch(guest, card);
 }
 
 // A connection of the host's becomes one to the agent; with nobody there it is closed, as a guest without an agent does.
@@ -168,6 +196,8 @@ void live(const struct context *context, int console) {
   if (control_path != NULL && control < 0) die(control_path);
   if (control >= 0) watch(control, -1);
   wait_for_events();
+  plug_in(context);
+  knock(context);
   for (;;) {
     const size_t count = socket_count;
     for (size_t index = 0; index < count; ++index) {

@@ -15,7 +15,7 @@
 
 #include "recording.h"
 
-enum { NET_FEATURES = 0x5d83, FEATURE_INIT_BLOB = 11, FEATURE_NET = 0, FEATURE_BLK = 1, TSI_FLAGS = 3 };
+enum { NET_FEATURES = 0x5d83, FEATURE_INIT_BLOB = 11, FEATURE_NET = 0, FEATURE_BLK = 1, TSI_FLAGS = 3, FORMAT_ELF = 1 };
 
 static struct context contexts[MODEL_MAX_CONTEXTS];
 static int32_t next_context;
@@ -81,6 +81,7 @@ int32_t model_kernel(uint32_t ctx_id, const char *path, uint32_t format, const c
   struct context *context = find(ctx_id);
   if (context == NULL) return -ENOENT;
   context->kernel = keep(path);
+  context->kernel_is_elf = format == FORMAT_ELF;
   return 0;
 }
 
@@ -99,7 +100,10 @@ int32_t model_network(uint32_t ctx_id, const char *path, int fd, uint32_t featur
   if ((flags & ~allowed) != 0 || (features & ~(uint32_t)NET_FEATURES) != 0) return -EINVAL;
   struct context *context = find(ctx_id);
   if (context == NULL) return -ENOENT;
-  ++context->network_count;
+  if (context->network_count++ == 0) {
+    context->network_path = path == NULL ? NULL : keep(path);
+    context->network_descriptor = fd;
+  }
   return 0;
 }
 
@@ -146,7 +150,11 @@ int32_t model_vsock_port(uint32_t ctx_id, uint32_t port, const char *path, bool 
   struct context *context = find(ctx_id);
   if (context == NULL) return -ENOENT;
   if (context->vsock == VSOCK_DISABLED) return -ENODEV;
-  if (!listens) return 0;
+  if (!listens) {
+    if (context->peer_count == MODEL_MAX_PATHS) abort();
+    context->peers[context->peer_count++] = keep(path);
+    return 0;
+  }
   if (context->listener_count == MODEL_MAX_PATHS) abort();
   context->listeners[context->listener_count++] = (struct listener){.port = port, .path = keep(path)};
   return 0;
@@ -158,6 +166,16 @@ int32_t model_console(uint32_t ctx_id, const char *path) {
   if (context->console != NULL) return -EINVAL;
   context->console = keep(path);
   return 0;
+}
+
+// libkrun reads the kernel when the machine starts.
+static bool is_elf(const char *path) {
+  char magic[4] = {0};
+  const int file = open(path, O_RDONLY);
+  if (file < 0) return false;
+  const bool whole = read(file, magic, sizeof magic) == (long)sizeof magic;
+  close(file);
+  return whole && memcmp(magic, "\177ELF", sizeof magic) == 0;
 }
 
 static bool opens(const char *path, int flags) {
@@ -178,9 +196,11 @@ int32_t model_enter(uint32_t ctx_id) {
     }
   }
   if (!opens(context->kernel, O_RDONLY)) return refuse("cannot open kernel", context->kernel);
+  if (context->kernel_is_elf && !is_elf(context->kernel)) return refuse("this kernel is no ELF:", context->kernel);
   int console = -1;
   if (context->console != NULL) {
     console = open(context->console, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (console < 0) console = connect_console(context->console);
     if (console < 0) return refuse("cannot open console", context->console);
   }
   live(context, console);

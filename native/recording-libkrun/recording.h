@@ -46,9 +46,13 @@ struct listener {
 struct context {
   bool used;
   const char *kernel;
+  bool kernel_is_elf;
   const char *console;
   enum vsock_state vsock;
   unsigned network_count;
+  // The first card's transport: a path, or a descriptor.
+  const char *network_path;
+  int network_descriptor;
   size_t disk_count;
   struct {
     const char *path;
@@ -56,6 +60,9 @@ struct context {
   } disks[MODEL_MAX_PATHS];
   size_t listener_count;
   struct listener listeners[MODEL_MAX_PATHS];
+  // Where somebody else listens.
+  size_t peer_count;
+  const char *peers[MODEL_MAX_PATHS];
 };
 
 int32_t model_init_log(int target, uint32_t style, uint32_t options);
@@ -75,6 +82,9 @@ int32_t model_vsock_port(uint32_t ctx_id, uint32_t port, const char *path, bool 
 int32_t model_console(uint32_t ctx_id, const char *path);
 // Plays the machine's life; comes back only with an error, or not at all.
 int32_t model_enter(uint32_t ctx_id);
+
+// life.c: opens the console as a connection where a file of that name is a socket; -1 where it is none.
+int connect_console(const char *path);
 
 // life.c: from here on the machine runs. Never returns.
 __attribute__((noreturn)) void live(const struct context *context, int console);

@@ -21,7 +21,8 @@ describe('a3s-box-krun for other systems', function () {
     directory = mkdtempSync('/tmp/krun-cross-');
     chmodSync(directory, 0o777);
     for (const name of ['kernel', 'initramfs', 'root']) {
-      writeFileSync(join(directory, name), name);
+      // The recording libkrun looks whether a kernel is an ELF file.
+      writeFileSync(join(directory, name), name === 'kernel' ? '\x7fELF' : name);
       chmodSync(join(directory, name), 0o666);
     }
   });

@@ -39,7 +39,8 @@ export class LauncherFixture {
     this.#launcher = join(this.directory, 'a3s-box-krun');
     copyFileSync(krunLauncherPath() ?? '', this.#launcher);
     for (const name of ['kernel', 'initramfs', 'root', 'scratch']) {
-      writeFileSync(this.path(name), name);
+      // The recording libkrun looks whether a kernel is an ELF file.
+      writeFileSync(this.path(name), name === 'kernel' ? '\x7fELF' : name);
       chmodSync(this.path(name), 0o666);
     }
   }
