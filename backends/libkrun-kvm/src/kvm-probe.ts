@@ -83,7 +83,7 @@ export class KvmProbe implements KrunProbe {
         assets.initramfs,
       ].join(' ');
       const known = cache.get('libkrun-boot', key);
-      const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> => startVm(NAME, spec, machine, stop);
+      const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> => startVm({ backend: NAME, spec, machine }, stop);
       const failure =
         typeof known === 'string' ? known : ((await bootProbe({ start, assets, directory, signal })) ?? '');
       if (known === undefined) await cache.set('libkrun-boot', key, failure);

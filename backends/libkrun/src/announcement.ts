@@ -2,15 +2,24 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { makeFifo } from '@a3s-box/native';
-import type { Handout } from './handout.js';
+import type { InheritedHandout } from './handout.js';
 
 /**
  * How the host learns that the guest's agent listens, without asking again and again: the guest connects to a vsock port once
- * (guest-init/proto/README.md), upon which the launcher closes its end of a named pipe. A pipe without a writer says so to
- * whoever looks later, too. The end of the VMM looks the same.
+ * (guest-init/proto/README.md).
  */
-export class Announcement {
-  /** Resolves when the guest listens, or the VMM has ended. Never rejects; stays pending after {@link close}. */
+export interface Announcement {
+  /** Resolves when the guest listens; may resolve when the VMM has ended. Never rejects; stays pending after {@link close}. */
+  readonly made: Promise<void>;
+  /** Stops waiting. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Upon the guest's connection the launcher closes its end of a named pipe. A pipe without a writer says so to whoever looks
+ * later, too. The end of the VMM looks the same.
+ */
+export class PipeAnnouncement implements Announcement {
   readonly made: Promise<void>;
   readonly #socket: Socket | undefined;
 
@@ -29,20 +38,19 @@ export class Announcement {
   }
 
   /** Makes the pipe. @returns the announcement, and the name of the VMM's end */
-  static create(directory: string, handout: Handout): { announcement: Announcement; writer: string } {
+  static create(directory: string, handout: InheritedHandout): { announcement: PipeAnnouncement; writer: string } {
     const pipe = pipeOf(directory);
     makeFifo(pipe);
     const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
     const writer = handout.name(handout.table.open(pipe, constants.O_WRONLY | constants.O_NONBLOCK));
-    return { announcement: new Announcement(reader, true), writer };
+    return { announcement: new PipeAnnouncement(reader, true), writer };
   }
 
   /** Looks at the pipe of a VMM that runs. */
-  static resume(directory: string): Announcement {
-    return new Announcement(openSync(pipeOf(directory), constants.O_RDONLY | constants.O_NONBLOCK), false);
+  static resume(directory: string): PipeAnnouncement {
+    return new PipeAnnouncement(openSync(pipeOf(directory), constants.O_RDONLY | constants.O_NONBLOCK), false);
   }
 
-  /** Stops waiting. Idempotent. */
   close(): void {
     this.#socket?.destroy();
   }

@@ -5,11 +5,20 @@ import type { DescriptorTable } from '@a3s-box/vmm';
 /** Size of the disk that a guest sees in an empty slot before one that is not, bytes. It reads as zeros. */
 const PLACEHOLDER_BYTES = 64 * 1024 ** 3;
 
-/**
- * What a VMM is given to work with: inherited descriptors, by names that the launcher understands (ADR 0070). What is not
- * given, it cannot open.
- */
-export class Handout {
+/** What a VMM is given to work with, by names that the launcher understands. */
+export interface Handout {
+  /** Numbers in the VMM of inherited descriptors that the document does not name itself. */
+  readonly unnamed: readonly number[];
+  /** Makes a file usable for the VMM. @param flags as of `fs.open` @returns its name there */
+  open(path: string, flags: string): string;
+  /** As {@link open}, for a file that only another file names. */
+  openUnnamed(path: string, flags: string): string;
+  /** Name of a file that reads as zeros, as large as an empty slot's disk. */
+  zeros(): string;
+}
+
+/** Inherited descriptors (ADR 0070). What is not given, the VMM cannot open. */
+export class InheritedHandout implements Handout {
   /** Numbers in the VMM of what the document does not name itself. */
   readonly unnamed: number[] = [];
   #zeros: string | undefined;

@@ -1,2 +1,12 @@
-export { KRUN_CAPABILITIES, KrunHypervisor, startVm, type KrunProbe, type KrunProbeResult } from './krun-hypervisor.js';
-export type { KrunMachine } from './krun-launch.js';
+export { foundLibkrun, type FoundLibkrun, type LibkrunHints } from './found-libkrun.js';
+export {
+  KRUN_CAPABILITIES,
+  KrunHypervisor,
+  startVm,
+  type KrunProbe,
+  type KrunProbeResult,
+  type VmStart,
+} from './krun-hypervisor.js';
+export type { KrunHost, KrunMachine } from './krun-host.js';
+export { namingHost, type NamingHostOptions } from './naming-host.js';
+export { SystemProbe, type KrunSystem, type SystemProbeOptions } from './system-probe.js';

@@ -14,9 +14,10 @@ import {
   type VmRecord,
   type VmSpec,
 } from '@a3s-box/core';
-import { AdoptedVmm, checkCapabilities, checkSpec, ConsoleLog, orCancelled, throwIfCancelled } from '@a3s-box/vmm';
-import { Announcement } from './announcement.js';
-import { launch, type KrunMachine } from './krun-launch.js';
+import { AdoptedVmm, checkCapabilities, checkSpec, orCancelled, throwIfCancelled } from '@a3s-box/vmm';
+import { inheritingHost } from './inheriting-host.js';
+import type { KrunHost, KrunMachine } from './krun-host.js';
+import { launch } from './krun-launch.js';
 import { KrunVm } from './krun-vm.js';
 
 /** Version of {@link VmRecord.details} and of the files in a VM's directory. */
@@ -29,8 +30,8 @@ export const KRUN_CAPABILITIES: ReadonlySet<HypervisorCapability> = new Set([
   'vmdk-disk',
 ]);
 
-/** Files that a VM leaves in its directory; nothing else there is ours. */
-const FILES = ['agent.sock', 'listening', 'console', 'console.log', ...DISK_SLOTS.map((slot) => `${slot}.vmdk`)];
+/** Files that disks leave in a VM's directory. */
+const DISK_FILES = DISK_SLOTS.map((slot) => `${slot}.vmdk`);
 
 /** How a system's libkrun is found, and whether it works. */
 export interface KrunProbe {
@@ -46,12 +47,17 @@ export interface KrunProbeResult {
 
 /** The Hypervisor port on libkrun, for any system that it runs on. */
 export class KrunHypervisor implements Hypervisor {
-  /** @param name of the backend, for example `libkrun-kvm` */
+  readonly #host: KrunHost;
+
+  /** @param name of the backend, for example `libkrun-kvm` @param host default: Linux */
   constructor(
     readonly name: string,
     private readonly system: KrunProbe,
     private readonly logger: Logger,
-  ) {}
+    host: KrunHost = inheritingHost,
+  ) {
+    this.#host = host;
+  }
 
   async probe(operation: Operation): Promise<HypervisorProbe> {
     return (await this.system.probe(operation)).answer;
@@ -65,7 +71,7 @@ export class KrunHypervisor implements Hypervisor {
     }
     checkSpec(spec, answer.limits);
     checkCapabilities(spec, answer.capabilities);
-    const vm = await startVm(this.name, spec, machine, signal);
+    const vm = await startVm({ backend: this.name, spec, machine, host: this.#host }, signal);
     this.logger.debug({ vm: spec.id, pid: vm.vmm.pid }, 'started a virtual machine');
     return vm;
   }
@@ -86,11 +92,9 @@ export class KrunHypervisor implements Hypervisor {
     using undo = new DisposableStack();
     const vmm = new AdoptedVmm(record.vmm);
     undo.defer(() => vmm.release());
-    const console = ConsoleLog.resume(record.directory);
-    undo.defer(() => console.close());
-    const announcement = Announcement.resume(record.directory);
+    const held = this.#host.resume(record.directory);
     undo.move();
-    return new KrunVm({ record, vmm, console, announcement, isChild: false });
+    return new KrunVm({ ...held, record, host: this.#host, vmm, isChild: false });
   }
 
   makeTemplate({ id }: TemplateSpec, { signal }: Operation): Promise<Template> {
@@ -102,28 +106,37 @@ export class KrunHypervisor implements Hypervisor {
   }
 }
 
+export interface VmStart {
+  /** The name for its record. */
+  readonly backend: string;
+  /** As {@link checkSpec} lets it pass. */
+  readonly spec: VmSpec;
+  readonly machine: KrunMachine;
+  /** Default: Linux. */
+  readonly host?: KrunHost;
+}
+
 /**
  * Starts a machine. Failed or cancelled: neither process nor file is left.
- *
- * @param backend the name for its record @param spec as {@link checkSpec} lets it pass
  * @throws VM_START_FAILED, CONFINEMENT_FAILED, INVALID_ARGUMENT, UNSUPPORTED, CANCELLED
  */
-export async function startVm(backend: string, spec: VmSpec, machine: KrunMachine, signal: AbortSignal): Promise<Vm> {
+export async function startVm(start: VmStart, signal: AbortSignal): Promise<Vm> {
+  const { backend, spec, machine, host = inheritingHost } = start;
   const { id, directory } = spec;
   const undo = new AsyncDisposableStack();
-  undo.defer(() => removeFiles(directory));
+  undo.defer(() => removeFiles(directory, host));
   try {
-    const parts = await launch(spec, machine, signal, undo);
+    const parts = await launch({ spec, machine, host }, signal, undo);
     throwIfCancelled(signal, `start of vm ${id}`);
     undo.move();
     const record = { backend, version: RECORD_VERSION, id, vmm: parts.vmm.identity, directory, details: {} };
-    return new KrunVm({ ...parts, record, isChild: true });
+    return new KrunVm({ ...parts, record, host, isChild: true });
   } catch (error) {
     await undo.disposeAsync();
     throw error;
   }
 }
 
-async function removeFiles(directory: string): Promise<void> {
-  await Promise.all(FILES.map((name) => rm(join(directory, name), { force: true })));
+async function removeFiles(directory: string, { files }: KrunHost): Promise<void> {
+  await Promise.all([...files, ...DISK_FILES].map((name) => rm(join(directory, name), { force: true })));
 }

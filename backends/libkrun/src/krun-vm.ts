@@ -11,7 +11,7 @@ import {
 } from '@a3s-box/core';
 import { Turns, type ConsoleLog, type VmmProcess } from '@a3s-box/vmm';
 import type { Announcement } from './announcement.js';
-import { agentEndpoint } from './krun-launch.js';
+import type { KrunHost } from './krun-host.js';
 
 /** The parts of a running machine, as `create` and `adopt` put them together. */
 export interface KrunVmParts {
@@ -19,6 +19,7 @@ export interface KrunVmParts {
   readonly vmm: VmmProcess;
   readonly console: ConsoleLog;
   readonly announcement: Announcement;
+  readonly host: KrunHost;
   /** Whether this process started it, and so sees its exit code. */
   readonly isChild: boolean;
 }
@@ -38,7 +39,7 @@ export class KrunVm implements Vm {
     this.#parts = parts;
     this.id = parts.record.id;
     this.vmm = parts.vmm.identity;
-    this.agent = agentEndpoint(parts.record.directory, parts.announcement);
+    this.agent = { socket: parts.host.agentAddress(parts.record.directory), listening: parts.announcement.made };
     this.record = parts.record;
     this.exited = this.#awaitExit();
   }
@@ -83,6 +84,7 @@ export class KrunVm implements Vm {
     await vmm.gone;
     this.#ended = true;
     // It ends with the process. What the guest said last is still in the pipe.
+    console.finish();
     await console.ended;
     announcement.close();
     // libkrun ends with 0 when the guest's processor was reset, and at no other time.
@@ -93,6 +95,9 @@ export class KrunVm implements Vm {
 
   #signal(what: string, name: 'SIGSTOP' | 'SIGCONT', signal: AbortSignal): Promise<void> {
     return this.#inTurn(what, signal, () => {
+      if (!this.#parts.host.stopsProcesses) {
+        throw new BoxError('UNSUPPORTED', `vm ${this.id} cannot be paused: this system does not stop a process`);
+      }
       this.#parts.vmm.signal(name);
       return Promise.resolve();
     });

@@ -4,19 +4,19 @@ import type { KrunStatus } from '@a3s-box/native';
 /** What the launcher said of its start. */
 export type LauncherOutcome = { readonly kind: 'running' } | { readonly kind: 'failed'; readonly status?: KrunStatus };
 
-/** Elsewhere its last word is that it is about to start. */
-const SAYS_RUNNING = process.platform === 'linux';
-
-/** Reads the launcher's lines (native/launcher/krun/status.schema.json) until one of them, or their end, decides. */
-export async function readOutcome(lines: AsyncIterable<Buffer | string>): Promise<LauncherOutcome> {
+/**
+ * Reads the launcher's lines (native/launcher/krun/status.schema.json) until one of them, or their end, decides.
+ * @param last the launcher's last word on this system when all goes well; absent where that says too little
+ */
+export async function readOutcome(lines: AsyncIterable<Buffer | string>, last?: 'running'): Promise<LauncherOutcome> {
   let text = '';
   for await (const chunk of lines) {
     const complete = (text + String(chunk)).split('\n');
     text = complete.pop() ?? '';
     for (const line of complete) {
       const status = JSON.parse(line) as KrunStatus;
-      if (status.step === 'running' || (status.step === 'entering' && !SAYS_RUNNING)) return { kind: 'running' };
-      if (status.step !== 'entering') return { kind: 'failed', status };
+      if (status.step === last) return { kind: 'running' };
+      if (status.step !== 'entering' && status.step !== 'running') return { kind: 'failed', status };
     }
   }
   return { kind: 'failed' };

@@ -12,28 +12,36 @@ const LOG_LEVEL = 'error';
 /** Without a policy SELinux allows everything, and asks itself at every step of a path whether it does. */
 const COMMAND_LINE = 'console=hvc0 panic=-1 reboot=t quiet lsm=capability';
 
-/** What the document says beside the spec: files as the VMM sees them. */
-export interface MachineParts {
-  readonly nested: boolean;
+/** What the document names, as the VMM sees it. */
+export interface MachineFiles {
   readonly library: string;
   readonly kernel: string;
   readonly initramfs: string;
   readonly console: string;
   readonly agent: string;
   readonly announcement: string;
-  /** Descriptor of a connected socket in the VMM, when the shape has a network card. */
-  readonly network?: number;
+  /** Transport of the network card, when the shape has one. */
+  readonly network?: NonNullable<KrunDocument['network']>['socket'];
+}
+
+/** What a machine is put together from, beside what its spec says. */
+export interface MachineParts {
+  readonly files: MachineFiles;
+  readonly handout: Handout;
+  readonly kernelFormat: KrunDocument['kernel']['format'];
+  /** Whether the guest may run virtual machines of its own. */
+  readonly nested: boolean;
 }
 
 /** The document that the launcher reads (native/launcher/krun/document.schema.json). */
-export function machineDocument(spec: VmSpec, files: MachineParts, handout: Handout): KrunDocument {
+export function machineDocument(spec: VmSpec, { files, handout, kernelFormat, nested }: MachineParts): KrunDocument {
   const { vcpus, memoryBytes } = spec.shape;
   return {
     version: 1,
     library: files.library,
     logLevel: LOG_LEVEL,
-    machine: { vcpus, memoryMiB: memoryBytes / MIB, nested: files.nested },
-    kernel: { path: files.kernel, format: 'elf', initramfs: files.initramfs, commandLine: COMMAND_LINE },
+    machine: { vcpus, memoryMiB: memoryBytes / MIB, nested },
+    kernel: { path: files.kernel, format: kernelFormat, initramfs: files.initramfs, commandLine: COMMAND_LINE },
     disks: diskEntries(spec, handout),
     vsock: {
       tsi: spec.tsi === undefined ? null : { ports: spec.tsi.ports.map(tsiPort) },
@@ -45,7 +53,7 @@ export function machineDocument(spec: VmSpec, files: MachineParts, handout: Hand
     network: networkOf(spec, files),
     shares: [],
     console: files.console,
-    descriptors: handout.unnamed,
+    descriptors: [...handout.unnamed],
   };
 }
 
@@ -56,7 +64,6 @@ function tsiPort({ hostPort, guestPort }: NonNullable<VmSpec['tsi']>['ports'][nu
   return { host: hostPort, guest: guestPort };
 }
 
-function networkOf({ network }: VmSpec, { network: descriptor }: MachineParts): KrunDocument['network'] {
-  if (network === undefined || descriptor === undefined) return null;
-  return { socket: { descriptor }, mac: network.mac };
+function networkOf({ network }: VmSpec, { network: socket }: MachineFiles): KrunDocument['network'] {
+  return network === undefined || socket === undefined ? null : { socket, mac: network.mac };
 }

@@ -1,5 +1,5 @@
 import { constants, openSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { createServer, Socket, type Server } from 'node:net';
 import { join } from 'node:path';
 import { makeFifo } from '@a3s-box/native';
 import type { DescriptorTable } from './descriptor-table.js';
@@ -18,19 +18,16 @@ export class ConsoleLog {
   /** Resolves when the VMM has closed its end and everything was read, or after {@link close}. */
   readonly ended: Promise<void>;
   readonly #file: string;
-  readonly #socket: Socket;
+  readonly #ended = Promise.withResolvers<void>();
+  #socket: Socket | undefined;
+  #server: Server | undefined;
   #chunks: Buffer[] = [];
   #kept = 0;
   #fileBytes = 0;
 
-  private constructor(directory: string, reader: number) {
+  private constructor(directory: string) {
     this.#file = join(directory, 'console.log');
-    const ended = Promise.withResolvers<void>();
-    this.ended = ended.promise;
-    this.#socket = new Socket({ fd: reader, readable: true, writable: false });
-    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.#socket.on('error', () => undefined);
-    this.#socket.on('close', () => ended.resolve());
+    this.ended = this.#ended.promise;
   }
 
   /**
@@ -45,15 +42,48 @@ export class ConsoleLog {
     const writer = table.open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
     // Held by the VMM and never read there: with a reader of its own the pipe keeps bytes while no host is there.
     const reader = table.open(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
-    return { log: new ConsoleLog(directory, own), writer, reader };
+    const log = new ConsoleLog(directory);
+    log.#read(new Socket({ fd: own, readable: true, writable: false }));
+    return { log, writer, reader };
   }
 
   /** Goes on reading the pipe of a VMM that runs. */
   static resume(directory: string): ConsoleLog {
     const reader = openSync(join(directory, 'console'), constants.O_RDONLY | constants.O_NONBLOCK);
-    const log = new ConsoleLog(directory, reader);
+    const log = new ConsoleLog(directory);
+    log.#restore();
+    log.#read(new Socket({ fd: reader, readable: true, writable: false }));
+    return log;
+  }
+
+  /**
+   * Listens for a VMM that connects to an address (a named pipe of Windows) and writes its console there.
+   * @throws Error of the system
+   */
+  static async serve(directory: string, address: string): Promise<ConsoleLog> {
+    const log = new ConsoleLog(directory);
+    const listening = Promise.withResolvers<void>();
+    log.#server = createServer((socket) => log.#read(socket));
+    log.#server.once('error', listening.reject);
+    log.#server.listen(address, listening.resolve);
+    await listening.promise;
+    return log;
+  }
+
+  /** What is kept of the console of a VMM whose connection went with the process that had it. */
+  static restore(directory: string): ConsoleLog {
+    const log = new ConsoleLog(directory);
     log.#restore();
     return log;
+  }
+
+  /** The VMM is gone: what it did not begin does not come any more. */
+  finish(): void {
+    // What it did may be waiting to be seen.
+    setImmediate(() => {
+      this.#server?.close();
+      if (this.#socket === undefined) this.#ended.resolve();
+    });
   }
 
   /** The last bytes, as UTF-8 with replacement. */
@@ -64,7 +94,17 @@ export class ConsoleLog {
 
   /** Stops reading. Idempotent. */
   close(): void {
-    this.#socket.destroy();
+    this.#server?.close();
+    if (this.#socket === undefined) this.#ended.resolve();
+    else this.#socket.destroy();
+  }
+
+  #read(socket: Socket): void {
+    this.#socket = socket;
+    this.#server?.close();
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#ended.resolve());
   }
 
   #restore(): void {

@@ -34,8 +34,14 @@ export function vmExit(end: ProcessEnd): VmExit {
 }
 
 /** The kernel's count of processes that it killed for lack of memory; undefined where it cannot be read. */
-export function memoryKillCount(): string | undefined {
-  return /^oom_kill ([0-9]+)$/m.exec(readFileSync('/proc/vmstat', 'latin1'))?.[1];
+export function memoryKillCount(file = '/proc/vmstat'): string | undefined {
+  try {
+    return /^oom_kill ([0-9]+)$/m.exec(readFileSync(file, 'latin1'))?.[1];
+  } catch (error) {
+    // Other systems than Linux do not count.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Whether the kernel's log says that it killed this process for lack of memory. @param log as of /dev/kmsg */

@@ -43,6 +43,11 @@ export class ChildVmm implements VmmProcess {
     this.gone = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
+  /** Whether it has ended, by itself and with 0. */
+  get endedWell(): boolean {
+    return this.#child.exitCode === 0;
+  }
+
   get stderr(): string {
     return this.#stderr;
   }
