@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DescriptorTable } from '@a3s-box/vmm';
-import { Announcement } from '../dist/announcement.js';
-import { Handout } from '../dist/handout.js';
+import { PipeAnnouncement } from '../dist/announcement.js';
+import { InheritedHandout } from '../dist/handout.js';
 
 describe('announcement', () => {
   let directory: string;
   let writer: number;
-  let first: Announcement;
+  let first: PipeAnnouncement;
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'an-'));
     using table = new DescriptorTable();
-    ({ announcement: first } = Announcement.create(directory, new Handout(table)));
+    ({ announcement: first } = PipeAnnouncement.create(directory, new InheritedHandout(table)));
     // As the VMM has it.
     writer = openSync(`/proc/self/fd/${String(table.inherited[0])}`, 'w');
   });
@@ -23,7 +23,7 @@ describe('announcement', () => {
     rmSync(directory, { recursive: true });
   });
 
-  const state = (announcement: Announcement): Promise<string> =>
+  const state = (announcement: PipeAnnouncement): Promise<string> =>
     Promise.race([announcement.made.then(() => 'made'), delay(50, 'waiting')]);
 
   it('is made when the VMM closes its end', async () => {
@@ -34,12 +34,12 @@ describe('announcement', () => {
 
   it('is seen by a host that comes before it, and by one that comes after', async () => {
     first.close();
-    const before = Announcement.resume(directory);
+    const before = PipeAnnouncement.resume(directory);
     assert.equal(await state(before), 'waiting');
     closeSync(writer);
     assert.equal(await state(before), 'made');
     before.close();
-    const after = Announcement.resume(directory);
+    const after = PipeAnnouncement.resume(directory);
     assert.equal(await state(after), 'made');
     after.close();
   });

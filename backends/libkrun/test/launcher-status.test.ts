@@ -12,25 +12,30 @@ async function* pieces(text: string, size: number): AsyncGenerator<string> {
 }
 
 describe('the launcher’s status', () => {
-  const last = process.platform === 'linux' ? 'running' : 'entering';
-
   it('is that the machine runs once it stands, however its lines are cut', async () => {
     for (const size of [1, 7, 1000]) {
-      assert.deepEqual(await readOutcome(pieces(line('entering') + line(last), size)), { kind: 'running' });
+      assert.deepEqual(await readOutcome(pieces(line('entering') + line('running'), size), 'running'), { kind: 'running' });
     }
   });
 
   it('is the failure, also after the start was announced', async () => {
     const failure = { subject: 'krun_start_enter', errno: 22, message: 'krun_start_enter: Invalid argument' };
     const text = line('call', failure);
-    for (const before of process.platform === 'linux' ? ['', line('entering')] : ['']) {
-      const outcome = await readOutcome(pieces(before + text, 10));
+    for (const before of ['', line('entering')]) {
+      const outcome = await readOutcome(pieces(before + text, 10), 'running');
       assert.deepEqual(outcome, { kind: 'failed', status: { step: 'call', ...failure } });
     }
   });
 
+  it('is nothing before its end where the launcher does not tell that the machine runs', async () => {
+    assert.deepEqual(await readOutcome(pieces(line('entering'), 10)), { kind: 'failed' });
+    const status = { step: 'call', subject: 'krun_start_enter', errno: 22, message: 'no' };
+    const outcome = await readOutcome(pieces(line('entering') + line('call', status), 10));
+    assert.deepEqual(outcome, { kind: 'failed', status });
+  });
+
   it('is a failure without a reason where it ends without a word', async () => {
-    assert.deepEqual(await readOutcome(pieces('', 1)), { kind: 'failed' });
+    assert.deepEqual(await readOutcome(pieces('', 1), 'running'), { kind: 'failed' });
     assert.deepEqual(await readOutcome(pieces('{"step":"runn', 4)), { kind: 'failed' });
   });
 

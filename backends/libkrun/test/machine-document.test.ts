@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DiskImage, VmSpec } from '@a3s-box/core';
 import { DescriptorTable } from '@a3s-box/vmm';
-import { Handout } from '../dist/handout.js';
+import { InheritedHandout } from '../dist/handout.js';
 import { machineDocument } from '../dist/machine-document.js';
 
 const FILES = {
-  nested: false,
   library: '/proc/self/fd/20',
   kernel: '/proc/self/fd/21',
   initramfs: '/proc/self/fd/22',
@@ -43,7 +42,12 @@ describe('the launcher’s document', () => {
     ...changes,
   });
   const documentOf = (changes: Partial<VmSpec> = {}, files = {}) =>
-    machineDocument(spec(changes), { ...FILES, ...files }, new Handout(table));
+    machineDocument(spec(changes), {
+      files: { ...FILES, ...files },
+      handout: new InheritedHandout(table),
+      kernelFormat: 'elf',
+      nested: false,
+    });
 
   it('has the shape, the agent’s port, and the one that the guest knocks at', () => {
     const { machine, vsock, network, disks, shares, descriptors } = documentOf();
@@ -110,7 +114,7 @@ describe('the launcher’s document', () => {
     const tsi = documentOf({ tsi: { ports: [{ hostPort: 8080, guestPort: 80 }] } });
     assert.deepEqual([tsi.vsock.tsi, tsi.network], [{ ports: [{ host: 8080, guest: 80 }] }, null]);
     const network = { socket: '/net.sock', mac: '02:00:00:00:00:01' };
-    const card = documentOf({ network }, { network: 9 });
+    const card = documentOf({ network }, { network: { descriptor: 9 } });
     assert.deepEqual([card.vsock.tsi, card.network], [null, { socket: { descriptor: 9 }, mac: network.mac }]);
   });
 });

@@ -1,0 +1,1 @@
+export { WHPX_CAPABILITIES, whpxSystem, type WindowsQuestions } from './whpx-system.js';
