@@ -32,7 +32,9 @@ export async function launch(
 ): Promise<Launched> {
   const outfit = await host.equip(spec, machine, undo);
   const { console, announcement, files, handout } = outfit;
-  const text = JSON.stringify(machineDocument(spec, { files, handout, kernelFormat: host.kernelFormat, nested: machine.nested }));
+  const text = JSON.stringify(
+    machineDocument(spec, { files, handout, kernelFormat: host.kernelFormat, nested: machine.nested }),
+  );
   const launcher = await outfit.start();
   const vmm = new ChildVmm(launcher.child);
   undo.defer(async () => {

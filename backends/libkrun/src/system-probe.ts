@@ -82,7 +82,7 @@ export class SystemProbe implements KrunProbe {
   async #try(libkrun: Libkrun, signal: AbortSignal): Promise<{ machine: KrunMachine } | { failure: string }> {
     const { system, cache, directory, probeAssets, name, host } = this.options;
     try {
-      const machine = { library: await system.settle(libkrun), devices: [], groups: [] };
+      const machine = { library: await system.settle(libkrun), devices: [], groups: [], nested: false };
       const assets = await probeAssets({ signal });
       const { ino, size, mtimeMs } = statSync(machine.library);
       const key = [system.fingerprint, machine.library, ino, size, mtimeMs, assets.kernel, assets.initramfs].join(' ');

@@ -14,7 +14,9 @@ async function* pieces(text: string, size: number): AsyncGenerator<string> {
 describe('the launcher’s status', () => {
   it('is that the machine runs once it stands, however its lines are cut', async () => {
     for (const size of [1, 7, 1000]) {
-      assert.deepEqual(await readOutcome(pieces(line('entering') + line('running'), size), 'running'), { kind: 'running' });
+      assert.deepEqual(await readOutcome(pieces(line('entering') + line('running'), size), 'running'), {
+        kind: 'running',
+      });
     }
   });
 

@@ -41,12 +41,12 @@ describe('the launcher’s document', () => {
     disks: {},
     ...changes,
   });
-  const documentOf = (changes: Partial<VmSpec> = {}, files = {}) =>
+  const documentOf = (changes: Partial<VmSpec> = {}, files = {}, nested = false) =>
     machineDocument(spec(changes), {
       files: { ...FILES, ...files },
       handout: new InheritedHandout(table),
       kernelFormat: 'elf',
-      nested: false,
+      nested,
     });
 
   it('has the shape, the agent’s port, and the one that the guest knocks at', () => {
@@ -63,7 +63,7 @@ describe('the launcher’s document', () => {
   });
 
   it('lets guests run machines of their own where that is asked for', () => {
-    assert.equal(documentOf({}, { nested: true }).machine.nested, true);
+    assert.equal(documentOf({}, {}, true).machine.nested, true);
   });
 
   it('has the disks in the order of their slots, as inherited files', () => {
