@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BoxError } from '@a3s-box/core';
+import { BoxError, hostPlatform } from '@a3s-box/core';
 import { COMMANDS } from './commands.js';
 import type { Command } from './command.js';
 import { parseFlags } from './grammar/parse-flags.js';
@@ -52,7 +52,9 @@ async function runOclif(argv: readonly string[], surroundings: Surroundings): Pr
 const SUPERVISOR_NODE_OPTIONS = ['--max-semi-space-size=2'];
 
 function invocationOf({ version, supervisorEntry, environment }: Surroundings, timeline: Timeline): Invocation {
-  const home = resolve(environment['A3S_BOX_HOME'] || join(homedir(), '.a3s-box'));
+  const home = resolve(
+    environment['A3S_BOX_HOME'] || hostPlatform().defaultHome({ environment, userDirectory: homedir() }),
+  );
   // For development and tests: another program in the place of the supervisor.
   const entry = environment['A3S_BOX_SUPERVISOR'] || fileURLToPath(supervisorEntry);
   const command = [process.execPath, ...SUPERVISOR_NODE_OPTIONS, entry, '--home', home, '--ready-descriptor', '3'];

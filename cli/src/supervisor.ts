@@ -4,6 +4,7 @@
  */
 import { closeSync, writeSync } from 'node:fs';
 import module from 'node:module';
+import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -18,7 +19,7 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 
 process.umask(0o077);
 module.enableCompileCache(path('cache'));
-const [{ asBoxError }, { PinoLogger, runSupervisor }] = await Promise.all([
+const [{ asBoxError, hostPlatform }, { PinoLogger, runSupervisor }] = await Promise.all([
   import('@a3s-box/core'),
   import('@a3s-box/core/host'),
 ]);
@@ -41,6 +42,7 @@ try {
   await runSupervisor({
     home: values.home,
     distribution: values.distribution,
+    systemDistribution: hostPlatform().systemDistribution({ environment: process.env, userDirectory: homedir() }),
     builtInDistribution: path('../distribution.json'),
     resolveFrom: [path('..')],
     logger,

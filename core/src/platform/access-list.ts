@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,5 +73,7 @@ function trustees(descriptor: string): string[] {
 }
 
 function runSystemCommand(program: string, args: readonly string[]): string {
+  // Loaded where it is used: every start of the CLI, on other systems too, would pay for it.
+  const { execFileSync } = process.getBuiltinModule('node:child_process');
   return execFileSync(program, args, { encoding: 'utf8', windowsHide: true, stdio: ['ignore', 'pipe', 'pipe'] });
 }

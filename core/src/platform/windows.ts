@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { win32 } from 'node:path';
 import { accessList, type SystemCommand } from './access-list.js';
 import type { HostPlatform, Surroundings } from './platform.js';
@@ -28,7 +27,8 @@ export const windows: HostPlatform = windowsWith();
 /** Names of files do not differ by case there. */
 function digest(path: string): string {
   const one = win32.normalize(path).toLowerCase();
-  return createHash('sha256').update(one).digest('hex').slice(0, NAME_DIGITS);
+  // Loaded where it is used: every start of the CLI, on other systems too, would pay for it.
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(one).digest('hex').slice(0, NAME_DIGITS);
 }
 
 function localData({ environment, userDirectory }: Surroundings): string {

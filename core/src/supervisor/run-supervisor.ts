@@ -26,6 +26,8 @@ export interface SupervisorOptions {
   readonly home: string;
   /** Distribution file that was asked for. */
   readonly distribution?: string | undefined;
+  /** Where an administrator may have put a distribution file; absolute path. Default: Linux's. */
+  readonly systemDistribution?: string;
   /** Distribution file with the host's built-in set of plugins; absolute path. */
   readonly builtInDistribution: string;
   /** Directories from which plugins' package names are resolved. */
@@ -90,9 +92,10 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
 }
 
 async function startPlugins(layout: HomeLayout, options: SupervisorOptions): Promise<PluginHost> {
-  const { distribution: explicit, builtInDistribution: builtIn, resolveFrom, logger, signal } = options;
+  const { distribution: explicit, builtInDistribution: builtIn, systemDistribution: system } = options;
+  const { resolveFrom, logger, signal } = options;
   return PluginHost.start({
-    distribution: await findDistribution({ explicit, builtIn }),
+    distribution: await findDistribution({ explicit, builtIn, ...(system !== undefined && { system }) }),
     resolveFrom,
     stateDirectory: layout.plugins,
     logger,
