@@ -6,6 +6,10 @@
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
+case $(uname -s) in
+Linux) ;;
+*) exec sh scripts/setup/other-system.sh ;;
+esac
 . scripts/setup/progress.sh
 . scripts/setup/system-packages.sh
 
