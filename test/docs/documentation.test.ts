@@ -19,6 +19,7 @@ const PAGES = [
   'docs/architecture.md',
   'docs/plugin-authors.md',
   'docs/compatibility.md',
+  'docs/platforms.md',
   'docs/verification.md',
 ];
 const README_SECTIONS = ['status-at-a-glance', 'mental-model', 'product-boundaries'];
@@ -31,6 +32,7 @@ const STATUS_ROWS = [
   'TEE',
   'Kubernetes CRI',
   'Windows',
+  'macOS',
 ];
 
 describe('documentation', () => {
