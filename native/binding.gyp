@@ -12,12 +12,13 @@
       "conditions": [
         ["OS=='linux'", {
           "sources": [
-            "addon/hypervisor_linux.cc", "addon/memory_file.cc", "addon/process.cc", "addon/sockets.cc", "addon/tsc.cc",
+            "addon/fifo.cc", "addon/hypervisor_linux.cc", "addon/memory_file.cc", "addon/process.cc", "addon/sockets.cc",
+            "addon/tsc.cc",
           ],
           "libraries": ["-ldl"],
         }],
-        ["OS=='mac'", {"sources": ["addon/hypervisor_darwin.cc"]}],
-        ["OS=='win'", {"sources": ["addon/hypervisor_windows.cc"]}],
+        ["OS=='mac'", {"sources": ["addon/fifo.cc", "addon/hypervisor_darwin.cc", "addon/process_darwin.cc"]}],
+        ["OS=='win'", {"sources": ["addon/hypervisor_windows.cc", "addon/process_windows.cc"]}],
       ],
     },
   ],

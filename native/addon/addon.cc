@@ -5,9 +5,12 @@ namespace a3s {
 void RegisterHypervisor(Napi::Env env, Napi::Object exports);
 void RegisterKernel(Napi::Env env, Napi::Object exports);
 void RegisterLibkrun(Napi::Env env, Napi::Object exports);
+void RegisterProcess(Napi::Env env, Napi::Object exports);
+#ifndef _WIN32
+void RegisterFifo(Napi::Env env, Napi::Object exports);
+#endif
 #ifdef __linux__
 void RegisterMemoryFile(Napi::Env env, Napi::Object exports);
-void RegisterProcess(Napi::Env env, Napi::Object exports);
 void RegisterSockets(Napi::Env env, Napi::Object exports);
 void RegisterTsc(Napi::Env env, Napi::Object exports);
 #endif
@@ -17,9 +20,12 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   a3s::RegisterHypervisor(env, exports);
   a3s::RegisterKernel(env, exports);
   a3s::RegisterLibkrun(env, exports);
+  a3s::RegisterProcess(env, exports);
+#ifndef _WIN32
+  a3s::RegisterFifo(env, exports);
+#endif
 #ifdef __linux__
   a3s::RegisterMemoryFile(env, exports);
-  a3s::RegisterProcess(env, exports);
   a3s::RegisterSockets(env, exports);
   a3s::RegisterTsc(env, exports);
 #endif

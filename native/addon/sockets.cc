@@ -92,20 +92,12 @@ Napi::Value SendDescriptor(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
-Napi::Value MakeFifo(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  const std::string path = info[0].As<Napi::String>();
-  if (mkfifo(path.c_str(), 0600) != 0) ThrowErrno(env, "mkfifo", errno, path);
-  return env.Undefined();
-}
-
 }  // namespace
 
 void RegisterSockets(Napi::Env env, Napi::Object exports) {
   exports.Set("listenUnix", Napi::Function::New<ListenUnix>(env, "listenUnix"));
   exports.Set("connectUnix", Napi::Function::New<ConnectUnix>(env, "connectUnix"));
   exports.Set("sendDescriptor", Napi::Function::New<SendDescriptor>(env, "sendDescriptor"));
-  exports.Set("makeFifo", Napi::Function::New<MakeFifo>(env, "makeFifo"));
 }
 
 }  // namespace a3s

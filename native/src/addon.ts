@@ -44,6 +44,8 @@ interface Addon {
   openKvm(device: string): { apiVersion: number; maxVcpus: number };
   /** macOS and Windows only. */
   hypervisorSupport(): boolean;
+  /** macOS and Windows only. */
+  processStartTime(pid: number): string | undefined;
   extractKernel(libkrunfwPath: string): ExtractedKernel;
   sampleTsc(): TscSample;
   listenUnix(path: string): number;
