@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';
@@ -32,6 +33,8 @@ export interface DistributionFiles {
   readonly system?: string;
   /** The host's own file with the built-in set. */
   readonly builtIn: string;
+  /** Whether a file can be changed by others, where its mode does not tell. Asked of the one that counts. */
+  readonly letsOthersWrite?: (file: string) => boolean;
 }
 
 /**
@@ -40,9 +43,18 @@ export interface DistributionFiles {
  * @throws DISTRIBUTION_INVALID
  */
 export async function findDistribution(files: DistributionFiles): Promise<Distribution> {
-  if (files.explicit !== undefined) return await loadDistribution(files.explicit);
-  const system = await loadIfPresent(files.system ?? SYSTEM_DISTRIBUTION_FILE);
+  const { explicit, system: systemFile = SYSTEM_DISTRIBUTION_FILE, letsOthersWrite } = files;
+  checkWriters(explicit ?? systemFile, letsOthersWrite);
+  if (explicit !== undefined) return await loadDistribution(explicit);
+  const system = await loadIfPresent(systemFile);
   return system ?? (await loadDistribution(files.builtIn));
+}
+
+/** @throws DISTRIBUTION_INVALID */
+function checkWriters(path: string, letsOthersWrite: DistributionFiles['letsOthersWrite']): void {
+  const file = resolve(path);
+  if (letsOthersWrite === undefined || !existsSync(file) || !letsOthersWrite(file)) return;
+  throw invalid(file, 'other users may write to it', { hint: 'take that right from them, or the file away' });
 }
 
 /**

@@ -1,75 +1,91 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { BoxError } from '../errors/box-error.js';
 import type { AccessRights } from './platform.js';
 
 /** Runs a program of Windows to its end. @throws Error when it fails @returns what it wrote */
 export type SystemCommand = (program: string, args: readonly string[]) => string;
 
+/** By their places, so that nothing that lies elsewhere is run instead. */
+const ICACLS = 'C:\\Windows\\System32\\icacls.exe';
+const POWERSHELL = 'C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe';
 /** Well-known: they may do anything anyway (SYSTEM and the administrators). */
 const ALMIGHTY = new Set(['S-1-5-18', 'S-1-5-32-544', 'SY', 'BA']);
-/** Stands for the owner of what is made below a directory: this user, for others cannot make anything there. */
-const CREATOR = new Set(['S-1-3-0', 'CO', 'OW', 'S-1-3-4']);
-/** By their places, so that nothing that lies elsewhere is run instead. */
-const PROGRAMS = 'C:\\Windows\\System32\\';
-const ICACLS = `${PROGRAMS}icacls.exe`;
+/** Stand for the owner, of the thing itself or of what is made below it. */
+const OWNER = new Set(['S-1-3-0', 'CO', 'S-1-3-4', 'OW']);
 const SID = /^S-1-[0-9-]+$/;
+/** Rights that change nothing, as two letters each or as a mask: to read, to execute, to look at the list. */
+const READING = /^(FR|FX|GR|GX|RC)+$/;
+const READING_MASK = 0xa012_00a9;
 
-/** Access rights where directories have an access control list, by the programs that every Windows has. */
+/** What is known of a file: who asks, whose it is, and whom its list allows what. */
+interface Descriptor {
+  readonly user: string;
+  readonly owner: string;
+  readonly grants: readonly { readonly sid: string; readonly rights: string }[];
+}
+
+/** Access rights where files have an access control list, by programs that every Windows has. */
 export function accessList(run: SystemCommand = runSystemCommand): AccessRights {
-  let user: string | undefined;
-  const self = (): string => (user ??= ownSid(run));
+  const isOther = ({ user }: Descriptor, sid: string): boolean =>
+    !(isUser(sid, user) || ALMIGHTY.has(sid) || OWNER.has(sid));
   return {
-    // What keeps others out is the list alone.
-    foreignOwner: () => undefined,
-    letsOthersIn(directory) {
-      return trustees(descriptorOf(directory, run)).some(
-        (sid) => sid !== self() && !ALMIGHTY.has(sid) && !CREATOR.has(sid),
-      );
+    foreignOwner(path) {
+      const descriptor = descriptorOf(path, run);
+      return isOther(descriptor, descriptor.owner) ? `it belongs to ${descriptor.owner}` : undefined;
     },
-    keepOthersOut(directory) {
-      run(ICACLS, [directory, '/inheritance:r', '/grant:r', `*${self()}:(OI)(CI)F`, '*S-1-5-18:(OI)(CI)F']);
+    letsOthersIn(path) {
+      const descriptor = descriptorOf(path, run);
+      return descriptor.grants.some(({ sid }) => isOther(descriptor, sid));
     },
-    remedy: (directory) => `icacls "${directory}" /inheritance:r /grant:r "%USERNAME%:(OI)(CI)F"`,
+    letsOthersWrite(path) {
+      const descriptor = descriptorOf(path, run);
+      // An owner may change the list.
+      if (isOther(descriptor, descriptor.owner)) return true;
+      return descriptor.grants.some(({ sid, rights }) => isOther(descriptor, sid) && !onlyReads(rights));
+    },
+    keepOthersOut(path) {
+      const { user } = descriptorOf(path, run);
+      run(ICACLS, [path, '/inheritance:r', '/grant:r', `*${user}:(OI)(CI)F`, '*S-1-5-18:(OI)(CI)F']);
+    },
+    remedy: (path) => `icacls "${path}" /inheritance:r /grant:r "%USERNAME%:(OI)(CI)F"`,
   };
 }
 
-/** `"machine\user","S-1-5-21-..."`, whatever the language of the system. */
-function ownSid(run: SystemCommand): string {
-  const line = run(`${PROGRAMS}whoami.exe`, ['/user', '/fo', 'csv', '/nh']).trim();
-  const sid = line.split(',').at(-1)?.replaceAll('"', '').trim() ?? '';
-  if (!SID.test(sid)) throw new BoxError('HOME_UNUSABLE', `the system does not tell who this user is: ${line}`);
-  return sid;
+/** The administrator that every installation has goes by a name of two letters. */
+function isUser(sid: string, user: string): boolean {
+  return sid === user || (sid === 'LA' && user.endsWith('-500'));
 }
 
-/** A directory's security descriptor as text (SDDL). Names of accounts differ by language; these do not. */
-function descriptorOf(directory: string, run: SystemCommand): string {
-  const place = mkdtempSync(join(tmpdir(), 'a3s-acl-'));
-  try {
-    const file = join(place, 'acl');
-    run(ICACLS, [directory, '/save', file]);
-    const text = readFileSync(file, 'utf16le');
-    // Two lines: the name, and the descriptor.
-    const descriptor = text.split(/\r?\n/).find((line) => line.startsWith('D:'));
-    if (descriptor === undefined)
-      throw new BoxError('HOME_UNUSABLE', `the system does not tell who may use ${directory}`);
-    return descriptor;
-  } finally {
-    rmSync(place, { recursive: true, force: true });
+function onlyReads(rights: string): boolean {
+  if (!rights.startsWith('0x')) return READING.test(rights);
+  return (Number(rights) & ~READING_MASK) === 0;
+}
+
+/** In SDDL: names of accounts differ by language, these do not. @throws HOME_UNUSABLE */
+function descriptorOf(path: string, run: SystemCommand): Descriptor {
+  const identity = '[Security.Principal.WindowsIdentity]::GetCurrent().User.Value';
+  const script = `$ErrorActionPreference = 'Stop'; ${identity}; (Get-Acl -LiteralPath ${quoted(path)}).Sddl`;
+  const encoded = Buffer.from(script, 'utf16le').toString('base64');
+  const text = run(POWERSHELL, ['-NoProfile', '-NonInteractive', '-EncodedCommand', encoded]);
+  const [user = '', sddl = ''] = text.split(/\r?\n/).map((line) => line.trim());
+  const [, owner, list] = /^O:(S-1-[0-9-]+|[A-Z]{2})(?:G:(?:S-1-[0-9-]+|[A-Z]{2}))?D:(.*)$/.exec(sddl) ?? [];
+  if (!SID.test(user) || owner === undefined || list === undefined) {
+    throw new BoxError('HOME_UNUSABLE', `the system does not tell who may use ${path}`);
   }
+  return { user, owner, grants: grantsOf(list) };
 }
 
-/**
- * Whom a descriptor's entries allow anything. One without entries (a null list, `D:NO_ACCESS_CONTROL`) allows everybody.
- * An entry of a kind that is not known counts as one that allows.
- */
-function trustees(descriptor: string): string[] {
-  if (descriptor.includes('NO_ACCESS_CONTROL')) return ['WD'];
-  const entries = [...descriptor.matchAll(/\(([^()]*(?:\([^()]*\)[^()]*)*)\)/g)].map(([, entry = '']) =>
-    entry.split(';'),
+/** PowerShell takes typographic quotation marks for the plain one. */
+function quoted(text: string): string {
+  return `'${text.replaceAll(/['\u2018\u2019\u201a\u201b]/g, '$&$&')}'`;
+}
+
+/** A file without a list lets everybody do everything. An entry of a kind that is not known counts as one that allows. */
+function grantsOf(list: string): Descriptor['grants'] {
+  if (list.includes('NO_ACCESS_CONTROL')) return [{ sid: 'WD', rights: 'FA' }];
+  const entries = [...list.matchAll(/\(([^()]*(?:\([^()]*\)[^()]*)*)\)/g)].map(([, entry = '']) => entry.split(';'));
+  return entries.flatMap(([kind, , rights = '', , , sid = '']) =>
+    kind === 'D' || kind === 'OD' ? [] : [{ sid, rights }],
   );
-  return entries.flatMap(([kind, , , , , sid = '']) => (kind === 'D' || kind === 'OD' ? [] : [sid]));
 }
 
 function runSystemCommand(program: string, args: readonly string[]): string {

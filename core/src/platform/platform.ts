@@ -35,6 +35,8 @@ export interface AccessRights {
   foreignOwner(directory: string): string | undefined;
   /** Whether anybody but the user (and who may do anything anyway) is let into a directory. @throws Error of the system */
   letsOthersIn(directory: string): boolean;
+  /** Whether a file's contents, or its rights, can be changed by anybody (modes) or anybody else (lists). @throws Error of the system */
+  letsOthersWrite(file: string): boolean;
   /** Lets nobody else into a directory, and into what will be made in it. @throws Error of the system */
   keepOthersOut(directory: string): void;
   /** The command by which a user does the same. */

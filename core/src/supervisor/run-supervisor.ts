@@ -94,8 +94,11 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
 async function startPlugins(layout: HomeLayout, options: SupervisorOptions): Promise<PluginHost> {
   const { distribution: explicit, builtInDistribution: builtIn, systemDistribution: system } = options;
   const { resolveFrom, logger, signal } = options;
+  const { access, name } = layout.platform;
+  // Elsewhere the mode tells, at no cost.
+  const writers = name === 'windows' ? { letsOthersWrite: (file: string) => access.letsOthersWrite(file) } : {};
   return PluginHost.start({
-    distribution: await findDistribution({ explicit, builtIn, ...(system !== undefined && { system }) }),
+    distribution: await findDistribution({ explicit, builtIn, ...(system !== undefined && { system }), ...writers }),
     resolveFrom,
     stateDirectory: layout.plugins,
     logger,

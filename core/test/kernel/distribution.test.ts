@@ -70,6 +70,22 @@ describe('a distribution file', () => {
     assert.match(await refusal('{'), /it is no JSON/);
   });
 
+  it('that others may write to is refused, where its mode does not tell', async () => {
+    using tmp = temporaryDirectory();
+    const file = write(tmp.path, 'distribution.json', { version: 1, plugins: [] });
+    const asked: string[] = [];
+    const files = { builtIn: file, letsOthersWrite: (path: string) => asked.push(path) > 0 };
+    for (const place of ['explicit', 'system'] as const) {
+      await assert.rejects(findDistribution({ ...files, [place]: file }), {
+        code: 'DISTRIBUTION_INVALID',
+        message: /other users may write to it/,
+      });
+    }
+    assert.deepEqual(asked, [file, file]);
+    assert.equal((await findDistribution({ ...files, system: join(tmp.path, 'none.json') })).file, file);
+    assert.equal(asked.length, 2);
+  });
+
   it('that every user may write to is refused', async function () {
     if (process.platform === 'win32') this.skip();
     using tmp = temporaryDirectory();

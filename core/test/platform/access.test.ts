@@ -33,16 +33,18 @@ describe('access rights', () => {
 
   describe('by access control list', () => {
     const calls: (readonly string[])[] = [];
-    /** The two programs, on a directory with this list. */
+    /** The two programs, on a file of this owner with this list. */
     const windows =
-      (entries: string): SystemCommand =>
+      (entries: string, owner = ME): SystemCommand =>
       (program, args) => {
-        calls.push([program.split('\\').at(-1) ?? '', ...args]);
         assert.match(program, /^C:\\Windows\\System32\\/);
-        if (program.endsWith('whoami.exe')) return `"machine\\me","${ME}"\r\n`;
-        const [path = '', flag, file = ''] = args;
-        if (flag === '/save') writeFileSync(file, `${path}\r\nD:PAI${entries}\r\n`, 'utf16le');
-        return 'processed file\r\n';
+        if (!program.endsWith('powershell.exe')) {
+          calls.push([program.split('\\').at(-1) ?? '', ...args]);
+          return 'processed file\r\n';
+        }
+        const script = Buffer.from(args.at(-1) ?? '', 'base64').toString('utf16le');
+        calls.push(['powershell.exe', script]);
+        return `${ME}\r\nO:${owner}G:S-1-5-21-1-2-3-513D:PAI${entries}\r\n`;
       };
     const letsOthersIn = (entries: string): boolean => accessList(windows(entries)).letsOthersIn(directory);
     beforeEach(() => calls.splice(0));
@@ -74,16 +76,35 @@ describe('access rights', () => {
     });
 
     it('fail closed where the system does not tell', () => {
-      const silent = accessList(() => '');
-      assert.throws(() => silent.keepOthersOut(directory), { code: 'HOME_UNUSABLE' });
-      assert.throws(
-        () =>
-          accessList((_, [, flag, file = '']) => {
-            if (flag === '/save') writeFileSync(file, 'nothing', 'utf16le');
-            return `"me","${ME}"`;
-          }).letsOthersIn(directory),
-        { code: 'HOME_UNUSABLE' },
-      );
+      for (const told of ['', `${ME}\r\n`, `me\r\nO:${ME}D:(A;;FA;;;SY)`, `${ME}\r\nD:(A;;FA;;;SY)`]) {
+        const access = accessList(() => told);
+        for (const ask of [access.letsOthersIn, access.letsOthersWrite, access.foreignOwner, access.keepOthersOut]) {
+          assert.throws(() => ask(directory), { code: 'HOME_UNUSABLE' });
+        }
+      }
+    });
+
+    it('know whose a file is', () => {
+      const foreignOwner = (owner: string) => accessList(windows('', owner)).foreignOwner(directory);
+      for (const owner of [ME, 'BA', 'SY']) assert.equal(foreignOwner(owner), undefined);
+      for (const owner of [OTHER, 'LA', 'BU']) assert.match(foreignOwner(owner) ?? '', new RegExp(owner));
+    });
+
+    it('tell reading from writing, of others', () => {
+      const writes = (entries: string, owner = ME): boolean => accessList(windows(entries, owner)).letsOthersWrite('x');
+      for (const rights of ['FR', 'FRFX', 'GR', '0x1200a9', '0x120089']) {
+        assert.equal(writes(`(A;;FA;;;BA)(A;;${rights};;;BU)`), false, rights);
+      }
+      for (const rights of ['FA', 'FW', 'FRFW', 'GA', 'WD', 'WO', '0x1301bf', '0x100116', '']) {
+        assert.equal(writes(`(A;;${rights};;;BU)`), true, rights);
+      }
+      // Who owns it may give himself any right.
+      assert.equal(writes('(A;;FR;;;WD)', OTHER), true);
+    });
+
+    it('are asked for any path, whatever quotation marks it has', () => {
+      accessList(windows('')).letsOthersIn("C:\\it's \u2019; Remove-Item x");
+      assert.ok(calls[0]?.[1]?.includes("-LiteralPath 'C:\\it''s \u2019\u2019; Remove-Item x')"), calls[0]?.[1]);
     });
 
     it('decide over a home: an empty one is closed to others, one with files is refused', () => {
