@@ -79,7 +79,7 @@ export class RecordedMachines {
     const initramfs = join(directory, 'initramfs');
     copyFileSync('/bin/true', kernel);
     writeFileSync(initramfs, 'initramfs');
-    return Promise.resolve({ kernel, initramfs });
+    return Promise.resolve({ architecture: 'amd64', kernel, initramfs });
   }
 
   /** Has these functions of the next machines' library give these results, until the end of the case. */
