@@ -141,11 +141,16 @@ function written(transform: Transform, chunk: Buffer): Promise<void> {
 
 function decodingFailure(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
+  const hint = 'fetch or build the archive again';
   if (typeof code === 'string' && /^(Z_|ZSTD_|ERR_ZLIB)/.test(code)) {
     return new BoxError('IMAGE_CORRUPT', `compressed data is damaged or cut off: ${(error as Error).message}`, {
-      hint: 'fetch or build the archive again',
+      hint,
       cause: error,
     });
+  }
+  // Node's gunzip ends its output where padding starts, and then fails so on a member behind that.
+  if (code === 'ERR_STREAM_PUSH_AFTER_EOF') {
+    return new BoxError('IMAGE_CORRUPT', 'compressed data has more behind its padding', { hint, cause: error });
   }
   return error;
 }
