@@ -98,7 +98,8 @@ describe('a pull from docker-registry', function () {
     writeLayout(join(place.path, 'layout'), [{ tag: 'x', layers: [layer('a', 3_000_000), layer('b', 1_000_000)] }]);
     registry.push(join(place.path, 'layout'), 'x', 'x:latest');
     const directory = join(place.path, 'store');
-    await Promise.all(Array.from({ length: 3 }, () => pullUntil(directory, `${registry.host}/x`, undefined)));
+    const pulls = Array.from({ length: 3 }, () => pullUntil(directory, `${registry.host}/x`, undefined));
+    for (const pull of await Promise.allSettled(pulls)) if (pull.status === 'rejected') throw pull.reason;
     await using store = await OciImageStore.open({ directory, logger: collectingLogger([]) });
     assertExactly(directory, [await store.inspect(`${registry.host}/x`, operation)]);
   });
