@@ -1,5 +1,6 @@
 import type { Command } from './command.js';
 import { completion } from './commands/completion.js';
+import { create } from './commands/create.js';
 import { exec } from './commands/exec.js';
 import { imageInspect } from './commands/image-inspect.js';
 import { images } from './commands/images.js';
@@ -25,6 +26,7 @@ import { wait } from './commands/wait.js';
 /** The CLI's own commands; plugins bring others. Actions take the flags of their own definition. */
 export const COMMANDS = [
   run,
+  create,
   exec,
   ps,
   logs,

@@ -9,7 +9,8 @@ export interface UnsupportedFlag {
   readonly reason: string;
 }
 
-const RUN = ['run'] as const;
+/** Flags that shape a box. */
+const RUN = ['run', 'create'] as const;
 const BOTH = ['run', 'exec'] as const;
 
 const ATTACH = 'joining a box again is not built yet, and so there are no keys to leave it with';
@@ -95,7 +96,7 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--oom-score-adj', commands: RUN, reason: LIMITS },
   { spelling: '--pid', commands: RUN, reason: NAMESPACES },
   { spelling: '--pids-limit', commands: RUN, reason: LIMITS },
-  { spelling: '--privileged', commands: BOTH, reason: CONFINEMENT },
+  { spelling: '--privileged', commands: [...RUN, 'exec'], reason: CONFINEMENT },
   { spelling: '-P, --publish-all', commands: RUN, reason: NETWORK },
   { spelling: '--pull', commands: RUN, reason: IMAGES },
   { spelling: '-q, --quiet', commands: RUN, reason: IMAGES },
@@ -104,7 +105,7 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--runtime', commands: RUN, reason: 'a box runs in a microVM; use --backend to choose which' },
   { spelling: '--security-opt', commands: RUN, reason: CONFINEMENT },
   { spelling: '--shm-size', commands: RUN, reason: 'the size of /dev/shm is fixed for now' },
-  { spelling: '--sig-proxy', commands: RUN, reason: 'a foreground run passes signals on always' },
+  { spelling: '--sig-proxy', commands: ['run'], reason: 'a foreground run passes signals on always' },
   { spelling: '--stop-timeout', commands: RUN, reason: "not built yet; give it to 'a3s-box stop -t'" },
   { spelling: '--storage-opt', commands: RUN, reason: 'the scratch disk has one size for now' },
   { spelling: '--sysctl', commands: RUN, reason: 'kernel parameters are not built yet' },

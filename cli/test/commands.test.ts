@@ -98,4 +98,11 @@ describe('unsupported options', () => {
     const { flags } = COMMANDS.find(({ name }) => name === 'run')!;
     for (const name of docker) assert.ok(name in flags || unsupportedFlag('run', `--${name}`), `--${name}`);
   });
+
+  it("of create are, with the supported ones, all of run's that shape a box", () => {
+    const { flags } = COMMANDS.find(({ name }) => name === 'create')!;
+    const runOnly = ['detach', 'detach-keys', 'sig-proxy'];
+    for (const name of docker.filter((one) => !runOnly.includes(one)))
+      assert.ok(name in flags || unsupportedFlag('create', `--${name}`), `--${name}`);
+  });
 });

@@ -1,13 +1,13 @@
 import { BoxError } from '@a3s-box/core';
 import type { BoxSpec } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
-import type { runFlags } from '../commands/run.js';
+import type { boxFlags } from '../commands/box-flags.js';
 import { environmentOf } from '../grammar/environment.js';
 import type { Invocation } from '../invocation.js';
 import { terminalSize } from './terminal.js';
 
-/** What `run` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
-export function boxSpecOf({ flags, args }: Input<typeof runFlags>, { environment }: Invocation): BoxSpec {
+/** What `run` or `create` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
+export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment }: Invocation): BoxSpec {
   const [image = '', ...command] = args;
   const { name, workdir, user, hostname, cpus, memory, timeout, platform, entrypoint } = flags;
   const backend = chosenBackend(flags.backend, environment);

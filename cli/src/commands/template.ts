@@ -1,10 +1,10 @@
 import { defineCommand } from '../command.js';
 import { nonEmpty, parseSize } from '../grammar/values.js';
+import { boxFlags } from './box-flags.js';
 import { listFormatFlag } from './format-flag.js';
 import { jsonFlag } from './json-flag.js';
-import { runFlags } from './run.js';
 
-const { backend, cpus, memory, network } = runFlags;
+const { backend, cpus, memory, network } = boxFlags;
 
 export const templateCreateFlags = { backend, cpus, memory, network } as const;
 

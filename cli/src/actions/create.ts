@@ -1,0 +1,19 @@
+import { BoxClient } from '@a3s-box/core/client';
+import type { Input } from '../command.js';
+import type { boxFlags } from '../commands/box-flags.js';
+import type { Invocation } from '../invocation.js';
+import { boxSpecOf } from './box-spec.js';
+import { Interruption } from './interruption.js';
+
+/** `create`: a box on record, which nothing runs of yet. */
+export async function createBox(input: Input<typeof boxFlags>, invocation: Invocation): Promise<number> {
+  const spec = boxSpecOf(input, invocation);
+  using interruption = new Interruption();
+  return await interruption.guard(async (signal) => {
+    using client = await BoxClient.connect({ ...invocation, signal });
+    const { id, notices } = await client.create(spec, { signal });
+    for (const notice of notices) process.stderr.write(`a3s-box: ${notice}\n`);
+    process.stdout.write(`${id}\n`);
+    return 0;
+  });
+}
