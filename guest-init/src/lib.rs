@@ -26,3 +26,19 @@ pub mod sys;
 pub mod transport;
 
 pub use pid1::run_as_pid1;
+
+use std::ffi::{CStr, c_char, c_int};
+
+/// Does what this process was started for: the init of a container where its name says so, else PID 1 of the guest.
+///
+/// # Safety
+/// `arguments` are `count` C strings that stay for good.
+pub unsafe fn run(count: c_int, arguments: *const *const c_char) -> ! {
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: as this function's own condition.
+    let arguments = (0..count).map(|index| unsafe { CStr::from_ptr(*arguments.add(index)) }).collect::<Vec<_>>();
+    match arguments.split_first() {
+        Some((name, rest)) if *name == process::container_init::NAME => process::container_init::run(rest),
+        _ => run_as_pid1(),
+    }
+}

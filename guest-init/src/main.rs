@@ -8,6 +8,7 @@ use std::ffi::{c_char, c_int};
 /// Entered from the C library's start-up code.
 // SAFETY: `main` is the one symbol of this name, with the signature that the C library calls.
 #[unsafe(no_mangle)]
-extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
-    guest_init::run_as_pid1()
+extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    // SAFETY: the C library passes the process's own arguments, which stay.
+    unsafe { guest_init::run(count, arguments) }
 }

@@ -137,11 +137,11 @@ describe('a3s-box run', () => {
 
   it('refuses with 125 what it cannot do, before anything starts', async () => {
     const wrong: [string[], RegExp][] = [
-      [['run', '--rm', 'no/such-image', 'true'], /no\/such-image/],
+      [['run', '--rm', '--pull', 'never', 'no/such-image', 'true'], /no\/such-image/],
       [['run', '--rm', '--cpus', '100', IMAGE, 'true'], /cpus/i],
       [['run', '--rm', '-m', '1m', IMAGE, 'true'], /memory/],
       [['run', '--rm', '--no-such-flag', IMAGE, 'true'], /no-such-flag/],
-      [['run', '--rm', '--privileged', IMAGE, 'true'], /privileged/],
+      [['run', '--rm', '--userns', 'host', IMAGE, 'true'], /userns/],
       [['run', '--rm', '--backend', 'nothing', IMAGE, 'true'], /nothing/],
     ];
     for (const [args, message] of wrong) {

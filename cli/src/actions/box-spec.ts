@@ -3,7 +3,9 @@ import type { BoxSpec } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { boxFlags } from '../commands/box-flags.js';
 import { environmentOf } from '../grammar/environment.js';
+import { labelsOf } from '../grammar/label-file.js';
 import type { Invocation } from '../invocation.js';
+import { containerOptionsOf } from './container-options.js';
 import { terminalSize } from './terminal.js';
 
 /** What `run` or `create` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
@@ -13,6 +15,7 @@ export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment
   const backend = chosenBackend(flags.backend, environment);
   const stopSignal = flags['stop-signal'];
   const network = onlyNetwork(flags.network);
+  const options = containerOptionsOf(flags);
   const size = flags.tty ? terminalSize() : undefined;
   return {
     image,
@@ -23,7 +26,7 @@ export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment
     ...(size && { terminalSize: size }),
     stdinOpen: flags.interactive,
     autoRemove: flags.rm,
-    labels: Object.fromEntries(flags.label),
+    labels: Object.fromEntries([...labelsOf(flags['label-file']), ...flags.label]),
     ...(name !== undefined && { name }),
     ...(workdir !== undefined && { workingDirectory: workdir }),
     ...(user !== undefined && { user }),
@@ -36,6 +39,7 @@ export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment
     ...(stopSignal !== undefined && { stopSignal }),
     ...(network !== undefined && { network }),
     ...(flags.publish.length > 0 && { ports: flags.publish }),
+    ...(options && { options }),
   };
 }
 

@@ -25,6 +25,7 @@ export async function execInBox(
     ...(size && { terminalSize: size }),
     stdinOpen: flags.interactive && !flags.detach,
     detached: flags.detach,
+    privileged: flags.privileged,
   };
   using foreground = new Foreground(flags);
   return await foreground.guard(async () => {

@@ -6,8 +6,10 @@ import {
   type BoxSpec,
   type CreatedBox,
   type ExitStatus,
+  type ImagePolicy,
   type RunOptions,
   type Span,
+  withImage,
 } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { runFlags } from '../commands/run.js';
@@ -16,6 +18,8 @@ import type { Timeline } from '../timeline.js';
 import { boxSpecOf } from './box-spec.js';
 import { exitCodeOf } from './exit-code.js';
 import { Foreground, requireTerminal } from './foreground.js';
+import { IdFile } from './id-file.js';
+import { imagePolicyOf } from './image-policy.js';
 import { writeTrace } from './trace-file.js';
 
 /** `run`: a new box, left to itself with `--detach`, else lent this process's streams to its end. */
@@ -31,7 +35,9 @@ export async function runBox(input: Input<typeof runFlags>, invocation: Invocati
     const { signal } = foreground;
     return await foreground.guard(async () => {
       using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
-      const run: Run = { client, spec, foreground, timeline, ...(trace !== undefined && { recorded }) };
+      using idFile = new IdFile(flags.cidfile);
+      const policy = imagePolicyOf(flags, spec, signal);
+      const run: Run = { client, spec, policy, idFile, foreground, timeline, ...(trace !== undefined && { recorded }) };
       return flags.detach ? await leave(run) : await follow(run);
     });
   } finally {
@@ -45,6 +51,8 @@ export async function runBox(input: Input<typeof runFlags>, invocation: Invocati
 interface Run {
   readonly client: BoxClient;
   readonly spec: BoxSpec;
+  readonly policy: ImagePolicy;
+  readonly idFile: IdFile;
   readonly foreground: Foreground;
   readonly timeline: Timeline;
   /** Takes the supervisor's part of the trace, when one is asked for. */
@@ -71,9 +79,14 @@ async function follow(run: Run): Promise<number> {
 }
 
 /** Starts the box, and measures its two phases. */
-async function started<T>({ foreground, timeline }: Run, start: (options: RunOptions) => Promise<T>): Promise<T> {
+async function started<T>(run: Run, start: (options: RunOptions) => Promise<T>): Promise<T> {
+  const { client, spec, policy, idFile, foreground, timeline } = run;
   const created = Promise.withResolvers<CreatedBox>();
-  const running = start({ signal: foreground.signal, onCreated: created.resolve });
+  const onCreated = (box: CreatedBox): void => {
+    idFile.write(box.id);
+    created.resolve(box);
+  };
+  const running = withImage(client.images, spec, policy, () => start({ signal: foreground.signal, onCreated }));
   const { notices } = await timeline.measure('create', () =>
     // Nothing comes of the creation when the start fails first.
     Promise.race([created.promise, running.then(() => created.promise)]),

@@ -2,10 +2,12 @@
 import { text } from '../grammar/flag.js';
 import { parsePublishedPort } from '../grammar/published-port.js';
 import { nonEmpty, parseCpus, parseDuration, parseLabel, parseNetwork, parseSize } from '../grammar/values.js';
+import { containerFlags } from './container-flags.js';
 import { processFlags } from './process-flags.js';
 
 export const boxFlags = {
   ...processFlags,
+  ...containerFlags,
   backend: {
     kind: 'value',
     placeholder: 'NAME',

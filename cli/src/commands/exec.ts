@@ -4,6 +4,7 @@ import { processFlags } from './process-flags.js';
 export const execFlags = {
   ...processFlags,
   detach: { kind: 'boolean', char: 'd', summary: 'start the process and leave it alone' },
+  privileged: { kind: 'boolean', summary: 'give the process all capabilities' },
 } as const;
 
 export const exec = defineCommand({

@@ -8,7 +8,7 @@ export const stopFlags = {
     aliases: ['time'],
     placeholder: 'SECONDS',
     parse: parseSeconds,
-    absent: '10',
+    absent: "the box's, else 10",
     summary: 'time to end in before it is killed',
   },
 } as const;

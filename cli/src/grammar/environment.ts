@@ -43,19 +43,37 @@ function readEnvFile(path: string, caller: Variables): string[] {
  * @throws INVALID_ARGUMENT
  */
 export function parseEnvFile(bytes: Uint8Array, path: string, caller: Variables): string[] {
-  const variables: string[] = [];
+  return parseAssignmentLines(bytes, `env file ${path}`, (name) => caller[name]);
+}
+
+/**
+ * The grammar of env files, and of files of labels.
+ * @param what the file, for messages
+ * @param valueOf of a name that stands alone; undefined leaves the line out
+ * @returns `NAME=value` each
+ * @throws INVALID_ARGUMENT
+ */
+export function parseAssignmentLines(
+  bytes: Uint8Array,
+  what: string,
+  valueOf: (name: string) => string | undefined,
+): string[] {
+  const assignments: string[] = [];
   linesOf(bytes).forEach((line, index) => {
-    const where = `${path}, line ${index + 1}`;
+    const where = `${what}, line ${index + 1}`;
     const content = decode(index === 0 ? withoutMark(line) : line, where).trimStart();
     if (content === '' || content.startsWith('#')) return;
     const [name = ''] = content.split('=', 1);
-    if (name === '') throw new BoxError('INVALID_ARGUMENT', `env file ${where}: no variable name on line '${content}'`);
+    if (name === '') throw new BoxError('INVALID_ARGUMENT', `${where}: no variable name on line '${content}'`);
     if (WHITE_SPACE.test(name))
-      throw new BoxError('INVALID_ARGUMENT', `env file ${where}: variable '${name}' contains whitespaces`);
-    const variable = fromCaller(content, caller);
-    if (variable !== undefined) variables.push(variable);
+      throw new BoxError('INVALID_ARGUMENT', `${where}: variable '${name}' contains whitespaces`);
+    if (content.includes('=')) assignments.push(content);
+    else {
+      const value = valueOf(content);
+      if (value !== undefined) assignments.push(`${content}=${value}`);
+    }
   });
-  return variables;
+  return assignments;
 }
 
 /** `NAME=value`, or undefined for a name that the caller has no value for. */
@@ -84,6 +102,6 @@ function decode(line: Uint8Array, where: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(line);
   } catch (cause) {
-    throw new BoxError('INVALID_ARGUMENT', `env file ${where}: invalid utf8 bytes`, { cause });
+    throw new BoxError('INVALID_ARGUMENT', `${where}: invalid utf8 bytes`, { cause });
   }
 }

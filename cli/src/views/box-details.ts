@@ -1,5 +1,6 @@
 /** What `inspect` prints of a box: Docker's fields where there are some, then our own. */
 import type { BoxRecord } from '@a3s-box/core/client';
+import { containerConfig, containerHostConfig } from './container-details.js';
 import { codeOf, isUp } from './box-status.js';
 import { portMap } from './port-text.js';
 
@@ -28,6 +29,7 @@ export function boxDetails(box: BoxRecord): object {
       Entrypoint: spec.entrypoint ?? null,
       Labels: new Map(Object.entries(spec.labels)),
       StopSignal: spec.stopSignal ?? '',
+      ...containerConfig(spec),
     },
     HostConfig: {
       Memory: box.memoryBytes,
@@ -35,6 +37,7 @@ export function boxDetails(box: BoxRecord): object {
       AutoRemove: spec.autoRemove,
       NetworkMode: box.network,
       PortBindings: portMap(spec.ports ?? [], ({ hostPort }) => (hostPort === 0 ? '' : String(hostPort))),
+      ...containerHostConfig(spec),
     },
     NetworkSettings: {
       Ports: portMap(box.ports),

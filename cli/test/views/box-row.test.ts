@@ -81,6 +81,14 @@ describe('a line of ps', () => {
   }
 });
 
+/** Of a box that nothing was asked for. */
+const plainHostConfig = {
+  ...{ Privileged: false, ReadonlyRootfs: false, Init: null, CapAdd: null, CapDrop: null, SecurityOpt: null },
+  ...{ GroupAdd: null, CpuShares: 0, CpuPeriod: 0, CpuQuota: 0, CpusetCpus: '', CpusetMems: '' },
+  ...{ MemoryReservation: 0, MemorySwap: 0, OomScoreAdj: 0, PidsLimit: null, ShmSize: 67108864, Ulimits: [] },
+  ...{ Sysctls: {}, Dns: [], DnsOptions: [], DnsSearch: [], ExtraHosts: null, Annotations: {}, Tmpfs: {}, Mounts: [] },
+};
+
 describe('what inspect prints of a box', () => {
   const plain = (box: BoxRecord) => JSON.parse(jsonOf(boxDetails(box)));
 
@@ -114,6 +122,7 @@ describe('what inspect prints of a box', () => {
           Cmd: ['sh', '-c', 'echo hi; sleep 60'],
         },
         ...{ Image: 'a3s/starter', WorkingDir: '', Entrypoint: null, Labels: { a: '1', b: '' }, StopSignal: '' },
+        Domainname: '',
       },
       HostConfig: {
         ...{ Memory: 536870912, NanoCpus: 1e9, AutoRemove: false, NetworkMode: 'default' },
@@ -121,6 +130,7 @@ describe('what inspect prints of a box', () => {
           '80/tcp': [{ HostIp: '::1', HostPort: '' }],
           '5353/udp': [{ HostIp: '0.0.0.0', HostPort: '5353' }],
         },
+        ...plainHostConfig,
       },
       NetworkSettings: {
         Ports: {

@@ -10,7 +10,7 @@ import type { Box, ExecProcess } from './box.js';
 import { BoxRecords } from './box-records.js';
 import type { TerminalSize } from './box-spec.js';
 import { CONTAINER_ID } from './container-start.js';
-import { compileExecProcess } from './oci-config.js';
+import { compileExecProcess, encodeDocument } from './oci-config.js';
 import { ProcessIo } from './process-io.js';
 
 /** A process to start in a running box. */
@@ -24,6 +24,8 @@ export interface ExecSpec {
   readonly stdinOpen: boolean;
   /** Nobody will attach: output is read and dropped. */
   readonly detached: boolean;
+  /** With all capabilities. */
+  readonly privileged?: boolean;
 }
 
 /** The processes of boxes beside their main ones. */
@@ -43,7 +45,7 @@ export class BoxExecs {
     const open = AttachOpen.create({
       containerId: CONTAINER_ID,
       processId: exec.id,
-      start: { process: Buffer.from(JSON.stringify(process)), stdin: spec.stdinOpen },
+      start: { process: encodeDocument(process), stdin: spec.stdinOpen },
     });
     const entry = this.records.note(box, { kind: 'exec', id: exec.id });
     try {

@@ -19,7 +19,7 @@ export interface MachineOwner {
   /** Full id of the box that it is, or will be. */
   readonly id: string;
   readonly image: Pick<Image, 'id'>;
-  readonly spec: Pick<BoxSpec, 'network' | 'ports' | 'nanoCpus' | 'memoryBytes'>;
+  readonly spec: Pick<BoxSpec, 'network' | 'ports' | 'nanoCpus' | 'memoryBytes' | 'options'>;
   readonly tracer: Tracer;
 }
 

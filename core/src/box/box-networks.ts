@@ -11,6 +11,7 @@ import type { ProbedBackend } from '../vm/backend-chooser.js';
 import type { Box } from './box.js';
 import { BoxRecords } from './box-records.js';
 import type { BoxSpec } from './box-spec.js';
+import { splitSysctls } from './sysctls.js';
 
 /** What `--network` calls being without one. */
 export const NO_NETWORK = 'none';
@@ -120,16 +121,18 @@ export class BoxNetworks {
 
 /** How a guest is told who it is, and of its network. */
 export function configureRequest(
-  { id, hostname }: Pick<Box, 'id' | 'hostname'>,
+  { id, hostname, spec }: Pick<Box, 'id' | 'hostname'> & { readonly spec?: Pick<BoxSpec, 'options'> },
   endpoint: NetworkEndpoint | undefined,
 ): ConfigureRequest {
   const { attachment, guest } = endpoint ?? {};
   const machineId = id.slice(0, MACHINE_ID_LENGTH);
-  if (!attachment || !guest) return ConfigureRequest.create({ hostname, machineId });
+  const sysctls = splitSysctls(spec?.options?.sysctls).guest;
+  if (!attachment || !guest) return ConfigureRequest.create({ hostname, machineId, sysctls });
   const { addresses, mtu } = guest;
   return ConfigureRequest.create({
     hostname,
     machineId,
+    sysctls,
     interfaces: [{ name: INTERFACE, mac: attachment.mac, addresses: [...addresses], mtu }],
     routes: guest.gateways.map(defaultRoute),
   });

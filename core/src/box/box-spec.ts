@@ -2,6 +2,9 @@ import { BoxError } from '../errors/box-error.js';
 
 import type { PublishedPort } from '../ports/network.js';
 import { architectureOf } from '../vm/guest-architecture.js';
+import { checkContainerOptions } from './check-container-options.js';
+import { cpusOfQuota } from './container-limits.js';
+import type { ContainerOptions } from './container-options.js';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -44,6 +47,7 @@ export interface BoxSpec {
   readonly network?: string;
   /** Ports that the host listens on. Absent: none. */
   readonly ports?: readonly PublishedPort[];
+  readonly options?: ContainerOptions;
 }
 
 export const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024;
@@ -60,9 +64,10 @@ export interface Sizing {
 }
 
 /** vCPUs and memory of the VM for a spec: CPUs rounded up to whole ones, memory to whole MiB. */
-export function sizingOf(spec: Pick<BoxSpec, 'nanoCpus' | 'memoryBytes'>): Sizing {
+export function sizingOf(spec: Pick<BoxSpec, 'nanoCpus' | 'memoryBytes' | 'options'>): Sizing {
+  const cpus = spec.nanoCpus === undefined ? cpusOfQuota(spec.options ?? {}) : spec.nanoCpus / 1e9;
   return {
-    vcpus: spec.nanoCpus === undefined ? DEFAULT_VCPUS : Math.ceil(spec.nanoCpus / 1e9),
+    vcpus: cpus === undefined ? DEFAULT_VCPUS : Math.ceil(cpus),
     memoryBytes: Math.ceil((spec.memoryBytes ?? DEFAULT_MEMORY_BYTES) / MIB) * MIB,
   };
 }
@@ -93,6 +98,7 @@ export function checkBoxSpec(spec: BoxSpec): void {
   if (terminalSize && !(isSize(terminalSize.columns) && isSize(terminalSize.rows))) {
     fail(`terminal size ${terminalSize.columns}x${terminalSize.rows} is not valid`, 'give 1 to 65535 columns and rows');
   }
+  if (spec.options) checkContainerOptions(spec.options, spec, sizingOf(spec));
 }
 
 function isSize(value: number): boolean {

@@ -14,7 +14,7 @@ import { explainLoss } from '../vm/vm-loss.js';
 import type { Box } from './box.js';
 import { configureRequest } from './box-networks.js';
 import { containerFiles } from './container-files.js';
-import { compileOciConfig } from './oci-config.js';
+import { compileOciConfig, encodeDocument } from './oci-config.js';
 
 /** The one container of a box, in the guest. */
 export const CONTAINER_ID = 'box';
@@ -32,9 +32,9 @@ export async function startContainer(
   const configure = configureRequest(box, endpoint);
   const create = CreateContainerRequest.create({
     containerId: CONTAINER_ID,
-    config: Buffer.from(JSON.stringify(compileOciConfig(box.spec, box.image.config, box.hostname))),
+    config: encodeDocument(compileOciConfig(box.spec, box.image.config, box.hostname)),
     rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: CONTAINER_ID },
-    files: containerFiles(box.hostname, endpoint?.guest),
+    files: containerFiles(box.hostname, endpoint?.guest, box.spec.options),
   });
   try {
     await startIn(box, session, { configure, create, signal });

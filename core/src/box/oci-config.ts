@@ -1,56 +1,30 @@
 import { BoxError } from '../errors/box-error.js';
 import type { ImageConfig } from '../ports/image-store.js';
+import { architectureOf } from '../vm/guest-architecture.js';
 import type { BoxSpec, TerminalSize } from './box-spec.js';
+import { confinementOf, PRIVILEGED_CAPABILITIES, type CapabilitySets } from './container-confinement.js';
+import { resourcesOf, rlimitsOf } from './container-limits.js';
+import { containerMounts } from './container-mounts.js';
+import { encodeExact } from './exact-json.js';
+import { splitSysctls } from './sysctls.js';
 
 const OCI_VERSION = '1.2.0';
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const CPU_PERIOD_US = 100_000;
-
-/** What Docker gives to a container by default. */
-const CAPABILITIES = [
-  'CAP_AUDIT_WRITE',
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FOWNER',
-  'CAP_FSETID',
-  'CAP_KILL',
-  'CAP_MKNOD',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_NET_RAW',
-  'CAP_SETFCAP',
-  'CAP_SETGID',
-  'CAP_SETPCAP',
-  'CAP_SETUID',
-  'CAP_SYS_CHROOT',
-] as const;
-
-const MASKED_PATHS = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-] as const;
-
-const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
-
 /** The `process` document of the OCI runtime specification, as far as it is used here. */
 export interface OciProcess {
   readonly terminal: boolean;
   readonly consoleSize?: { readonly width: number; readonly height: number };
-  /** `username` is Docker's `user[:group]`; the guest looks names up in the container's own files. */
-  readonly user: { readonly uid: number; readonly gid: number; readonly username?: string };
+  /** `username` is Docker's `user[:group]`; the guest looks its names, and those of groups, up in the container's own files. */
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly username?: string;
+    readonly additionalGroups?: readonly string[];
+  };
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
-  readonly capabilities?: Readonly<Record<string, readonly string[]>>;
+  readonly capabilities?: CapabilitySets;
   readonly noNewPrivileges?: boolean;
 }
 
@@ -59,6 +33,7 @@ interface ProcessRequest {
   readonly environment: readonly string[];
   readonly workingDirectory?: string | undefined;
   readonly user?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
   readonly terminal: boolean;
   readonly terminalSize?: TerminalSize | undefined;
 }
@@ -70,39 +45,63 @@ interface ProcessRequest {
  * @throws INVALID_ARGUMENT when neither names a command
  */
 export function compileOciConfig(spec: BoxSpec, image: ImageConfig, hostname: string): Record<string, unknown> {
+  const { options = {} } = spec;
   const process = compileProcess({
     args: commandOf(spec, image),
     environment: mergeEnvironment([DEFAULT_PATH, `HOSTNAME=${hostname}`], image.env, spec.environment),
     workingDirectory: spec.workingDirectory ?? image.workingDir,
     user: spec.user ?? image.user,
+    groups: options.groups,
     terminal: spec.terminal,
     terminalSize: spec.terminalSize,
   });
-  const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
+  const { capabilities, noNewPrivileges, seccomp, maskedPaths, readonlyPaths } = confinementOf(
+    options,
+    architectureOf(spec.platform),
+  );
+  const rlimits = rlimitsOf(options);
+  const { oomScoreAdj, domainName, annotations } = options;
   return {
     ociVersion: OCI_VERSION,
-    process: { ...process, capabilities, noNewPrivileges: false },
-    root: { path: 'rootfs', readonly: false },
+    process: {
+      ...process,
+      capabilities,
+      noNewPrivileges,
+      ...(rlimits.length > 0 && { rlimits }),
+      ...(oomScoreAdj !== undefined && { oomScoreAdj }),
+    },
+    root: { path: 'rootfs', readonly: options.readOnly === true },
     hostname,
-    mounts: MOUNTS,
+    ...(domainName !== undefined && { domainname: domainName }),
+    mounts: containerMounts(options),
+    ...(annotations && { annotations }),
+    ...(options.init === true && { init: true }),
     linux: {
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
-      maskedPaths: MASKED_PATHS,
-      readonlyPaths: READONLY_PATHS,
-      resources: compileResources(spec),
+      maskedPaths,
+      readonlyPaths,
+      resources: resourcesOf(spec),
+      sysctl: splitSysctls(options.sysctls).container,
+      ...(seccomp && { seccomp }),
     },
   };
 }
 
+/** A document as the guest takes it. */
+export function encodeDocument(document: object): Buffer {
+  return Buffer.from(encodeExact(document));
+}
+
 /** Compiles the `process` document of an exec. @param image config of the box's image @param box the box's own spec */
 export function compileExecProcess(
-  request: ProcessRequest,
+  request: ProcessRequest & { readonly privileged?: boolean },
   box: BoxSpec,
   image: ImageConfig,
   hostname: string,
 ): OciProcess {
-  return compileProcess({
+  const process = compileProcess({
     ...request,
+    groups: box.options?.groups,
     environment: mergeEnvironment(
       [DEFAULT_PATH, `HOSTNAME=${hostname}`],
       image.env,
@@ -112,37 +111,9 @@ export function compileExecProcess(
     workingDirectory: request.workingDirectory ?? box.workingDirectory ?? image.workingDir,
     user: request.user ?? box.user ?? image.user,
   });
+  // The rest of its confinement is the container's, its system calls too, as in Docker.
+  return request.privileged === true ? { ...process, capabilities: PRIVILEGED_CAPABILITIES } : process;
 }
-
-const MOUNTS = [
-  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-  {
-    destination: '/dev',
-    type: 'tmpfs',
-    source: 'tmpfs',
-    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
-  },
-  {
-    destination: '/dev/pts',
-    type: 'devpts',
-    source: 'devpts',
-    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-  },
-  {
-    destination: '/dev/shm',
-    type: 'tmpfs',
-    source: 'shm',
-    options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
-  },
-  { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-  {
-    destination: '/sys/fs/cgroup',
-    type: 'cgroup',
-    source: 'cgroup',
-    options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
-  },
-] as const;
 
 function compileProcess(request: ProcessRequest): OciProcess {
   const environment =
@@ -153,7 +124,12 @@ function compileProcess(request: ProcessRequest): OciProcess {
   return {
     terminal: request.terminal,
     ...(request.terminal && size ? { consoleSize: { width: size.columns, height: size.rows } } : {}),
-    user: { uid: 0, gid: 0, ...(request.user ? { username: request.user } : {}) },
+    user: {
+      uid: 0,
+      gid: 0,
+      ...(request.user ? { username: request.user } : {}),
+      ...(request.groups && request.groups.length > 0 && { additionalGroups: request.groups }),
+    },
     args: request.args,
     env: environment,
     cwd: request.workingDirectory || '/',
@@ -172,11 +148,6 @@ export function commandOf(spec: BoxSpec, image: ImageConfig): readonly string[] 
     });
   }
   return args;
-}
-
-function compileResources(spec: BoxSpec): Record<string, unknown> {
-  if (spec.nanoCpus === undefined || spec.nanoCpus % 1e9 === 0) return {};
-  return { cpu: { quota: Math.round((spec.nanoCpus / 1e9) * CPU_PERIOD_US), period: CPU_PERIOD_US } };
 }
 
 /** Later lists win; a name keeps the place where it first stood, and a bare one goes. */

@@ -12,7 +12,7 @@ import type { BoxMachine } from './box-machines.js';
 import { configureRequest } from './box-networks.js';
 import { containerFiles } from './container-files.js';
 import { noOpProgram } from './no-op-program.js';
-import { compileOciConfig } from './oci-config.js';
+import { compileOciConfig, encodeDocument } from './oci-config.js';
 
 const REHEARSAL = 'rehearsal';
 /** A program of ours, which is in the container alone: nothing of an image runs in a rehearsal. */
@@ -35,7 +35,7 @@ export async function rehearse(
   const spec = { ...nothing, image: image.id, autoRemove: true, labels: {} };
   const create = CreateContainerRequest.create({
     containerId: REHEARSAL,
-    config: Buffer.from(JSON.stringify(compileOciConfig(spec, image.config, hostname))),
+    config: encodeDocument(compileOciConfig(spec, image.config, hostname)),
     rootFilesystem: { imageSlot: 'root', scratchSlot: 'scratch', scratchDirectory: REHEARSAL },
     files: [...containerFiles(hostname, held.endpoint?.guest), { path: PROGRAM, content: program, mode: EXECUTABLE }],
   });

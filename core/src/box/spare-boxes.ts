@@ -23,7 +23,7 @@ const ROOM = 4;
 interface Kind {
   readonly backend: BackendChoice;
   readonly image: Image;
-  readonly spec: Pick<BoxSpec, 'network' | 'nanoCpus' | 'memoryBytes'>;
+  readonly spec: Pick<BoxSpec, 'network' | 'nanoCpus' | 'memoryBytes' | 'options'>;
 }
 
 /**
@@ -73,13 +73,13 @@ export class SpareBoxes implements AsyncDisposable {
   /** Says that a box of a kind was started from a template, so that one more may be. */
   wish(kind: Kind): void {
     const { image, backend, spec } = kind;
-    const { network, nanoCpus, memoryBytes } = spec;
+    const { network, memoryBytes } = spec;
     this.#wanted = {
       image,
       backend,
       spec: {
         ...(network !== undefined && { network }),
-        ...(nanoCpus !== undefined && { nanoCpus }),
+        nanoCpus: sizingOf(spec).vcpus * 1e9,
         ...(memoryBytes !== undefined && { memoryBytes }),
       },
     };

@@ -67,6 +67,8 @@ export interface ExecSpec {
   readonly stdinOpen?: boolean;
   /** Nobody will attach. */
   readonly detached?: boolean;
+  /** With all capabilities. */
+  readonly privileged?: boolean;
 }
 
 /** A process in a box: its main one, or an exec. */
@@ -223,12 +225,13 @@ export class BoxClient implements Disposable {
     return exitStatusFrom(await this.#connection.call(proto.BoxesService.wait, { box }, signal));
   }
 
-  /** Stops a box: its stop signal, then SIGKILL after `graceMs` milliseconds (default 10 s). */
-  async stop(
-    box: string,
-    { graceMs = 10_000, signal }: CallOptions & { readonly graceMs?: number } = {},
-  ): Promise<void> {
-    await this.#connection.call(proto.BoxesService.stop, { box, graceMs }, signal);
+  /** Stops a box: its stop signal, then SIGKILL after `graceMs` milliseconds (default: the box's own, else 10 s). */
+  async stop(box: string, { graceMs, signal }: CallOptions & { readonly graceMs?: number } = {}): Promise<void> {
+    await this.#connection.call(
+      proto.BoxesService.stop,
+      proto.StopBoxRequest.create({ box, ...(graceMs !== undefined && { graceMs }) }),
+      signal,
+    );
   }
 
   /** Forgets a box and frees all that is its own. @throws CONFLICT while it runs, unless `force` */

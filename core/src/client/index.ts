@@ -2,6 +2,7 @@
  * `@a3s-box/core/client`: what programs use A3S Box with. Start at {@link BoxClient}.
  */
 export type { BoxSpec, TerminalSize } from '../box/box-spec.js';
+export type { ContainerOptions, TmpfsMount, Ulimit } from '../box/container-options.js';
 export { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';
 export type { ErrorCode } from '../errors/error-table.js';
 export { Attachment, type OutputChunk } from './attachment.js';
@@ -17,6 +18,7 @@ export {
 export type { CallOptions } from './call-options.js';
 export type { PublishedPort } from '../ports/network.js';
 export type { ImageConfig } from '../ports/image-store.js';
+export { withImage, type ImagePolicy } from './image-policy.js';
 export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from './image-client.js';
 export type {
   BackendInfo,

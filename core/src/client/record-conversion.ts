@@ -1,5 +1,6 @@
 /** Translation between the protocol's messages and the client's plain values. */
 import type { BoxSpec } from '../box/box-spec.js';
+import { containerOptionsFrom, containerOptionsTo } from '../box/container-option-messages.js';
 import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { PublishedPort } from '../ports/network.js';
@@ -23,7 +24,17 @@ const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emul
 const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulted'];
 
 export function specTo(spec: BoxSpec): proto.BoxSpec {
-  const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, command, entrypoint, environment, ports, ...same } = spec;
+  const {
+    nanoCpus = 0,
+    memoryBytes = 0,
+    timeoutMs = 0,
+    command,
+    entrypoint,
+    environment,
+    ports,
+    options,
+    ...same
+  } = spec;
   return proto.BoxSpec.create({
     ...same,
     command: [...(command ?? [])],
@@ -34,11 +45,13 @@ export function specTo(spec: BoxSpec): proto.BoxSpec {
     memoryBytes: wholeNumber(memoryBytes, 'memory'),
     timeoutMs: wholeNumber(timeoutMs, 'time limit'),
     ports: [...(ports ?? [])],
+    options: options && containerOptionsTo(options),
   });
 }
 
 export function specFrom(spec: proto.BoxSpec): BoxSpec {
   const { name, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network, platform } = spec;
+  const options = containerOptionsFrom(spec.options);
   return {
     image: spec.image,
     environment: spec.environment,
@@ -61,6 +74,7 @@ export function specFrom(spec: proto.BoxSpec): BoxSpec {
     ...(network && { network }),
     ...(platform && { platform }),
     ...(spec.ports.length > 0 && { ports: spec.ports.map(portFrom) }),
+    ...(options && { options }),
   };
 }
 

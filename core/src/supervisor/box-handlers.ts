@@ -1,6 +1,7 @@
 import type { Box } from '../box/box.js';
 import type { BoxLogs } from '../box/box-logs.js';
 import type { BoxService } from '../box/box-service.js';
+import { stopTimeoutOf } from '../box/container-options.js';
 import type { BoxesServer } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { BoxError } from '../errors/box-error.js';
 import type { Logger } from '../ports/logger.js';
@@ -48,7 +49,8 @@ export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): B
     }),
     wait: unaryHandler(logger, async ({ box }) => exitStatusOf(await boxes.find(box).ended)),
     stop: unaryHandler(logger, async ({ box, graceMs }) => {
-      await boxes.stop(boxes.find(box), graceMs);
+      const found = boxes.find(box);
+      await boxes.stop(found, graceMs ?? stopTimeoutOf(found.spec.options));
       return {};
     }),
     remove: unaryHandler(logger, async ({ box, force }) => {

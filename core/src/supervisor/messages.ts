@@ -1,5 +1,6 @@
 import type { Box, BoxExit } from '../box/box.js';
 import { sizingOf, type BoxSpec } from '../box/box-spec.js';
+import { containerOptionsFrom, containerOptionsTo } from '../box/container-option-messages.js';
 import { commandOf } from '../box/oci-config.js';
 import type { ExecSpec } from '../box/box-execs.js';
 import { BoxError } from '../errors/box-error.js';
@@ -24,6 +25,7 @@ export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
   if (!message) throw new BoxError('INVALID_ARGUMENT', 'create: the request carries no box');
   const { name, command, workingDirectory, user, hostname, terminalSize, backend, stopSignal, network, platform } =
     message;
+  const options = containerOptionsFrom(message.options);
   const nanoCpus = Number(message.nanoCpus);
   const memoryBytes = Number(message.memoryBytes);
   const timeoutMs = Number(message.timeoutMs);
@@ -49,6 +51,7 @@ export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
     ...given('network', network, network !== ''),
     ...given('platform', platform, platform !== ''),
     ...given('ports', message.ports.map(portFrom), message.ports.length > 0),
+    ...(options && { options }),
   };
 }
 
@@ -70,6 +73,7 @@ export function execSpecFrom(message: ExecRequest): ExecSpec {
     ...given('workingDirectory', workingDirectory, workingDirectory !== ''),
     ...given('user', user, user !== ''),
     ...(terminalSize ? { terminalSize } : {}),
+    ...given('privileged', true, message.privileged),
   };
 }
 
@@ -109,10 +113,11 @@ export function boxRecordOf(box: Box, network: string): BoxRecord {
 }
 
 function specMessageOf(spec: BoxSpec): BoxSpecMessage {
-  const { ports, ...rest } = spec;
+  const { ports, options, ...rest } = spec;
   return BoxSpecMessage.create({
     ...rest,
     ports: [...(ports ?? [])],
+    options: options && containerOptionsTo(options),
     command: [...(spec.command ?? [])],
     entrypoint: [...(spec.entrypoint ?? [])],
     entrypointSet: spec.entrypoint !== undefined,

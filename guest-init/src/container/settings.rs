@@ -80,6 +80,8 @@ pub struct Settings {
     pub limits: Vec<Setting>,
     /// Kernel parameters, by dotted name.
     pub sysctls: BTreeMap<String, String>,
+    /// Whether the container's process runs below an init.
+    pub init: bool,
 }
 
 impl Settings {
@@ -120,6 +122,7 @@ impl Settings {
             cgroup: cgroup_path(container_id, linux.cgroups_path.as_deref())?,
             limits: resources::settings("linux.resources", &resources)?,
             sysctls: linux.sysctl,
+            init: config.init,
         })
     }
 }

@@ -11,6 +11,7 @@ use super::settings::Settings;
 use crate::error::{AgentError, Result};
 use crate::oci::parse::parse;
 use crate::oci::{spec, user};
+use crate::process::container_init;
 use crate::process::plan::ProcessPlan;
 use crate::process::reaper::ChildExit;
 use crate::process::running::{Prepared, Process};
@@ -151,7 +152,7 @@ impl Container {
             if id.is_empty() {
                 self.end_all().await;
             }
-            let status = watched.attribute(self.status(pid, exit));
+            let status = watched.attribute(self.status(&id, pid, exit));
             watched.end(status);
             let exited = ProcessExited { container_id: self.id.clone(), process_id: id, status: Some(status) };
             self.services.events.push(event::Event::Exited(exited));
@@ -174,13 +175,18 @@ impl Container {
         }
     }
 
-    fn status(&self, pid: u32, exit: ChildExit) -> ExitStatus {
+    fn status(&self, id: &str, pid: u32, exit: ChildExit) -> ExitStatus {
         let killed = exit.signal == libc::SIGKILL as u32;
-        let out_of_memory = killed
-            && self.services.oom.was_victim(pid).unwrap_or_else(|error| {
+        let victim = |pid: u32| {
+            self.services.oom.was_victim(pid).unwrap_or_else(|error| {
                 eprintln!("guest-init: read the kernel's log: {error}");
                 false
-            });
+            })
+        };
+        // Below an init it is that one's child that was killed, which it says by its own status.
+        let below_init = self.settings.init && id.is_empty() && exit.code == 128 + libc::SIGKILL as u32;
+        let out_of_memory =
+            (killed && victim(pid)) || (below_init && self.cgroup.out_of_memory_kills().is_ok_and(|kills| kills > 0));
         ExitStatus { code: exit.code, signal: exit.signal, out_of_memory, time_ns: exit.time }
     }
 }
@@ -188,7 +194,11 @@ impl Container {
 /// Lays out the container's own process, so that what is wrong with it is said by Create.
 pub(super) fn plan_first(settings: &Settings, built: &Built) -> Result<Arc<ProcessPlan>> {
     let identity = identify(&settings.process, built)?;
-    ProcessPlan::new("process", &settings.process, identity, settings.confinement.clone()).map(Arc::new)
+    let mut plan = ProcessPlan::new("process", &settings.process, identity, settings.confinement.clone())?;
+    if settings.init {
+        plan.init = Some(container_init::program().map_err(|error| AgentError::system("open the init", error))?);
+    }
+    Ok(Arc::new(plan))
 }
 
 fn identify(process: &spec::Process, built: &Built) -> Result<user::Identity> {
@@ -199,6 +209,7 @@ fn identify(process: &spec::Process, built: &Built) -> Result<user::Identity> {
     let has_home = process.env.iter().any(|entry| entry.starts_with("HOME="));
     let named = process.user.username.as_deref().is_some_and(|name| !name.is_empty());
     let passwd = if named || !has_home { read("/etc/passwd")? } else { String::new() };
-    let group = if named { read("/etc/group")? } else { String::new() };
+    let grouped = named || !process.user.additional_groups.is_empty();
+    let group = if grouped { read("/etc/group")? } else { String::new() };
     user::resolve("process.user", &process.user, &passwd, &group)
 }

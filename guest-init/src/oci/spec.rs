@@ -46,6 +46,8 @@ document! {
         linux: Linux,
         /// Free metadata; it changes nothing, as the specification says.
         annotations: BTreeMap<String, String>,
+        /// Not of the specification: whether the container's process runs below an init of the guest's.
+        init: bool,
     }
 }
 
@@ -108,6 +110,8 @@ document! {
         additional_gids: Vec<u32>,
         /// `USER[:GROUP]` by name or number, looked up in the container. With it, uid and gid are 0.
         username: Option<String>,
+        /// Not of the specification: supplementary groups by name or number, looked up in the container.
+        additional_groups: Vec<String>,
     }
 }
 

@@ -51,6 +51,17 @@ fn group_entries(text: &str) -> impl Iterator<Item = GroupEntry<'_>> {
 
 /// Resolves `user` with the texts of the container's /etc/passwd and /etc/group (empty where they are missing).
 pub fn resolve(path: &str, user: &User, passwd: &str, group: &str) -> Result<Identity> {
+    let mut identity = resolve_user(path, user, passwd, group)?;
+    for (index, name) in user.additional_groups.iter().enumerate() {
+        let gid = resolve_group(&format!("{path}.additionalGroups[{index}]"), name, group)?;
+        if !identity.groups.contains(&gid) {
+            identity.groups.push(gid);
+        }
+    }
+    Ok(identity)
+}
+
+fn resolve_user(path: &str, user: &User, passwd: &str, group: &str) -> Result<Identity> {
     match user.username.as_deref() {
         None | Some("") => {
             let home = passwd_entries(passwd).find(|entry| entry.uid == user.uid).map(|entry| entry.home.to_owned());
@@ -133,6 +144,17 @@ mod tests {
         assert_eq!(name("55"), Ok(identity(55, 0, &[7], None)));
         assert_eq!(name("55:66"), Ok(identity(55, 66, &[7], None)));
         assert_eq!(name(":extra"), Ok(identity(0, 2000, &[7], None)));
+    }
+
+    #[test]
+    fn additional_groups_are_names_or_numbers() {
+        let groups = |names: &[&str]| {
+            let additional_groups = names.iter().map(|name| (*name).to_owned()).collect();
+            let user = User { username: Some("user".into()), additional_groups, ..User::default() };
+            resolve("user", &user, PASSWD, GROUP)
+        };
+        assert_eq!(groups(&["userland", "77", "extra"]).map(|found| found.groups), Ok(vec![2000, 2001, 77]));
+        assert!(groups(&["nogroup"]).unwrap_err().message().starts_with("user.additionalGroups[0]"));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! nothing here allocates, locks, writes to anything but its own stack, or calls into the C library (whose errno is the
 //! parent's): only raw system calls on what was prepared before.
 
-use std::ffi::c_void;
+use std::ffi::{CString, c_char, c_void};
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-use super::plan::ProcessPlan;
+use super::container_init;
+use super::plan::{ProcessPlan, StringArray};
 use super::raw::call;
 use super::report::{CANDIDATE_MASK, FILE_EXISTS, IS_DIRECTORY, Report, Stage};
 use super::spawn::{Entry, Place};
@@ -16,8 +17,8 @@ use crate::container::late::{self, LateSetup};
 
 /// A failure on the way; `report` adds the stage.
 pub(crate) struct Failure {
-    errno: i32,
-    detail: u32,
+    pub(super) errno: i32,
+    pub(super) detail: u32,
 }
 
 impl Failure {
@@ -56,6 +57,8 @@ pub(super) struct Child {
     joined: Joined,
     stdio: [RawFd; 3],
     report: RawFd,
+    /// The init that the program runs below, and its arguments.
+    init: Option<(RawFd, StringArray)>,
     /// Descriptors to keep, ascending; all others are closed.
     keep: Vec<RawFd>,
 }
@@ -75,8 +78,10 @@ impl Child {
             }
             Entry::Guest => Joined::Guest,
         };
+        let init = plan.init.as_ref().map(|init| (init.as_raw_fd(), container_init::arguments(&plan)));
+        keep.extend(init.iter().map(|(init, _)| *init));
         keep.sort_unstable();
-        Self { plan, joined, stdio: place.stdio.map(|fd| fd.as_raw_fd()), report, keep }
+        Self { plan, joined, init, stdio: place.stdio.map(|fd| fd.as_raw_fd()), report, keep }
     }
 }
 
@@ -125,7 +130,10 @@ unsafe fn steps(child: &Child) -> Report {
                 return Report { stage, errno, detail };
             }
         }
-        let Failure { errno, detail } = execute(plan);
+        let Failure { errno, detail } = match &child.init {
+            Some((init, arguments)) => execute_init(child, *init, arguments),
+            None => execute(&Program::of(plan)),
+        };
         Report { stage: Stage::Execute, errno, detail }
     }
 }
@@ -315,14 +323,68 @@ unsafe fn set_no_new_privileges(plan: &ProcessPlan) -> Step {
     unsafe { call!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0).map(drop) }
 }
 
+/// A program to become.
+pub(super) struct Program<'plan> {
+    pub(super) candidates: &'plan [CString],
+    pub(super) arguments: *const *const c_char,
+    pub(super) environment: *const *const c_char,
+    /// Whether a look at a candidate is allowed, and worth it.
+    pub(super) look: bool,
+}
+
+impl<'plan> Program<'plan> {
+    fn of(plan: &'plan ProcessPlan) -> Self {
+        Self {
+            candidates: &plan.candidates,
+            arguments: plan.arguments.as_ptr(),
+            environment: plan.environment.as_ptr(),
+            // A look costs less than an execve that fails. A filter might end the process for it.
+            look: plan.candidates.len() > 1 && plan.confinement.seccomp.is_none(),
+        }
+    }
+}
+
+/// Becomes the init, which has the report's descriptor to say what became of the program.
+unsafe fn execute_init(child: &Child, init: RawFd, arguments: &StringArray) -> Failure {
+    let environment = child.plan.environment.as_ptr();
+    // SAFETY: the path is a constant, and the arrays are NUL-terminated and outlive the call.
+    let executed = unsafe {
+        keep_report(child.report, init).and_then(|init| {
+            call!(libc::SYS_execveat, init, c"".as_ptr(), arguments.as_ptr(), environment, libc::AT_EMPTY_PATH)
+        })
+    };
+    // A success does not return.
+    executed.err().unwrap_or_else(|| Failure::of(libc::ENOEXEC))
+}
+
+/// Puts the report where the init looks for it. Returns the init's own descriptor, which may have been there.
+unsafe fn keep_report(report: RawFd, init: RawFd) -> Result<RawFd, Failure> {
+    // SAFETY: no pointers.
+    unsafe {
+        let moved = if init == container_init::REPORT {
+            call!(libc::SYS_fcntl, init, libc::F_DUPFD_CLOEXEC, container_init::REPORT + 1)? as RawFd
+        } else {
+            init
+        };
+        if report == container_init::REPORT {
+            call!(libc::SYS_fcntl, report, libc::F_SETFD, 0)?;
+        } else {
+            call!(libc::SYS_dup3, report, container_init::REPORT, 0)?;
+        }
+        Ok(moved)
+    }
+}
+
 /// Tries the candidates in turn, as execvp(3) does. Returns only when none could be executed.
-unsafe fn execute(plan: &ProcessPlan) -> Failure {
+///
+/// # Safety
+/// The arrays are those of execve(2).
+pub(super) unsafe fn execute(program: &Program<'_>) -> Failure {
     let mut denied: Option<Failure> = None;
     let mut missing: Option<Failure> = None;
-    for (index, candidate) in plan.candidates.iter().enumerate() {
+    for (index, candidate) in program.candidates.iter().enumerate() {
         let path = candidate.as_ptr();
-        // A look costs less than an execve that fails. A filter might end the process for it.
-        if plan.candidates.len() > 1 && plan.confinement.seccomp.is_none() {
+        if program.look {
             // SAFETY: `path` is NUL-terminated.
             match unsafe { call!(libc::SYS_faccessat, libc::AT_FDCWD, path, libc::F_OK) } {
                 Err(failure) if failure.is_missing() => {
@@ -333,7 +395,7 @@ unsafe fn execute(plan: &ProcessPlan) -> Failure {
             }
         }
         // SAFETY: path and arrays are NUL-terminated and outlive the call.
-        let executed = unsafe { call!(libc::SYS_execve, path, plan.arguments.as_ptr(), plan.environment.as_ptr()) };
+        let executed = unsafe { call!(libc::SYS_execve, path, program.arguments, program.environment) };
         // A success does not return.
         let Err(mut failure) = executed else { continue };
         let errno = failure.errno;

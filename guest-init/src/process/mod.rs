@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub(crate) mod child;
+pub mod container_init;
 pub mod first_process;
 pub mod input;
 pub mod output;

@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, c_char};
 use std::fmt::Display;
+use std::os::fd::OwnedFd;
 use std::ptr::null;
 use std::sync::Arc;
 
@@ -66,18 +67,24 @@ impl Confinement {
 #[derive(Debug)]
 pub struct StringArray {
     pointers: Vec<*const c_char>,
-    _strings: Vec<CString>,
+    strings: Vec<CString>,
 }
 
-// SAFETY: the pointers point into `_strings`, which is owned and never changed.
+// SAFETY: the pointers point into `strings`, which is owned and never changed.
 unsafe impl Send for StringArray {}
 // SAFETY: as above; only reads are possible.
 unsafe impl Sync for StringArray {}
 
 impl StringArray {
-    fn new(strings: Vec<CString>) -> Self {
+    /// Takes the strings over.
+    pub(super) fn new(strings: Vec<CString>) -> Self {
         let pointers = strings.iter().map(|string| string.as_ptr()).chain([null()]).collect();
-        Self { pointers, _strings: strings }
+        Self { pointers, strings: strings }
+    }
+
+    /// The strings.
+    pub(super) fn strings(&self) -> &[CString] {
+        &self.strings
     }
 
     /// The NULL-terminated array.
@@ -113,6 +120,8 @@ pub struct ProcessPlan {
     pub terminal: bool,
     /// Rows and columns of the terminal.
     pub terminal_size: Option<(u16, u16)>,
+    /// The program that it runs below, if it is to run below an init.
+    pub init: Option<OwnedFd>,
 }
 
 impl ProcessPlan {
@@ -147,6 +156,7 @@ impl ProcessPlan {
             confinement,
             terminal: process.terminal,
             terminal_size: process.console_size.as_ref().map(|size| (size.height, size.width)),
+            init: None,
         })
     }
 }
@@ -190,11 +200,13 @@ fn environment(given: &[String], identity: &Identity) -> Vec<String> {
     environment
 }
 
-fn search_path(environment: &[String]) -> &str {
+/// The directories that a plain name is looked for in.
+pub(super) fn search_path(environment: &[String]) -> &str {
     environment.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH)
 }
 
-fn candidates(command: &str, path: &str) -> Vec<String> {
+/// Where a command may be.
+pub(super) fn candidates(command: &str, path: &str) -> Vec<String> {
     if command.contains('/') {
         return vec![command.to_owned()];
     }

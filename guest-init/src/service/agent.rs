@@ -195,6 +195,13 @@ async fn configure(guest: &Guest, request: ConfigureRequest) -> Result<()> {
     let mut configured = guest.configured.lock().await;
     match &*configured {
         Some(earlier) if *earlier == request => return Ok(()),
+        // What was made ahead of its use was told all but these.
+        Some(earlier) if earlier.sysctls.is_empty() && *earlier == without_sysctls(&request) => {
+            check_configuration(&request)?;
+            set_sysctls(&request)?;
+            *configured = Some(request);
+            return Ok(());
+        }
         Some(_) => return Err(AgentError::conflict("the guest was configured with other values")),
         None => {}
     }
@@ -208,11 +215,28 @@ async fn configure(guest: &Guest, request: ConfigureRequest) -> Result<()> {
         std::fs::write("/etc/machine-id", text).map_err(|error| AgentError::system("write the machine id", error))?;
     }
     guest.cards.configure(&request.interfaces, &request.routes)?;
+    set_sysctls(&request)?;
+    *configured = Some(request);
+    Ok(())
+}
+
+fn without_sysctls(request: &ConfigureRequest) -> ConfigureRequest {
+    ConfigureRequest { sysctls: std::collections::HashMap::new(), ..request.clone() }
+}
+
+fn set_sysctls(request: &ConfigureRequest) -> Result<()> {
     for (name, value) in &request.sysctls {
         let path = std::path::Path::new("/proc/sys").join(name.replace('.', "/"));
-        write_attribute(path, value).map_err(|error| AgentError::system(format_args!("set sysctl {name}"), error))?;
+        write_attribute(path, value).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                AgentError::unsupported(format!("sysctl {name}: this kernel does not have it"))
+            }
+            std::io::ErrorKind::InvalidInput => {
+                AgentError::invalid(format!("sysctl {name}: the kernel refuses {value:?}"))
+            }
+            _ => AgentError::system(format_args!("set sysctl {name}"), error),
+        })?;
     }
-    *configured = Some(request);
     Ok(())
 }
 

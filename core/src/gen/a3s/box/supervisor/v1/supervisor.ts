@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ContainerOptions } from "./container_options.js";
 
 export const protobufPackage = "a3s.box.supervisor.v1";
 
@@ -139,6 +140,7 @@ export interface BoxSpec {
   ports: PublishedPort[];
   /** What the image has to be for, such as "linux/arm64"; empty: the host's. */
   platform: string;
+  options: ContainerOptions | undefined;
 }
 
 export interface BoxSpec_LabelsEntry {
@@ -228,6 +230,8 @@ export interface ExecRequest {
   stdinOpen: boolean;
   /** Nobody will attach. */
   detached: boolean;
+  /** With all capabilities. */
+  privileged: boolean;
 }
 
 export interface ExecResponse {
@@ -329,7 +333,8 @@ export interface WaitRequest {
 
 export interface StopBoxRequest {
   box: string;
-  graceMs: number;
+  /** Absent: the box's own, else 10 seconds. */
+  graceMs?: number | undefined;
 }
 
 export interface StopBoxResponse {
@@ -1301,6 +1306,7 @@ function createBaseBoxSpec(): BoxSpec {
     network: "",
     ports: [],
     platform: "",
+    options: undefined,
   };
 }
 
@@ -1380,6 +1386,9 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     }
     if (message.platform !== "") {
       writer.uint32(178).string(message.platform);
+    }
+    if (message.options !== undefined) {
+      ContainerOptions.encode(message.options, writer.uint32(402).fork()).join();
     }
     return writer;
   },
@@ -1576,6 +1585,14 @@ export const BoxSpec: MessageFns<BoxSpec> = {
             message.platform = reader.string();
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.options = ContainerOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1627,6 +1644,9 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     message.network = object.network ?? "";
     message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
     message.platform = object.platform ?? "";
+    message.options = (object.options !== undefined && object.options !== null)
+      ? ContainerOptions.fromPartial(object.options)
+      : undefined;
     return message;
   },
 };
@@ -2422,6 +2442,7 @@ function createBaseExecRequest(): ExecRequest {
     terminalSize: undefined,
     stdinOpen: false,
     detached: false,
+    privileged: false,
   };
 }
 
@@ -2453,6 +2474,9 @@ export const ExecRequest: MessageFns<ExecRequest> = {
     }
     if (message.detached !== false) {
       writer.uint32(72).bool(message.detached);
+    }
+    if (message.privileged !== false) {
+      writer.uint32(400).bool(message.privileged);
     }
     return writer;
   },
@@ -2542,6 +2566,14 @@ export const ExecRequest: MessageFns<ExecRequest> = {
             message.detached = reader.bool();
             continue;
           }
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.privileged = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2570,6 +2602,7 @@ export const ExecRequest: MessageFns<ExecRequest> = {
       : undefined;
     message.stdinOpen = object.stdinOpen ?? false;
     message.detached = object.detached ?? false;
+    message.privileged = object.privileged ?? false;
     return message;
   },
 };
@@ -3738,7 +3771,7 @@ export const WaitRequest: MessageFns<WaitRequest> = {
 };
 
 function createBaseStopBoxRequest(): StopBoxRequest {
-  return { box: "", graceMs: 0 };
+  return { box: "", graceMs: undefined };
 }
 
 export const StopBoxRequest: MessageFns<StopBoxRequest> = {
@@ -3746,7 +3779,7 @@ export const StopBoxRequest: MessageFns<StopBoxRequest> = {
     if (message.box !== "") {
       writer.uint32(10).string(message.box);
     }
-    if (message.graceMs !== 0) {
+    if (message.graceMs !== undefined) {
       writer.uint32(16).uint32(message.graceMs);
     }
     return writer;
@@ -3799,7 +3832,7 @@ export const StopBoxRequest: MessageFns<StopBoxRequest> = {
   fromPartial(object: DeepPartial<StopBoxRequest>): StopBoxRequest {
     const message = createBaseStopBoxRequest();
     message.box = object.box ?? "";
-    message.graceMs = object.graceMs ?? 0;
+    message.graceMs = object.graceMs ?? undefined;
     return message;
   },
 };
