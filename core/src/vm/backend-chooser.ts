@@ -29,7 +29,7 @@ export interface ChoiceOptions extends Operation {
  */
 @injectable()
 export class BackendChooser {
-  #probes: Promise<readonly ProbedBackend[]> | undefined;
+  readonly #probes = new Map<Hypervisor, Promise<HypervisorProbe>>();
 
   /**
    * @param hypervisors all providers of the port, in the distribution's order
@@ -40,19 +40,11 @@ export class BackendChooser {
     @inject(DefaultBackendToken) private readonly standard: { readonly name: string | undefined },
   ) {}
 
-  /** Every backend with its probe. Probed once per process, and again while none is usable. */
+  /** Every backend with its probe. Each is probed once per process, and again while none is usable. */
   async probeAll(operation: Operation): Promise<readonly ProbedBackend[]> {
-    this.#probes ??= Promise.all(
-      this.hypervisors.map(async (hypervisor) => ({ hypervisor, probe: await hypervisor.probe(operation) })),
-    );
-    try {
-      const probes = await this.#probes;
-      if (!probes.some(({ probe }) => probe.usable)) this.#probes = undefined;
-      return probes;
-    } catch (error) {
-      this.#probes = undefined;
-      throw error;
-    }
+    const probes = await this.#probe(this.hypervisors, operation);
+    if (!probes.some(({ probe }) => probe.usable)) this.#probes.clear();
+    return probes;
   }
 
   /** The backend of that name, whether it can start a VM now or not. */
@@ -61,22 +53,47 @@ export class BackendChooser {
   }
 
   /**
+   * One that is named is the only one to be probed.
+   *
    * @param name the backend that the user asked for
    * @throws BACKEND_UNAVAILABLE with the reason of each backend
    */
   async choose(name: string | undefined, options: ChoiceOptions): Promise<BackendChoice> {
     const { architecture = hostArchitecture(), signal } = options;
-    const probes = probesFor(architecture, await this.probeAll({ signal }));
-    // What is missing for other guests may be installed until the next time.
-    if (!probes.some(({ probe }) => probe.usable)) this.#probes = undefined;
-    return { ...this.#choose(probes, name), architecture };
+    const wanted = name ?? this.standard.name;
+    const candidates = wanted === undefined ? this.hypervisors : [this.#find(wanted)];
+    const probes = probesFor(architecture, await this.#probe(candidates, { signal }));
+    // What is missing, for other guests too, may be installed until the next time.
+    if (!probes.some(({ probe }) => probe.usable)) this.#forget(candidates);
+    if (wanted === undefined) return { ...chooseBest(probes), architecture };
+    const reason = name === undefined ? 'the distribution names it' : 'asked for by name';
+    return { ...usableOf(probes), reason, architecture };
   }
 
-  #choose(probes: readonly ProbedBackend[], name: string | undefined): Chosen {
-    if (name !== undefined) return { ...findNamed(probes, name), reason: 'asked for by name' };
-    const standard = this.standard.name;
-    if (standard === undefined) return chooseBest(probes);
-    return { ...findNamed(probes, standard), reason: 'the distribution names it' };
+  #find(name: string): Hypervisor {
+    const found = this.named(name);
+    if (found !== undefined) return found;
+    const names = this.hypervisors.map((hypervisor) => hypervisor.name).join(', ') || 'none';
+    throw new BoxError('BACKEND_UNAVAILABLE', `backend "${name}" is not known`, { hint: `known backends: ${names}` });
+  }
+
+  async #probe(hypervisors: readonly Hypervisor[], operation: Operation): Promise<ProbedBackend[]> {
+    try {
+      return await Promise.all(
+        hypervisors.map(async (hypervisor) => {
+          const answer = this.#probes.get(hypervisor) ?? hypervisor.probe(operation);
+          this.#probes.set(hypervisor, answer);
+          return { hypervisor, probe: await answer };
+        }),
+      );
+    } catch (error) {
+      this.#forget(hypervisors);
+      throw error;
+    }
+  }
+
+  #forget(hypervisors: readonly Hypervisor[]): void {
+    for (const hypervisor of hypervisors) this.#probes.delete(hypervisor);
   }
 }
 
@@ -92,18 +109,13 @@ function probesFor(architecture: GuestArchitecture, probes: readonly ProbedBacke
 
 type Chosen = Omit<BackendChoice, 'architecture'>;
 
-function findNamed(probes: readonly ProbedBackend[], name: string): ProbedBackend {
-  const found = probes.find(({ hypervisor }) => hypervisor.name === name);
-  if (!found) {
-    const names = probes.map(({ hypervisor }) => hypervisor.name).join(', ') || 'none';
-    throw new BoxError('BACKEND_UNAVAILABLE', `backend "${name}" is not known`, { hint: `known backends: ${names}` });
-  }
-  if (!found.probe.usable) {
-    throw new BoxError('BACKEND_UNAVAILABLE', `backend "${name}" cannot be used here: ${found.probe.reason}`, {
-      hint: 'run "a3s-box info" for all backends and why',
-    });
-  }
-  return found;
+/** The one that was named. */
+function usableOf([found]: readonly ProbedBackend[]): ProbedBackend {
+  const { hypervisor, probe } = found as ProbedBackend;
+  if (probe.usable) return { hypervisor, probe };
+  throw new BoxError('BACKEND_UNAVAILABLE', `backend "${hypervisor.name}" cannot be used here: ${probe.reason}`, {
+    hint: 'run "a3s-box info" for all backends and why',
+  });
 }
 
 function chooseBest(probes: readonly ProbedBackend[]): Chosen {

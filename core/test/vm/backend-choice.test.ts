@@ -48,6 +48,26 @@ describe('the choice of a backend', () => {
     await assert.rejects(chosen(all, undefined, 'first'), { code: 'BACKEND_UNAVAILABLE' });
   });
 
+  it('probes no other than the one that is asked for, and each once', async () => {
+    const probed: string[] = [];
+    const counted = (it: Hypervisor): Hypervisor => ({
+      ...it,
+      probe: (operation) => {
+        probed.push(it.name);
+        return it.probe(operation);
+      },
+    });
+    const chooser = new BackendChooser([counted(first), counted(hardware), counted(emulated)], { name: undefined });
+    await chooser.choose('emulated', { signal });
+    assert.deepEqual(probed, ['emulated']);
+    await chooser.choose(undefined, { signal });
+    await chooser.choose('hardware', { signal });
+    assert.deepEqual(probed, ['emulated', 'first', 'hardware']);
+    await assert.rejects(chooser.choose('first', { signal }), { code: 'BACKEND_UNAVAILABLE' });
+    await assert.rejects(chooser.choose('first', { signal }), { code: 'BACKEND_UNAVAILABLE' });
+    assert.deepEqual(probed, ['emulated', 'first', 'hardware', 'first']);
+  });
+
   it('fails with the reason of each where none works', async () => {
     const reasons = { code: 'BACKEND_UNAVAILABLE', hint: 'first: first is not there (install it)' };
     await assert.rejects(chosen([first]), reasons);
