@@ -1,5 +1,6 @@
 import { totalmem, release } from 'node:os';
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type Vm, type VmSpec } from '@a3s-box/core';
 import { KRUN_CAPABILITIES, startVm, type KrunMachine, type KrunProbe, type KrunProbeResult } from '@a3s-box/libkrun';
 import { kvmGroups, probeVirtualisation, type KvmProbeOptions as KvmDevice } from '@a3s-box/native';
@@ -79,8 +80,9 @@ export class KvmProbe implements KrunProbe {
         ino,
         size,
         mtimeMs,
-        assets.kernel,
-        assets.initramfs,
+        // Their names tell what they are made from; another home has the same ones.
+        basename(assets.kernel),
+        basename(assets.initramfs),
       ].join(' ');
       const known = cache.get('libkrun-boot', key);
       const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> => startVm({ backend: NAME, spec, machine }, stop);

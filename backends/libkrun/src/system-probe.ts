@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import {
   isBoxError,
   type BootAssets,
@@ -85,7 +86,9 @@ export class SystemProbe implements KrunProbe {
       const machine = { library: await system.settle(libkrun), devices: [], groups: [], nested: false };
       const assets = await probeAssets({ signal });
       const { ino, size, mtimeMs } = statSync(machine.library);
-      const key = [system.fingerprint, machine.library, ino, size, mtimeMs, assets.kernel, assets.initramfs].join(' ');
+      // Their names tell what they are made from; another home has the same ones.
+      const boot = [basename(assets.kernel), basename(assets.initramfs)];
+      const key = [system.fingerprint, machine.library, ino, size, mtimeMs, ...boot].join(' ');
       const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> =>
         startVm({ backend: name, spec, machine, host }, stop);
       const known = cache.get('libkrun-boot', key);

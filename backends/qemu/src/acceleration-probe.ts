@@ -1,5 +1,6 @@
 import { release, totalmem } from 'node:os';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import {
   isBoxError,
   type BootAssets,
@@ -129,7 +130,8 @@ export class AccelerationProbe {
     if (obstacle !== undefined) return obstacle;
     try {
       const assets = await this.options.probeAssets({ signal });
-      const key = `${release()} ${version} ${binary.identity} ${assets.kernel}`;
+      // The kernel's name tells what it is made from; another home has the same one.
+      const key = `${release()} ${version} ${binary.identity} ${basename(assets.kernel)}`;
       const failure = await this.#cached('kvm-boot', key, async () => {
         const machine = machineOf(binary, version, { kind: 'kvm' });
         const start = (spec: VmSpec, stop: AbortSignal): Promise<Vm> => startVm(spec, machine, stop);
