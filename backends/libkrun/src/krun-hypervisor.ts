@@ -14,7 +14,14 @@ import {
   type VmRecord,
   type VmSpec,
 } from '@a3s-box/core';
-import { AdoptedVmm, checkCapabilities, checkSpec, orCancelled, throwIfCancelled } from '@a3s-box/vmm';
+import {
+  AdoptedVmm,
+  checkArchitecture,
+  checkCapabilities,
+  checkSpec,
+  orCancelled,
+  throwIfCancelled,
+} from '@a3s-box/vmm';
 import { inheritingHost } from './inheriting-host.js';
 import type { KrunHost, KrunMachine } from './krun-host.js';
 import { launch } from './krun-launch.js';
@@ -69,6 +76,7 @@ export class KrunHypervisor implements Hypervisor {
     if (!machine) {
       throw new BoxError('BACKEND_UNAVAILABLE', `${this.name} cannot run a VM here: ${answer.reason}`);
     }
+    checkArchitecture(this.name, spec);
     checkSpec(spec, answer.limits);
     checkCapabilities(spec, answer.capabilities);
     const vm = await startVm({ backend: this.name, spec, machine, host: this.#host }, signal);

@@ -6,7 +6,7 @@ export { DescriptorTable, STATUS_DESCRIPTOR } from './descriptor-table.js';
 export { KernelCopy } from './kernel-copy.js';
 export { kvmGroups, kvmObstacle } from './kvm-device.js';
 export { ProbeCache } from './probe-cache.js';
-export { checkCapabilities, checkSpec, checkTemplateSpec } from './spec-check.js';
+export { checkArchitecture, checkCapabilities, checkSpec, checkTemplateSpec } from './spec-check.js';
 export { executableLoaders, readableLibraries } from './system-paths.js';
 export { Turns } from './turns.js';
 export type { ShutdownEvent } from './vm-exit.js';

@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import {
   BoxError,
   DISK_SLOTS,
+  type GuestArchitecture,
   type HypervisorCapability,
   type TemplateSpec,
   type VmLimits,
@@ -44,6 +45,28 @@ export function checkCapabilities(spec: VmSpec, capabilities: ReadonlySet<Hyperv
   const missing = needs.find(([capability, needed]) => needed && !capabilities.has(capability))?.[0];
   if (missing !== undefined)
     throw new BoxError('UNSUPPORTED', `this backend cannot do what vm ${spec.id} needs: ${missing}`);
+}
+
+/** As OCI names it; undefined for a processor that no guest has. */
+const HOST_ARCHITECTURE = ({ x64: 'amd64', arm64: 'arm64' } as Readonly<Record<string, GuestArchitecture>>)[
+  process.arch
+];
+
+/**
+ * For a backend that runs guests of the host's own architecture.
+ * @param host default: this one's @throws BACKEND_UNAVAILABLE for boot assets of another one
+ */
+export function checkArchitecture(
+  backend: string,
+  { id, boot }: Pick<TemplateSpec, 'id' | 'boot'>,
+  host: GuestArchitecture | undefined = HOST_ARCHITECTURE,
+): void {
+  if (boot.architecture === host) return;
+  throw new BoxError(
+    'BACKEND_UNAVAILABLE',
+    `${backend} cannot run vm ${id}: its guest is for ${boot.architecture}, and this host's processor is another one`,
+    { hint: '`a3s-box info` lists the backends; qemu emulates other processors where its emulator is installed' },
+  );
 }
 
 /** @throws INVALID_ARGUMENT as {@link checkSpec}, UNSUPPORTED for a share, whose state cannot be taken */

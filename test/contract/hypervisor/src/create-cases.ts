@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
-import type { VmShape, VmSpec } from '@a3s-box/core';
+import { GUEST_ARCHITECTURES, type VmShape, type VmSpec } from '@a3s-box/core';
 import { describe, it } from 'mocha';
 import type { Fixture, HypervisorSuiteOptions } from './fixture.js';
 import { processesOf } from './leftovers.js';
@@ -49,6 +49,7 @@ export function createCases(current: () => Fixture, options: HypervisorSuiteOpti
 
     refusals(current);
     undeclared(current, options);
+    architectures(current);
     cancellation(current);
 
     it('reports a VMM that ends before it runs, and leaves nothing', async () => {
@@ -110,6 +111,19 @@ function undeclared(current: () => Fixture, { capabilities }: HypervisorSuiteOpt
       await assert.rejects(hypervisor.create(current().spec(changes()), { signal }), { code: 'UNSUPPORTED' });
     });
   }
+}
+
+function architectures(current: () => Fixture): void {
+  it('refuses a guest of another architecture that its probe does not offer', async () => {
+    const { hypervisor, signal, boot } = current();
+    const { foreign = {} } = await hypervisor.probe({ signal });
+    for (const architecture of GUEST_ARCHITECTURES) {
+      if (architecture === boot.architecture || foreign[architecture]?.usable === true) continue;
+      const spec = current().spec({ boot: { ...boot, architecture } });
+      await assert.rejects(hypervisor.create(spec, { signal }), { code: 'BACKEND_UNAVAILABLE' });
+      assertNothingLeft(spec);
+    }
+  });
 }
 
 function cancellation(current: () => Fixture): void {

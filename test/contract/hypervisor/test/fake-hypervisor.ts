@@ -24,6 +24,7 @@ export const FAULTS = {
   'accepts any size': 'refuses memory that is no whole number of MiB',
   'drops unknown slots': 'refuses a slot that does not exist',
   'ignores undeclared capabilities': 'refuses what needs share by name',
+  'boots any architecture': 'refuses a guest of another architecture that its probe does not offer',
   'makes disks writable': 'that are read-only stay as they are',
   'calls every end a power-off': 'by a stranger is told as not requested',
   'calls every kill requested': 'by a stranger is told as not requested',
@@ -50,6 +51,7 @@ export type Fault = keyof typeof FAULTS;
 const MIB = 1024 * 1024;
 const LIMITS = { maxVcpus: 4, minMemoryBytes: 64 * MIB, maxMemoryBytes: 1024 * MIB };
 export const CAPABILITIES: readonly HypervisorCapability[] = ['pause', 'swap-disk', 'templates'];
+const ARCHITECTURE = 'amd64';
 const FINGERPRINT = 'fake 1';
 const STATE = 'state of a fake';
 /** Size of the disks of templates and clones. */
@@ -79,6 +81,9 @@ export class FakeHypervisor implements Hypervisor {
   async create(spec: VmSpec, { signal }: Operation): Promise<Vm> {
     const isDeaf = this.fault === 'ignores cancel before the start';
     if (signal.aborted && !isDeaf) throw cancelled();
+    if (spec.boot.architecture !== ARCHITECTURE && this.fault !== 'boots any architecture') {
+      throw new BoxError('BACKEND_UNAVAILABLE', 'the fake has no such processor');
+    }
     check(spec, this.fault);
     if (spec.template !== undefined) checkTemplate(spec, spec.template, this.fault);
     writeFileSync(join(spec.directory, 'lock'), spec.id);
