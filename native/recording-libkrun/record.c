@@ -13,6 +13,19 @@
 
 #include "recording.h"
 
+// What a build does where its process has no such variable: VMMs have none.
+#ifndef DEFAULT_LOG
+#define DEFAULT_LOG NULL
+#endif
+#ifndef DEFAULT_REAL
+#define DEFAULT_REAL NULL
+#endif
+
+static const char *setting(const char *variable, const char *otherwise) {
+  const char *value = getenv(variable);
+  return value != NULL ? value : otherwise;
+}
+
 static void append(struct record *record, const char *text) {
   const size_t length = strlen(text);
   if (record->used + length >= sizeof record->line) abort();  // A log that says less than happened is worth nothing.
@@ -99,7 +112,7 @@ void record_end(struct record *record, const int32_t *result) {
     append(record, text);
   }
   append(record, "}\n");
-  const char *path = getenv("A3S_RECORDING_LIBKRUN_LOG");
+  const char *path = setting("A3S_RECORDING_LIBKRUN_LOG", DEFAULT_LOG);
   if (path == NULL) return;
   // Anew each time: the launcher closes descriptors that it does not know.
   const int log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -124,7 +137,7 @@ bool forced_result(const char *function, int32_t *result) {
 
 void *real_function(const char *name) {
   static void *library;
-  const char *path = getenv("A3S_RECORDING_LIBKRUN_REAL");
+  const char *path = setting("A3S_RECORDING_LIBKRUN_REAL", DEFAULT_REAL);
   if (path == NULL) return NULL;
 #ifdef _WIN32
   if (library == NULL) library = (void *)LoadLibraryA(path);
