@@ -49,6 +49,17 @@
           "ldflags": ["-pie", "-Wl,-z,relro,-z,now"],
         },
         {
+          "target_name": "a3s-box-share",
+          "type": "executable",
+          "sources": [
+            "launcher/share/file_filter.c", "launcher/share/share.c", "launcher/share/tree.c",
+            "launcher/share/user_namespace.c",
+          ],
+          "defines": ["_GNU_SOURCE", "_FORTIFY_SOURCE=2"],
+          "cflags": ["-std=gnu11", "-fPIE"],
+          "ldflags": ["-pie", "-Wl,-z,relro,-z,now"],
+        },
+        {
           # A guest's first process, without a C library: says that it runs and restarts the machine.
           "target_name": "a3s-box-probe-init",
           "type": "executable",

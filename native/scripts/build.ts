@@ -11,7 +11,7 @@ const nodeDirectory = dirname(dirname(process.execPath));
 
 function inputs(): string {
   const hash = createHash('sha256').update(`${process.version} ${process.arch} ${nodeDirectory}\0`);
-  const sources = ['addon', 'launcher', 'launcher/krun', 'probe'].flatMap((directory) =>
+  const sources = ['addon', 'launcher', 'launcher/krun', 'launcher/share', 'probe'].flatMap((directory) =>
     readdirSync(join(root, directory), { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => join(directory, name)),

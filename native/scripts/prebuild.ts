@@ -17,7 +17,7 @@ interface Options {
 const root = dirname(import.meta.dirname);
 const require = createRequire(import.meta.url);
 const prebuildify = require('prebuildify') as (options: Options, done: (error?: Error) => void) => void;
-const EXECUTABLES = ['a3s-box-confine', 'a3s-box-krun', 'a3s-box-probe-init'];
+const EXECUTABLES = ['a3s-box-confine', 'a3s-box-krun', 'a3s-box-probe-init', 'a3s-box-share'];
 
 // In a copy: prebuildify moves what it builds away, and the build in place is in use.
 const copy = join(root, 'build', 'prebuild');

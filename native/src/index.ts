@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { executable } from './addon.js';
 
 export type { ExtractedKernel, ProcessHandle, TscSample } from './addon.js';
@@ -30,6 +31,16 @@ export { sampleTsc, tscKhz } from './tsc.js';
 /** Absolute path of the confining launcher (launcher/confine.c says how it is called); undefined when not built. */
 export function confinePath(): string | undefined {
   return executable('a3s-box-confine');
+}
+
+/** Absolute path of the launcher of file servers (launcher/share/share.c says how it is called); undefined when not built. */
+export function shareLauncherPath(): string | undefined {
+  return executable('a3s-box-share');
+}
+
+/** Where a checkout's set-up puts its server of files; there may be nothing. */
+export function bundledVirtiofsdPath(): string {
+  return join(dirname(dirname(import.meta.dirname)), '.toolchain', 'virtiofsd', 'bin', 'virtiofsd');
 }
 
 /** Absolute path of the static executable that a boot probe's guest runs as init; undefined when not built. */

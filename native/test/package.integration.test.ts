@@ -27,7 +27,9 @@ describe('the packed @a3s-box/native', function () {
       { filename: string; files: { path: string; mode: number }[] },
     ];
     const prebuilds = `prebuilds/${process.platform}-${process.arch}`;
-    const executables = ['a3s-box-confine', 'a3s-box-krun', 'a3s-box-probe-init'].map((name) => `${prebuilds}/${name}`);
+    const executables = ['a3s-box-confine', 'a3s-box-krun', 'a3s-box-probe-init', 'a3s-box-share'].map(
+      (name) => `${prebuilds}/${name}`,
+    );
     for (const path of executables) {
       assert.equal((files.find((file) => file.path === path)?.mode ?? 0) & 0o111, 0o111, path);
     }

@@ -84,6 +84,25 @@ export function guestSteps(root: string): Step[] {
   ];
 }
 
+/**
+ * The server of the host's files, from crates.io with the versions of its own lock file. Product and tests find it in the
+ * checkout; where it was not made they take the system's.
+ */
+export function shareServerSteps(root: string): Step[] {
+  const list = 'tools/toolchain/virtiofsd.txt';
+  const version = readFileSync(join(root, list), 'utf8').trim();
+  const into = ['--root', '.toolchain/virtiofsd', '--target-dir', '.cache/virtiofsd', '--force'];
+  return [
+    {
+      name: 'virtiofsd',
+      inputs: [list],
+      outputs: ['.toolchain/virtiofsd/bin'],
+      commands: [{ argv: ['cargo', 'install', 'virtiofsd', '--version', `=${version}`, '--locked', ...into] }],
+      advice: 'It needs cargo, libcap-ng-dev and libseccomp-dev: sudo sh scripts/setup-system.sh --tests',
+    },
+  ];
+}
+
 export function workspaces(root: string): Workspace[] {
   const patterns = readPackage(root, '.').workspaces ?? [];
   const directories = globSync(patterns as string[], { cwd: root }).filter((directory) =>
