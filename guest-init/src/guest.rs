@@ -17,6 +17,7 @@ use crate::oci::devices::DeviceFilters;
 use crate::oom::OomWatcher;
 use crate::process::reaper::Registry;
 use crate::proto::ConfigureRequest;
+use crate::share::Share;
 use crate::slots::Slots;
 use crate::sync::lock;
 use crate::transport::link::{KeyStore, Switchboard};
@@ -62,6 +63,7 @@ impl Guest {
             registry,
             oom,
             slots: Slots::find()?,
+            share: Share::default(),
             device_filters: DeviceFilters::load(),
             builder: Builder::new()?,
             events: events.clone(),

@@ -19,6 +19,7 @@ pub mod pid1;
 pub mod process;
 pub mod proto;
 pub mod service;
+pub mod share;
 pub mod slots;
 pub mod stats;
 pub mod sync;

@@ -23,20 +23,24 @@ pub enum SlotUse {
     Image,
     /// Scratch space: ext4, writable.
     Scratch,
+    /// A volume: ext4, writable.
+    Volume,
+    /// The same on a disk that cannot be written.
+    ReadOnlyVolume,
 }
 
 impl SlotUse {
     fn file_system(self) -> &'static str {
         match self {
             Self::Image => "erofs",
-            Self::Scratch => "ext4",
+            Self::Scratch | Self::Volume | Self::ReadOnlyVolume => "ext4",
         }
     }
 
     fn flags(self) -> MountFlags {
         match self {
-            Self::Image => MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOATIME,
-            Self::Scratch => MountFlags::NODEV | MountFlags::NOATIME,
+            Self::Image | Self::ReadOnlyVolume => MountFlags::RDONLY | MountFlags::NODEV | MountFlags::NOATIME,
+            Self::Scratch | Self::Volume => MountFlags::NODEV | MountFlags::NOATIME,
         }
     }
 }
@@ -81,6 +85,11 @@ impl Slots {
             .get(slot)
             .ok_or_else(|| AgentError::not_found(format!("disk slot {slot}: no disk has this serial or place")))?;
         mount_device(device, &target, usage).map_err(|error| {
+            if usage == SlotUse::ReadOnlyVolume && error.raw_os_error() == Some(libc::EROFS) {
+                return AgentError::conflict(format!(
+                    "the file system on disk slot {slot} was not unmounted: mount it for writing once"
+                ));
+            }
             AgentError::system(format_args!("mount disk slot {slot} as {}", usage.file_system()), error)
         })?;
         mounted.insert(slot.to_owned(), Mounted { usage, users: 1 });

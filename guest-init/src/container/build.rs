@@ -13,8 +13,10 @@ use rustix::mount::{
 };
 
 use super::beneath;
+use super::copy;
 use super::devices::{self, Node};
 use super::settings::{Namespaces, Settings};
+use super::volumes::Fill;
 use crate::error::{AgentError, Result};
 use crate::network;
 use crate::oci::mounts::{Attributes, CheckedMount, MountKind};
@@ -33,6 +35,8 @@ pub struct Materials {
     pub image: PathBuf,
     /// The container's folder on the scratch disk.
     pub scratch: PathBuf,
+    /// Volumes to fill from the image.
+    pub fills: Vec<Fill>,
     /// Files to make.
     pub files: Vec<InjectedFile>,
 }
@@ -57,6 +61,10 @@ pub fn build(materials: &Materials) -> Result<Built> {
     make_private().map_err(|error| AgentError::system("make the mounts private", error))?;
     let root = mount_root(materials)?;
     let root_fd = root.as_fd();
+    for fill in &materials.fills {
+        copy::fill(root_fd, fill)
+            .map_err(|error| AgentError::system(format_args!("fill the volume for {}", fill.from), error))?;
+    }
     for mount in &settings.mounts {
         apply_mount(root_fd, mount).map_err(|error| {
             AgentError::system(format_args!("mount {} on {}", mount.describe(), mount.destination), error)

@@ -12,6 +12,7 @@ use super::build::{Built, Materials};
 use super::builder::Builder;
 use super::settings::Settings;
 use super::starting::plan_first;
+use super::volumes;
 use crate::cgroup::Cgroup;
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
@@ -24,6 +25,7 @@ use crate::process::plan::ProcessPlan;
 use crate::process::reaper::Registry;
 use crate::process::running::Process;
 use crate::proto::{ContainerStats, CreateContainerRequest, OutOfMemory, event};
+use crate::share::Share;
 use crate::slots::{SlotUse, Slots};
 use crate::sync::lock;
 
@@ -36,6 +38,8 @@ pub struct Services {
     pub oom: OomWatcher,
     /// Disk slots.
     pub slots: Slots,
+    /// The virtiofs share.
+    pub share: Share,
     /// Device filters.
     pub device_filters: DeviceFilters,
     /// Makes containers.
@@ -61,7 +65,7 @@ pub struct Container {
     pub(super) settings: Settings,
     pub(super) first: Arc<ProcessPlan>,
     pub(super) cgroup: Cgroup,
-    slots: [String; 2],
+    slots: Vec<String>,
     pub(super) services: Arc<Services>,
     pub(super) built: Mutex<Option<Built>>,
     /// By process id; the container's own process has the empty one.
@@ -111,7 +115,8 @@ impl Container {
         let mut in_use = SlotsInUse { services: &services, slots: Vec::new() };
         let image = in_use.acquire(&root.image_slot, SlotUse::Image)?;
         let scratch = in_use.acquire(&root.scratch_slot, SlotUse::Scratch)?.join(&root.scratch_directory);
-        let materials = Materials { settings, image, scratch, files: request.files };
+        let fills = volumes::prepare(&request.volumes, &services.share, |slot, usage| in_use.acquire(slot, usage))?;
+        let materials = Materials { settings, image, scratch, fills, files: request.files };
         let (materials, built) = services.builder.build(materials).await?;
         let settings = materials.settings;
         let first = plan_first(&settings, &built)?;
@@ -121,14 +126,14 @@ impl Container {
             cgroup.remove()?;
             return Err(error);
         }
-        in_use.slots.clear();
+        let slots = std::mem::take(&mut in_use.slots);
         Ok(Arc::new(Self {
             id: request.container_id,
             fingerprint,
             first,
             settings,
             cgroup,
-            slots: [root.image_slot, root.scratch_slot],
+            slots,
             services: services.clone(),
             built: Mutex::new(Some(built)),
             processes: Mutex::default(),

@@ -3,11 +3,13 @@
 pub mod beneath;
 mod build;
 mod builder;
+mod copy;
 pub mod devices;
 pub mod late;
 mod lifecycle;
 pub mod settings;
 mod starting;
+mod volumes;
 
 pub use builder::Builder;
 pub use lifecycle::{Container, Services, fingerprint};

@@ -277,7 +277,8 @@ async fn end_everything(guest: &Guest, grace: Duration) {
             eprintln!("guest-init: {error}");
         }
     }
-    boot::unmount_all(guest.services.slots.targets());
+    let services = &guest.services;
+    boot::unmount_all(services.share.target().into_iter().chain(services.slots.targets()));
 }
 
 #[cfg(test)]

@@ -226,6 +226,8 @@ export interface CreateContainerRequest {
     | undefined;
   /** Files to make in the container before it starts, in an overlay of the root (for example /etc/hosts). */
   files: InjectedFile[];
+  /** What of the host's the mounts of `config` are bound from, beside the guest's own files. */
+  volumes: Volume[];
 }
 
 export interface CreateContainerResponse {
@@ -238,6 +240,18 @@ export interface RootFilesystem {
   scratchSlot: string;
   /** Folder on the scratch disk for this container's upper and work directories, one path segment. */
   scratchDirectory: string;
+}
+
+/** A file or directory of the host's, or a disk. `source` of a bind mount of config.json names it. */
+export interface Volume {
+  /** One on the virtiofs share, by name; the mount's source is /run/a3s-box/share/NAME. */
+  share: string;
+  /** In place of it: a disk slot with ext4, writable; the mount's source is /run/a3s-box/slots/SLOT/data. */
+  slot: string;
+  /** Of a disk: it is mounted read-only. */
+  readOnly: boolean;
+  /** Absolute path in the image: what it has there is copied into the volume if that is empty. Empty: nothing is. */
+  fillFrom: string;
 }
 
 export interface InjectedFile {
@@ -2222,7 +2236,7 @@ export const ShutdownResponse: MessageFns<ShutdownResponse> = {
 };
 
 function createBaseCreateContainerRequest(): CreateContainerRequest {
-  return { containerId: "", config: Buffer.alloc(0), rootFilesystem: undefined, files: [] };
+  return { containerId: "", config: Buffer.alloc(0), rootFilesystem: undefined, files: [], volumes: [] };
 }
 
 export const CreateContainerRequest: MessageFns<CreateContainerRequest> = {
@@ -2238,6 +2252,9 @@ export const CreateContainerRequest: MessageFns<CreateContainerRequest> = {
     }
     for (const v of message.files) {
       InjectedFile.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.volumes) {
+      Volume.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -2287,6 +2304,14 @@ export const CreateContainerRequest: MessageFns<CreateContainerRequest> = {
             message.files.push(InjectedFile.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.volumes.push(Volume.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2310,6 +2335,7 @@ export const CreateContainerRequest: MessageFns<CreateContainerRequest> = {
       ? RootFilesystem.fromPartial(object.rootFilesystem)
       : undefined;
     message.files = object.files?.map((e) => InjectedFile.fromPartial(e)) || [];
+    message.volumes = object.volumes?.map((e) => Volume.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2432,6 +2458,97 @@ export const RootFilesystem: MessageFns<RootFilesystem> = {
     message.imageSlot = object.imageSlot ?? "";
     message.scratchSlot = object.scratchSlot ?? "";
     message.scratchDirectory = object.scratchDirectory ?? "";
+    return message;
+  },
+};
+
+function createBaseVolume(): Volume {
+  return { share: "", slot: "", readOnly: false, fillFrom: "" };
+}
+
+export const Volume: MessageFns<Volume> = {
+  encode(message: Volume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.share !== "") {
+      writer.uint32(10).string(message.share);
+    }
+    if (message.slot !== "") {
+      writer.uint32(18).string(message.slot);
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(32).bool(message.readOnly);
+    }
+    if (message.fillFrom !== "") {
+      writer.uint32(26).string(message.fillFrom);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Volume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolume();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.share = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.slot = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fillFrom = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Volume>): Volume {
+    return Volume.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Volume>): Volume {
+    const message = createBaseVolume();
+    message.share = object.share ?? "";
+    message.slot = object.slot ?? "";
+    message.readOnly = object.readOnly ?? false;
+    message.fillFrom = object.fillFrom ?? "";
     return message;
   },
 };
