@@ -5,7 +5,7 @@ import type { Invocation } from './invocation.js';
 /** A command as data. Its code is loaded when it runs. */
 export interface Command<F extends Flags = Flags> extends Grammar<F> {
   /** The heading that help and the reference list it under. */
-  readonly family: 'Boxes' | 'Images' | 'System';
+  readonly family: 'Boxes' | 'Images' | 'Volumes' | 'System';
   /** A sentence without a full stop. */
   readonly summary: string;
   /** Paragraphs for help and the reference. */

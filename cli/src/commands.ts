@@ -21,6 +21,7 @@ import { stop } from './commands/stop.js';
 import { tag } from './commands/tag.js';
 import { templateCreate, templateList, templatePrune, templateRemove } from './commands/template.js';
 import { version } from './commands/version.js';
+import { volumeCreate, volumeInspect, volumeList, volumePrune, volumeRemove } from './commands/volume.js';
 import { wait } from './commands/wait.js';
 
 /** The CLI's own commands; plugins bring others. Actions take the flags of their own definition. */
@@ -49,6 +50,11 @@ export const COMMANDS = [
   templateList,
   templateRemove,
   templatePrune,
+  volumeCreate,
+  volumeList,
+  volumeInspect,
+  volumeRemove,
+  volumePrune,
   version,
   completion,
 ] as unknown as readonly Command[];

@@ -46,6 +46,7 @@ try {
     builtInDistribution: path('../distribution.json'),
     resolveFrom: [path('..')],
     logger,
+    shareProgram: { configured: process.env['A3S_BOX_VIRTIOFSD'] || undefined, path: process.env['PATH'] ?? '' },
     ready: () => report({ ready: true }),
     signal: ending.signal,
   });

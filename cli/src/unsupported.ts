@@ -15,7 +15,6 @@ const BOTH = ['run', 'exec'] as const;
 
 const ATTACH = 'joining a box again is not built yet, and so there are no keys to leave it with';
 const STREAMS = 'a foreground run joins stdout and stderr always, and stdin with -i';
-const VOLUMES = 'volumes and bind mounts are not built yet';
 const NETWORK = "not built yet; a box takes its network's addresses and name servers";
 const HEALTH = 'health checks are not built yet';
 const BLOCK_IO = 'limits of block devices are not built yet';
@@ -76,13 +75,10 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--restart', commands: RUN, reason: 'restart policies are not built yet' },
   { spelling: '--runtime', commands: RUN, reason: 'a box runs in a microVM; use --backend to choose which' },
   { spelling: '--sig-proxy', commands: ['run'], reason: 'a foreground run passes signals on always' },
-  { spelling: '--storage-opt', commands: RUN, reason: 'the scratch disk has one size for now' },
   { spelling: '--use-api-socket', commands: RUN, reason: 'there is no Docker API' },
   { spelling: '--userns', commands: RUN, reason: NAMESPACES },
   { spelling: '--uts', commands: RUN, reason: NAMESPACES },
-  { spelling: '-v, --volume', commands: RUN, reason: VOLUMES },
-  { spelling: '--volume-driver', commands: RUN, reason: VOLUMES },
-  { spelling: '--volumes-from', commands: RUN, reason: VOLUMES },
+  { spelling: '--volume-driver', commands: RUN, reason: 'volumes are directories and disks of this host' },
   { spelling: '-s, --size', commands: ['ps', 'inspect'], reason: SIZE },
   { spelling: '--details', commands: ['logs'], reason: 'logs hold what the workload wrote, and nothing else' },
   {
@@ -90,7 +86,6 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
     commands: ['stop'],
     reason: "a box has one stop signal; set it with 'run --stop-signal', or send another with 'a3s-box kill -s'",
   },
-  { spelling: '-v, --volumes', commands: ['rm'], reason: VOLUMES },
   { spelling: '-l, --link', commands: ['rm'], reason: NETWORK },
   { spelling: '--type', commands: ['inspect'], reason: "it looks at boxes; 'a3s-box image inspect' looks at images" },
   { spelling: '-a, --all', commands: ['images'], reason: 'there are no images in between' },

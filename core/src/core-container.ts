@@ -10,6 +10,7 @@ import { BoxRecovery } from './box/box-recovery.js';
 import { BoxService } from './box/box-service.js';
 import { BoxStarter } from './box/box-starter.js';
 import { SpareBoxes } from './box/spare-boxes.js';
+import { BoxVolumes } from './box/box-volumes.js';
 import { Container } from './kernel/container.js';
 import type { PluginHost } from './kernel/plugin-host.js';
 import { HypervisorPort } from './ports/hypervisor.js';
@@ -23,6 +24,7 @@ import {
   ImageStoreToken,
   LoggerToken,
   NetworksToken,
+  ShareProgramToken,
   StateDatabaseToken,
   SupervisorSelfToken,
 } from './service-tokens.js';
@@ -38,6 +40,10 @@ import { EmulationNotice } from './supervisor/emulation-notice.js';
 import type { SupervisorSelf } from './supervisor/supervisor-self.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
 import { TemplateHandlers } from './supervisor/template-handlers.js';
+import { VolumeHandlers } from './supervisor/volume-handlers.js';
+import { VolumeRecords } from './volumes/volume-records.js';
+import { VolumeService } from './volumes/volume-service.js';
+import { VolumeTable } from './volumes/volume-table.js';
 import { BackendChooser } from './vm/backend-chooser.js';
 import type { BootAssetSource } from './vm/boot-asset-source.js';
 import { TemplateLibrary } from './vm/templates/template-library.js';
@@ -52,6 +58,8 @@ export interface CoreValues {
   readonly database: StateDatabase;
   readonly assets: BootAssetSource;
   readonly self: SupervisorSelf;
+  /** Finds the server of the host's files. */
+  readonly shareProgram: { find(): Promise<string> };
 }
 
 /**
@@ -60,13 +68,22 @@ export interface CoreValues {
  *
  * @throws PLUGIN_FAILED when no plugin provides the image store
  */
-export function createCoreContainer({ logger, plugins, layout, database, assets, self }: CoreValues): Container {
+export function createCoreContainer({
+  logger,
+  plugins,
+  layout,
+  database,
+  assets,
+  self,
+  shareProgram,
+}: CoreValues): Container {
   return new Container()
     .registerValue(LoggerToken, logger)
     .registerValue(HomeLayout, layout)
     .registerValue(StateDatabaseToken, database)
     .registerValue(BootAssetSourceToken, assets)
     .registerValue(SupervisorSelfToken, self)
+    .registerValue(ShareProgramToken, shareProgram)
     .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
     .registerValue(NetworksToken, networksOf(plugins.registry))
     .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
@@ -77,6 +94,11 @@ export function createCoreContainer({ logger, plugins, layout, database, assets,
     .registerSingleton(TemplateLibrary)
     .registerSingleton(VmManager)
     .registerSingleton(BoxTable)
+    .registerSingleton(VolumeTable)
+    .registerSingleton(VolumeRecords)
+    .registerSingleton(VolumeService)
+    .registerSingleton(BoxVolumes)
+    .registerSingleton(VolumeHandlers)
     .registerSingleton(Ledger)
     .registerSingleton(Facts)
     .registerSingleton(Reaper)

@@ -20,5 +20,7 @@ export const NetworksToken = defineToken<Networks>('Networks');
 export const BootAssetSourceToken = defineToken<BootAssetSource>('BootAssetSource');
 /** The home's database. */
 export const StateDatabaseToken = defineToken<StateDatabase>('StateDatabase');
+/** The server of the host's files. */
+export const ShareProgramToken = defineToken<{ find(): Promise<string> }>('ShareProgram');
 /** What a supervisor tells of itself. */
 export const SupervisorSelfToken = defineToken<SupervisorSelf>('SupervisorSelf');

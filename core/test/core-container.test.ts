@@ -18,6 +18,7 @@ const values = (services: Parameters<typeof registry>[0]) => ({
   layout: new HomeLayout('/nowhere'),
   database: {} as StateDatabase,
   assets: { boot: () => Promise.reject(), makeScratch: () => Promise.reject() },
+  shareProgram: { find: () => Promise.reject() },
   self: { pid: 1, home: '/nowhere', version: '0.0.0', plugins: [], protocolMinor: 1, stop: async () => {} },
 });
 

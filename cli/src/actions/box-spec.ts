@@ -40,6 +40,20 @@ export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment
     ...(network !== undefined && { network }),
     ...(flags.publish.length > 0 && { ports: flags.publish }),
     ...(options && { options }),
+    ...storageOf(flags),
+  };
+}
+
+function storageOf(
+  flags: Pick<Input<typeof boxFlags>['flags'], 'volume' | 'mount' | 'volumes-from' | 'storage-opt'>,
+): Pick<BoxSpec, 'volumes' | 'volumesFrom' | 'storageBytes'> {
+  const mounts = flags.mount.flatMap((mount) => (mount.type === 'tmpfs' ? [] : [mount.mount]));
+  const volumes = [...flags.volume, ...mounts];
+  const storageBytes = flags['storage-opt'].at(-1);
+  return {
+    ...(volumes.length > 0 && { volumes }),
+    ...(flags['volumes-from'].length > 0 && { volumesFrom: flags['volumes-from'] }),
+    ...(storageBytes !== undefined && { storageBytes }),
   };
 }
 

@@ -30,10 +30,10 @@ export async function killBoxes({ flags, args }: Input<typeof killFlags>, invoca
 }
 
 export async function removeBoxes({ flags, args }: Input<typeof rmFlags>, invocation: Invocation): Promise<number> {
-  const { force } = flags;
+  const { force, volumes } = flags;
   using client = await BoxClient.connect(invocation);
   const remove = async (box: string) => {
-    await client.remove(box, { force });
+    await client.remove(box, { force, volumes });
     return `${box}\n`;
   };
   return await eachBox(args, remove, { isHarmless: ({ code }) => force && code === 'NOT_FOUND' });

@@ -4,10 +4,12 @@ import { parsePublishedPort } from '../grammar/published-port.js';
 import { nonEmpty, parseCpus, parseDuration, parseLabel, parseNetwork, parseSize } from '../grammar/values.js';
 import { containerFlags } from './container-flags.js';
 import { processFlags } from './process-flags.js';
+import { volumeFlags } from './volume-flags.js';
 
 export const boxFlags = {
   ...processFlags,
   ...containerFlags,
+  ...volumeFlags,
   backend: {
     kind: 'value',
     placeholder: 'NAME',

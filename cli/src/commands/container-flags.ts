@@ -148,9 +148,11 @@ const setUpFlags = {
   },
   mount: {
     kind: 'list',
-    placeholder: 'FIELDS',
+    placeholder: 'type=TYPE,KEY=VALUE,...',
     parse: parseMount,
-    summary: 'mount what type=tmpfs,target=DIRECTORY[,tmpfs-size=SIZE][,tmpfs-mode=MODE][,readonly] says',
+    summary:
+      'mount something: type is bind, volume or tmpfs, with source, target, readonly, tmpfs-size, tmpfs-mode; a bind whose source ' +
+      'is not there is refused',
   },
   'stop-timeout': {
     kind: 'value',

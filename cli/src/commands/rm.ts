@@ -6,6 +6,7 @@ export const rmFlags = {
     char: 'f',
     summary: 'also boxes that run; they are killed. One that is not there is no failure',
   },
+  volumes: { kind: 'boolean', char: 'v', summary: 'also the volumes that were made for them, which have no name' },
 } as const;
 
 export const rm = defineCommand({

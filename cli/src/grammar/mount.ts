@@ -1,19 +1,18 @@
 import { BoxError } from '@a3s-box/core';
 import type { TmpfsMount } from '@a3s-box/core/client';
 import { MountFields } from './mount-fields.js';
+import { bind, volume, type HostMount } from './mount-volume.js';
 import { parseSize } from './values.js';
 
 /** What a `--mount` asks for, by its type. */
-export type Mount = { readonly type: 'tmpfs'; readonly mount: TmpfsMount };
+export type Mount = HostMount | { readonly type: 'tmpfs'; readonly mount: TmpfsMount };
 
 /** Readers by type. Each takes the fields that it knows; the rest is refused. */
-const KINDS: Readonly<Record<string, (fields: MountFields) => Mount>> = { tmpfs };
+const KINDS: Readonly<Record<string, (fields: MountFields) => Mount>> = { bind, volume, tmpfs };
 /** Docker's, where none is given. */
 const DEFAULT_TYPE = 'volume';
 /** Types of Docker's that are refused, with the reason. */
 const REFUSED: Readonly<Record<string, string>> = {
-  bind: 'bind mounts are not built yet',
-  volume: 'volumes are not built yet',
   cluster: 'there are no swarms here',
   image: 'images are not mounted into boxes',
   npipe: 'named pipes are for Windows containers only',

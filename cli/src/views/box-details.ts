@@ -1,5 +1,5 @@
 /** What `inspect` prints of a box: Docker's fields where there are some, then our own. */
-import type { BoxRecord } from '@a3s-box/core/client';
+import type { BoxRecord, VolumeMount } from '@a3s-box/core/client';
 import { containerConfig, containerHostConfig } from './container-details.js';
 import { codeOf, isUp } from './box-status.js';
 import { portMap } from './port-text.js';
@@ -36,9 +36,13 @@ export function boxDetails(box: BoxRecord): object {
       NanoCpus: spec.nanoCpus ?? box.vcpus * 1e9,
       AutoRemove: spec.autoRemove,
       NetworkMode: box.network,
+      Binds: (spec.volumes ?? []).map(bindText),
+      VolumesFrom: spec.volumesFrom ?? null,
+      StorageOpt: spec.storageBytes === undefined ? null : new Map([['size', String(spec.storageBytes)]]),
       PortBindings: portMap(spec.ports ?? [], ({ hostPort }) => (hostPort === 0 ? '' : String(hostPort))),
       ...containerHostConfig(spec),
     },
+    Mounts: (spec.volumes ?? []).map(mountOf),
     NetworkSettings: {
       Ports: portMap(box.ports),
       Networks: new Map(box.network === 'none' || box.network === '' ? [] : [[box.network, endpointOf(box.addresses)]]),
@@ -50,6 +54,24 @@ export function boxDetails(box: BoxRecord): object {
     Vcpus: box.vcpus,
     TimeoutMs: spec.timeoutMs ?? null,
     Generation: box.generation,
+  };
+}
+
+/** As `-v` takes it. */
+function bindText({ source, target, readOnly }: VolumeMount): string {
+  return `${source}:${target}${readOnly ? ':ro' : ''}`;
+}
+
+function mountOf({ kind, source, target, readOnly }: VolumeMount): object {
+  return {
+    Type: kind,
+    ...(kind === 'volume' && { Name: source }),
+    Source: kind === 'bind' ? source : '',
+    Destination: target,
+    ...(kind === 'volume' && { Driver: 'local' }),
+    Mode: readOnly ? 'ro' : '',
+    RW: !readOnly,
+    Propagation: kind === 'bind' ? 'rprivate' : '',
   };
 }
 

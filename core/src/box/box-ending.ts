@@ -6,6 +6,7 @@ import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
 import { Reaper } from '../state/reaper.js';
 import { HomeLayout } from '../store/home-layout.js';
+import { volumeOwner } from '../volumes/volume-records.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import type { Box, BoxExit } from './box.js';
 import { BoxLogs } from './box-logs.js';
@@ -38,7 +39,11 @@ export class BoxEnding {
   /** Removes a box that does not run. */
   async remove(box: Box): Promise<void> {
     await this.reaper.reap(box.id);
-    this.records.forget(box);
+    await this.#forget(box);
+  }
+
+  async #forget(box: Box): Promise<void> {
+    for (const name of this.records.forget(box)) await this.reaper.reap(volumeOwner(name));
   }
 
   /** The same, once the disk has room for the record of it. Never rejects. */
@@ -53,8 +58,8 @@ export class BoxEnding {
   /** Frees the VM and what served it, records the end, or removes the box if it was to go with its end. */
   async finish(box: Box, { run, exit, held, vm }: EndedRun): Promise<void> {
     await box.tracer.span('end vmm', async () => {
-      // Nobody will read the disks of a box that goes away: no need to wait for its file systems.
-      if (box.goesWithItsEnd) await vm?.kill();
+      // Nobody will read the disks of a box that goes away, but volumes: no need to wait for its file systems.
+      if (box.goesWithItsEnd && (box.spec.volumes ?? []).length === 0) await vm?.kill();
       else await vm?.shutDown(0, AbortSignal.timeout(GOODBYE_LIMIT_MS));
     });
     const ended = new BoxError('CONFLICT', `box "${box.name}" has ended`);
@@ -68,7 +73,7 @@ export class BoxEnding {
     const { signal } = new AbortController();
     await this.space.insist(async () => {
       await this.reaper.reap(box.id, box.goesWithItsEnd ? undefined : this.home.box(box.id));
-      if (box.goesWithItsEnd) this.records.forget(box);
+      if (box.goesWithItsEnd) await this.#forget(box);
       else this.records.enter(box, state);
     }, signal);
     box.state = state;

@@ -10,6 +10,7 @@ import type { RunningVm } from '../vm/running-vm.js';
 import type { Tracer } from '../vm/tracer.js';
 import { VmManager, type VmRequest } from '../vm/vm-manager.js';
 import { BoxNetworks } from './box-networks.js';
+import { BoxVolumes, type AttachedVolumes } from './box-volumes.js';
 import { BoxRecords } from './box-records.js';
 import { sizingOf, type BoxSpec } from './box-spec.js';
 import type { HeldResources } from './held-resources.js';
@@ -18,8 +19,11 @@ import type { HeldResources } from './held-resources.js';
 export interface MachineOwner {
   /** Full id of the box that it is, or will be. */
   readonly id: string;
-  readonly image: Pick<Image, 'id'>;
-  readonly spec: Pick<BoxSpec, 'network' | 'ports' | 'nanoCpus' | 'memoryBytes' | 'options'>;
+  readonly image: Pick<Image, 'id'> & { readonly config?: Pick<Image['config'], 'user'> };
+  readonly spec: Pick<
+    BoxSpec,
+    'network' | 'ports' | 'nanoCpus' | 'memoryBytes' | 'options' | 'volumes' | 'user' | 'storageBytes'
+  >;
   readonly tracer: Tracer;
 }
 
@@ -44,6 +48,7 @@ export class BoxMachines {
     @inject(ImageStoreToken) private readonly images: ImageStore,
     private readonly vms: VmManager,
     private readonly networks: BoxNetworks,
+    private readonly volumes: BoxVolumes,
     private readonly records: BoxRecords,
     private readonly home: HomeLayout,
   ) {}
@@ -65,7 +70,8 @@ export class BoxMachines {
       const { attachment: network, ports } = held.endpoint ?? {};
       const request = { boxId: id, backend, root: held.root.disk, sizing: sizingOf(spec), tracer, clone };
       const onLaunch = this.records.noteVmm.bind(this.records, id);
-      const vm = await this.vms.start({ ...request, onLaunch, ...carriedBy(network, ports) }, { signal });
+      const carried = { ...carriedBy(network, ports), ...storageOf(spec, held.volumes) };
+      const vm = await this.vms.start({ ...request, onLaunch, ...carried }, { signal });
       undo.defer(() => vm.kill());
       return { vm, held, end: () => undo.disposeAsync() };
     } catch (error) {
@@ -82,17 +88,30 @@ export class BoxMachines {
     signal: AbortSignal,
   ): Promise<HeldResources & { readonly root: RootDisk }> {
     const { image, tracer } = owner;
-    const [root, endpoint] = await Promise.allSettled([
+    const [root, endpoint, volumes] = await Promise.allSettled([
       tracer.span('root disk', () => this.images.rootDisk(image.id, { signal })),
       tracer.span('network', (): Promise<NetworkEndpoint | undefined> =>
         this.networks.attach(owner, backend, { signal }),
       ),
+      this.#attachVolumes(owner),
     ]);
     if (root.status === 'fulfilled') undo.defer(() => root.value.release());
     if (endpoint.status === 'fulfilled') undo.defer(async () => endpoint.value?.detach());
+    if (volumes.status === 'fulfilled') undo.defer(async () => volumes.value?.release());
     if (root.status === 'rejected') throw root.reason;
     if (endpoint.status === 'rejected') throw endpoint.reason;
-    return { root: root.value, ...(endpoint.value && { endpoint: endpoint.value }) };
+    if (volumes.status === 'rejected') throw volumes.reason;
+    return {
+      root: root.value,
+      ...(endpoint.value && { endpoint: endpoint.value }),
+      ...(volumes.value && { volumes: volumes.value }),
+    };
+  }
+
+  async #attachVolumes(owner: MachineOwner): Promise<AttachedVolumes | undefined> {
+    if ((owner.spec.volumes ?? []).length === 0) return undefined;
+    const note = this.records.noteServer.bind(this.records, owner.id);
+    return owner.tracer.span('volumes', () => this.volumes.attach(owner, note));
   }
 }
 
@@ -103,4 +122,15 @@ function carriedBy(
 ): Pick<VmRequest, 'network' | 'tsi'> {
   if (network) return { network };
   return ports ? { tsi: { ports: ports.map(({ hostPort, guestPort }) => ({ hostPort, guestPort })) } } : {};
+}
+
+function storageOf(
+  { storageBytes }: Pick<BoxSpec, 'storageBytes'>,
+  volumes: AttachedVolumes | undefined,
+): Pick<VmRequest, 'shareSocket' | 'disks' | 'scratchBytes'> {
+  return {
+    ...(volumes?.shareSocket !== undefined && { shareSocket: volumes.shareSocket }),
+    ...(volumes && { disks: volumes.disks }),
+    ...(storageBytes !== undefined && { scratchBytes: storageBytes }),
+  };
 }

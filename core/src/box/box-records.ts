@@ -4,6 +4,7 @@ import { StateDatabaseToken } from '../service-tokens.js';
 import { BoxTable, type StoredBox } from '../state/box-table.js';
 import { Ledger, type LedgerEntry, type Resource } from '../state/ledger.js';
 import type { StateDatabase } from '../state/state-database.js';
+import { VolumeRecords } from '../volumes/volume-records.js';
 import type { Box, BoxState } from './box.js';
 
 type RecordedState = Exclude<BoxState, { kind: 'paused' }>;
@@ -15,6 +16,7 @@ export class BoxRecords {
     @inject(StateDatabaseToken) private readonly database: StateDatabase,
     private readonly table: BoxTable,
     private readonly ledger: Ledger,
+    private readonly volumes: VolumeRecords,
   ) {}
 
   /** @throws ALREADY_EXISTS when the name is in use */
@@ -22,6 +24,7 @@ export class BoxRecords {
     const generation = 1;
     this.database.transaction(() => {
       this.table.insert(box.stored(state, generation));
+      this.volumes.ensure(box.spec.volumes ?? [], box.createdNs);
       this.ledger.remove(box.id, { kind: 'spare' });
       for (const resource of resources) this.ledger.add(box.id, resource);
     });
@@ -48,6 +51,14 @@ export class BoxRecords {
     });
   }
 
+  /** The process that serves the box's files, in place of one that was written down before. */
+  noteServer(boxId: string, process: ProcessIdentity): void {
+    this.database.transaction(() => {
+      this.ledger.remove(boxId, { kind: 'server' });
+      this.ledger.add(boxId, { kind: 'server', process });
+    });
+  }
+
   /** What was made ahead for a box that there is not yet, and may never be. */
   noteSpare(boxId: string, resources: readonly Resource[]): void {
     this.database.transaction(() => {
@@ -65,9 +76,15 @@ export class BoxRecords {
     this.database.transaction(() => this.ledger.remove(box.id, { sequence }));
   }
 
-  /** Takes the record out. What was not freed of the box stays in the ledger. */
-  forget(box: Box): void {
-    this.database.transaction(() => this.table.remove(box.id));
+  /**
+   * Takes the record out. What was not freed of the box stays in the ledger.
+   * @returns names of volumes that go with it: the ledger has them, under `volumeOwner`
+   */
+  forget(box: Pick<Box, 'id' | 'spec' | 'volumesGoToo'>): readonly string[] {
+    return this.database.transaction(() => {
+      this.table.remove(box.id);
+      return box.volumesGoToo ? this.volumes.release(box.spec.volumes ?? []) : [];
+    });
   }
 
   list(): StoredBox[] {

@@ -34,6 +34,8 @@ export class BoxRecovery {
       // Who asked for it was told that it failed.
       this.logger.info({ box: box.id }, 'a start was cut off');
       await this.reaper.reap(box.id);
+      box.volumesGoToo = true;
+      // What of it is freed below: no box owns it.
       this.records.forget(box);
       return;
     }

@@ -10,6 +10,9 @@ import { Activity } from '../supervisor/activity.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
 import { architectureOf, checkImagePlatform } from '../vm/guest-architecture.js';
 import type { RunningVm } from '../vm/running-vm.js';
+import { checkVolumeMounts, normalPath, settleMounts, type VolumeMount } from '../volumes/volume-mount.js';
+import { parseVolumesFrom } from '../volumes/volumes-from.js';
+import { drawVolumeName } from '../volumes/volume-service.js';
 import type { Span } from '../vm/tracer.js';
 import { Box, drawBoxId, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
 import { BoxExecs, type ExecSpec } from './box-execs.js';
@@ -21,6 +24,7 @@ import { checkBoxSpec, type BoxSpec, type TerminalSize } from './box-spec.js';
 import { BoxStarter } from './box-starter.js';
 import { CONTAINER_ID } from './container-start.js';
 import { BoxEnding } from './box-ending.js';
+import { BoxVolumes } from './box-volumes.js';
 import { compileOciConfig } from './oci-config.js';
 import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
@@ -64,6 +68,7 @@ export class BoxService {
     private readonly records: BoxRecords,
     private readonly starter: BoxStarter,
     private readonly ending: BoxEnding,
+    private readonly volumes: BoxVolumes,
     private readonly execs: BoxExecs,
     private readonly keeper: BoxKeeper,
     private readonly spares: SpareBoxes,
@@ -207,11 +212,16 @@ export class BoxService {
     return box.state.kind === 'created' ? undefined : box.ended.catch(() => undefined);
   }
 
-  /** Forgets a box and frees all that is its own. @throws CONFLICT when it runs and `force` is not set */
-  async remove(box: Box, force: boolean): Promise<void> {
+  /**
+   * Forgets a box and frees all that is its own.
+   * @param volumes also the volumes that were made for it
+   * @throws CONFLICT when it runs and `force` is not set
+   */
+  async remove(box: Box, force: boolean, volumes = false): Promise<void> {
     if (box.live && !force) {
       throw new BoxError('CONFLICT', `box "${box.name}" is ${box.state.kind}`, { hint: 'stop it first, or force it' });
     }
+    if (volumes) box.volumesGoToo = true;
     if (box.live) {
       box.goesWithItsEnd = true;
       await this.stop(box, 0);
@@ -247,10 +257,28 @@ export class BoxService {
     const architecture = architectureOf(given.platform);
     const backend = await this.backends.choose(given.backend, { ...operation, architecture });
     // What was not asked for is settled here, so that it stays so.
-    const spec = { ...given, network: this.networks.nameOf(given, backend) };
+    const spec = {
+      ...given,
+      network: this.networks.nameOf(given, backend),
+      volumes: settleMounts(this.#mountsOf(given), image.config, drawVolumeName),
+    };
     this.networks.check(spec, backend);
+    checkVolumeMounts(spec.volumes);
+    this.volumes.check(spec.volumes, backend);
     compileOciConfig(spec, image.config, spec.hostname ?? '');
     return { spec, image, backend };
+  }
+
+  /** What was asked for, and what the boxes have that are named for that; a mount at the same place goes before theirs. */
+  #mountsOf({ volumes = [], volumesFrom = [] }: BoxSpec): readonly VolumeMount[] {
+    const mounts = [...volumes];
+    for (const { box, readOnly } of volumesFrom.map(parseVolumesFrom)) {
+      for (const mount of this.find(box).spec.volumes ?? []) {
+        const isTaken = mounts.some(({ target }) => normalPath(target) === normalPath(mount.target));
+        if (!isTaken) mounts.push({ ...mount, readOnly: mount.readOnly || readOnly });
+      }
+    }
+    return mounts;
   }
 
   #make({ spec, image }: CheckedSpec, id = drawBoxId()): Box {
@@ -275,6 +303,7 @@ export class BoxService {
 
   /** Frees what a start has left. On a full disk what cannot be written now is written when there is room. */
   async #undo(box: Box): Promise<void> {
+    box.volumesGoToo = true;
     try {
       await this.ending.remove(box);
     } catch (error) {

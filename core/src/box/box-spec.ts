@@ -1,6 +1,8 @@
 import { BoxError } from '../errors/box-error.js';
 
 import type { PublishedPort } from '../ports/network.js';
+import { checkVolumeMounts, type VolumeMount } from '../volumes/volume-mount.js';
+import { checkDiskSize } from '../volumes/disk-size.js';
 import { architectureOf } from '../vm/guest-architecture.js';
 import { checkContainerOptions } from './check-container-options.js';
 import { cpusOfQuota } from './container-limits.js';
@@ -48,6 +50,12 @@ export interface BoxSpec {
   /** Ports that the host listens on. Absent: none. */
   readonly ports?: readonly PublishedPort[];
   readonly options?: ContainerOptions;
+  /** What of the host's it sees. Settled: with the image's volumes, each with a name. */
+  readonly volumes?: readonly VolumeMount[];
+  /** Boxes whose volumes it gets too, name or id, then `:ro` for reading only. */
+  readonly volumesFrom?: readonly string[];
+  /** Size of its scratch disk, on which it writes its root, bytes. */
+  readonly storageBytes?: number;
 }
 
 export const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024;
@@ -95,6 +103,8 @@ export function checkBoxSpec(spec: BoxSpec): void {
   for (const argument of [...(spec.command ?? []), ...(spec.entrypoint ?? [])]) {
     if (argument.includes('\0')) fail('the command holds a zero byte', 'take it out');
   }
+  checkVolumeMounts(spec.volumes ?? []);
+  if (spec.storageBytes !== undefined) checkDiskSize(spec.storageBytes);
   if (terminalSize && !(isSize(terminalSize.columns) && isSize(terminalSize.rows))) {
     fail(`terminal size ${terminalSize.columns}x${terminalSize.rows} is not valid`, 'give 1 to 65535 columns and rows');
   }

@@ -98,7 +98,7 @@ export class BoxStarter {
     undo.defer(end);
     // A clone tells of its template's start.
     if (vm.origin === 'boot') addBootSpans(box.tracer, vm.session.hello);
-    await startContainer(box, vm, { endpoint: held.endpoint, signal });
+    await startContainer(box, vm, { endpoint: held.endpoint, volumes: held.volumes, signal });
     const run = runRecordOf(vm, backend.probe.acceleration, held.endpoint);
     const log = await this.logs.open(box);
     undo.defer(() => this.logs.end(box));

@@ -64,6 +64,8 @@ export class Box {
   readonly tracer = new Tracer();
   /** Whether the box is removed when it has ended: it was asked for with the box, or since. */
   goesWithItsEnd: boolean;
+  /** Whether volumes that were made for it go when it is removed. */
+  volumesGoToo: boolean;
   readonly #started = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<BoxExit>();
   readonly #cancelStart = new AbortController();
@@ -77,6 +79,7 @@ export class Box {
     this.state = state;
     this.generation = generation;
     this.goesWithItsEnd = spec.autoRemove;
+    this.volumesGoToo = spec.autoRemove;
     this.#started.promise.catch(() => {});
     this.#ended.promise.catch(() => {});
     if (state.kind === 'exited' || state.kind === 'dead') this.#ended.resolve(state.exit);

@@ -1,8 +1,11 @@
 import type { RootDisk } from '../ports/image-store.js';
 import type { NetworkEndpoint } from '../ports/network.js';
+import type { AttachedVolumes } from './box-volumes.js';
 
 /** What a running box holds of the ports beside its VM. */
 export interface HeldResources {
+  /** Absent without volumes, and for a box that an earlier supervisor started: what serves it is in the ledger. */
+  readonly volumes?: AttachedVolumes;
   /** Absent where the image was removed, by force, under a box that an earlier supervisor started. */
   readonly root?: RootDisk;
   /** Absent without a network. */
@@ -10,11 +13,12 @@ export interface HeldResources {
 }
 
 /** Gives everything back: the box has ended. */
-export async function releaseHeld({ root, endpoint }: HeldResources): Promise<void> {
-  await Promise.all([root?.release(), endpoint?.detach()]);
+export async function releaseHeld({ root, endpoint, volumes }: HeldResources): Promise<void> {
+  await Promise.all([root?.release(), endpoint?.detach(), volumes?.release()]);
 }
 
 /** Lets go of what goes on without this process. */
-export async function leaveHeld({ root, endpoint }: HeldResources): Promise<void> {
+export async function leaveHeld({ root, endpoint, volumes }: HeldResources): Promise<void> {
+  volumes?.leave();
   await Promise.all([root?.release(), endpoint?.close()]);
 }

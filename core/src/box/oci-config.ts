@@ -1,6 +1,7 @@
 import { BoxError } from '../errors/box-error.js';
 import type { ImageConfig } from '../ports/image-store.js';
 import { architectureOf } from '../vm/guest-architecture.js';
+import { withVolumes, type PlacedVolume } from '../volumes/volume-mount.js';
 import type { BoxSpec, TerminalSize } from './box-spec.js';
 import { confinementOf, PRIVILEGED_CAPABILITIES, type CapabilitySets } from './container-confinement.js';
 import { resourcesOf, rlimitsOf } from './container-limits.js';
@@ -41,10 +42,15 @@ interface ProcessRequest {
 /**
  * Compiles a box's spec and its image's config into one OCI runtime-spec `config.json`.
  *
- * @param hostname host name of the box
+ * @param hostname host name of the box @param volumes what of the host's is mounted in it
  * @throws INVALID_ARGUMENT when neither names a command
  */
-export function compileOciConfig(spec: BoxSpec, image: ImageConfig, hostname: string): Record<string, unknown> {
+export function compileOciConfig(
+  spec: BoxSpec,
+  image: ImageConfig,
+  hostname: string,
+  volumes: readonly PlacedVolume[] = [],
+): Record<string, unknown> {
   const { options = {} } = spec;
   const process = compileProcess({
     args: commandOf(spec, image),
@@ -73,7 +79,7 @@ export function compileOciConfig(spec: BoxSpec, image: ImageConfig, hostname: st
     root: { path: 'rootfs', readonly: options.readOnly === true },
     hostname,
     ...(domainName !== undefined && { domainname: domainName }),
-    mounts: containerMounts(options),
+    mounts: withVolumes(containerMounts(options), volumes),
     ...(annotations && { annotations }),
     ...(options.init === true && { init: true }),
     linux: {

@@ -49,7 +49,8 @@ export class SpareBoxes implements AsyncDisposable {
 
   /** The spare for a box, which is the caller's from now on. Another one will be made in its place. */
   take({ spec, image, backend }: Kind & { readonly spec: BoxSpec }): Spare | undefined {
-    const ordinary = (spec.ports ?? []).length === 0 && spec.hostname === undefined;
+    const bare = (spec.volumes ?? []).length === 0 && spec.storageBytes === undefined;
+    const ordinary = bare && (spec.ports ?? []).length === 0 && spec.hostname === undefined;
     const current = this.#current;
     if (!ordinary || current?.key !== this.#keyOf({ spec, image, backend })) return undefined;
     clearTimeout(current.timer);

@@ -13,6 +13,7 @@ import type { BoxRecord, CreatedBox, ExitStatus, HostInfo, LogRecord, Span, Supe
 import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
 import { TemplateClient } from './template-client.js';
+import { VolumeClient } from './volume-client.js';
 import { CLIENT_VERSION } from './version.js';
 
 /** A supervisor may go, idle, between its start and our first call; more often than this it is a fault. */
@@ -41,6 +42,13 @@ export interface RunOptions extends CallOptions {
   readonly stdin?: boolean;
   /** Is called once the box is recorded, before it starts. */
   readonly onCreated?: (box: CreatedBox) => void;
+}
+
+export interface RemoveOptions extends CallOptions {
+  /** Also one that runs. Default false. */
+  readonly force?: boolean;
+  /** Also the volumes that were made for it. Default false. */
+  readonly volumes?: boolean;
 }
 
 export interface LogsOptions extends CallOptions {
@@ -90,6 +98,7 @@ export class BoxClient implements Disposable {
   readonly images: ImageClient;
   /** The booted guests that its boxes are cloned from. */
   readonly templates: TemplateClient;
+  readonly volumes: VolumeClient;
   readonly supervisor: SupervisorIdentity;
   readonly #connection: SupervisorConnection;
 
@@ -98,6 +107,7 @@ export class BoxClient implements Disposable {
     this.supervisor = { pid, version, home };
     this.images = new ImageClient(connection);
     this.templates = new TemplateClient(connection);
+    this.volumes = new VolumeClient(connection);
   }
 
   /**
@@ -235,8 +245,8 @@ export class BoxClient implements Disposable {
   }
 
   /** Forgets a box and frees all that is its own. @throws CONFLICT while it runs, unless `force` */
-  async remove(box: string, { force = false, signal }: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
-    await this.#connection.call(proto.BoxesService.remove, { box, force }, signal);
+  async remove(box: string, { force = false, volumes = false, signal }: RemoveOptions = {}): Promise<void> {
+    await this.#connection.call(proto.BoxesService.remove, { box, force, volumes }, signal);
   }
 
   async inspect(box: string, { signal }: CallOptions = {}): Promise<BoxRecord> {

@@ -13,6 +13,7 @@ export {
   type ExecSpec,
   type LogsOptions,
   type ProcessReference,
+  type RemoveOptions,
   type RunOptions,
 } from './box-client.js';
 export type { CallOptions } from './call-options.js';
@@ -38,4 +39,6 @@ export type {
   UnknownExit,
 } from './records.js';
 export type { TemplateClient, TemplateShape } from './template-client.js';
+export type { PruneVolumesOptions, VolumeClient, VolumeRecord, VolumeSpec } from './volume-client.js';
+export type { VolumeMount } from '../volumes/volume-mount.js';
 export type { SupervisorCommand } from './supervisor-launch.js';

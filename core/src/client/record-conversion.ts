@@ -5,6 +5,7 @@ import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { PublishedPort } from '../ports/network.js';
 import type { Progress } from '../ports/operation.js';
+import { volumeMountFrom, volumeMountTo } from '../volumes/volume-mount-message.js';
 import type {
   BackendInfo,
   BoxRecord,
@@ -24,17 +25,8 @@ const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emul
 const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulted'];
 
 export function specTo(spec: BoxSpec): proto.BoxSpec {
-  const {
-    nanoCpus = 0,
-    memoryBytes = 0,
-    timeoutMs = 0,
-    command,
-    entrypoint,
-    environment,
-    ports,
-    options,
-    ...same
-  } = spec;
+  const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, storageBytes = 0, ...rest } = spec;
+  const { command, entrypoint, environment, ports, options, volumes, volumesFrom, ...same } = rest;
   return proto.BoxSpec.create({
     ...same,
     command: [...(command ?? [])],
@@ -46,6 +38,9 @@ export function specTo(spec: BoxSpec): proto.BoxSpec {
     timeoutMs: wholeNumber(timeoutMs, 'time limit'),
     ports: [...(ports ?? [])],
     options: options && containerOptionsTo(options),
+    volumes: (volumes ?? []).map(volumeMountTo),
+    volumesFrom: [...(volumesFrom ?? [])],
+    storageBytes: wholeNumber(storageBytes, 'size of the disk'),
   });
 }
 
@@ -75,6 +70,9 @@ export function specFrom(spec: proto.BoxSpec): BoxSpec {
     ...(platform && { platform }),
     ...(spec.ports.length > 0 && { ports: spec.ports.map(portFrom) }),
     ...(options && { options }),
+    ...(spec.volumes.length > 0 && { volumes: spec.volumes.map(volumeMountFrom) }),
+    ...(spec.volumesFrom.length > 0 && { volumesFrom: spec.volumesFrom }),
+    ...(spec.storageBytes > 0n && { storageBytes: Number(spec.storageBytes) }),
   };
 }
 

@@ -9,6 +9,8 @@ export type Resource =
   | { readonly kind: 'directory'; readonly path: string }
   /** A VMM's process. */
   | { readonly kind: 'vmm'; readonly process: ProcessIdentity }
+  /** A process that serves the VM; it ends with it. */
+  | { readonly kind: 'server'; readonly process: ProcessIdentity }
   /** An end of a network. What serves it ends with the VM, and with the supervisor before there is one. */
   | { readonly kind: 'endpoint'; readonly network: string }
   /** Says that the rest was made ahead: there is no box of this id yet. */

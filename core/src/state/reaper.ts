@@ -58,6 +58,7 @@ async function free({ resource }: LedgerEntry): Promise<void> {
     case 'directory':
       return rm(resource.path, { recursive: true, force: true });
     case 'vmm':
+    case 'server':
       return endProcess(resource.process);
     case 'endpoint':
     case 'exec':

@@ -1,6 +1,15 @@
 /** Version of the tables below; kept in the database's `user_version` (docs/compatibility.md). */
 export const SCHEMA_VERSION = 1;
 
+/** Tables that came later; made where they are missing. */
+export const ADDITIONS = `
+  CREATE TABLE IF NOT EXISTS volumes (
+    name TEXT PRIMARY KEY,
+    created_ns INTEGER NOT NULL,
+    document TEXT NOT NULL
+  ) STRICT
+`;
+
 export const SCHEMA = `
   CREATE TABLE boxes (
     id TEXT PRIMARY KEY,

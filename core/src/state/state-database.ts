@@ -2,7 +2,7 @@ import { chmodSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { BoxError } from '../errors/box-error.js';
-import { SCHEMA_VERSION, SCHEMA } from './schema.js';
+import { ADDITIONS, SCHEMA_VERSION, SCHEMA } from './schema.js';
 
 /** How long a writer waits for another process, milliseconds: SQLite's own default is not to wait at all. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -54,6 +54,7 @@ export class StateDatabase implements Disposable {
       const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
       if (check !== 'ok') throw corrupt(path, String(check));
       applySchema(database, path);
+      database.exec(ADDITIONS);
       return new StateDatabase(database, path, options);
     } catch (error) {
       database?.close();

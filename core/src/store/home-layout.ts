@@ -91,6 +91,21 @@ export class HomeLayout {
     return join(this.boxRun(id), 'net');
   }
 
+  /** What serves a box the host's files. @param id full or short id */
+  boxShare(id: string): string {
+    return join(this.boxRun(id), 'share');
+  }
+
+  /** All volumes. */
+  get volumes(): string {
+    return join(this.root, 'volumes');
+  }
+
+  /** Directory of one volume. */
+  volume(name: string): string {
+    return join(this.volumes, name);
+  }
+
   /** Directory of one box: what it keeps until it is removed. @param id full id */
   box(id: string): string {
     return join(this.boxes, id);

@@ -53,8 +53,8 @@ export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): B
       await boxes.stop(found, graceMs ?? stopTimeoutOf(found.spec.options));
       return {};
     }),
-    remove: unaryHandler(logger, async ({ box, force }) => {
-      await boxes.remove(boxes.find(box), force);
+    remove: unaryHandler(logger, async ({ box, force, volumes }) => {
+      await boxes.remove(boxes.find(box), force, volumes);
       return {};
     }),
     inspect: unaryHandler(logger, ({ box }) => record(boxes.find(box))),

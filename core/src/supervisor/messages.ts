@@ -13,6 +13,7 @@ import {
   type ExitStatus,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { PublishedPort } from '../ports/network.js';
+import { volumeMountFrom, volumeMountTo } from '../volumes/volume-mount-message.js';
 import type { ProbedBackend } from '../vm/backend-chooser.js';
 
 /** Leaves out what the message leaves empty. */
@@ -52,6 +53,9 @@ export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
     ...given('platform', platform, platform !== ''),
     ...given('ports', message.ports.map(portFrom), message.ports.length > 0),
     ...(options && { options }),
+    ...given('volumes', message.volumes.map(volumeMountFrom), message.volumes.length > 0),
+    ...given('volumesFrom', message.volumesFrom, message.volumesFrom.length > 0),
+    ...given('storageBytes', Number(message.storageBytes), message.storageBytes > 0n),
   };
 }
 
@@ -113,11 +117,14 @@ export function boxRecordOf(box: Box, network: string): BoxRecord {
 }
 
 function specMessageOf(spec: BoxSpec): BoxSpecMessage {
-  const { ports, options, ...rest } = spec;
+  const { ports, options, volumes, volumesFrom, ...rest } = spec;
   return BoxSpecMessage.create({
     ...rest,
     ports: [...(ports ?? [])],
     options: options && containerOptionsTo(options),
+    volumes: (volumes ?? []).map(volumeMountTo),
+    volumesFrom: [...(volumesFrom ?? [])],
+    storageBytes: BigInt(spec.storageBytes ?? 0),
     command: [...(spec.command ?? [])],
     entrypoint: [...(spec.entrypoint ?? [])],
     entrypointSet: spec.entrypoint !== undefined,

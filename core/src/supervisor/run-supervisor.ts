@@ -13,6 +13,7 @@ import { createCoreContainer } from '../core-container.js';
 import { BoxAdopter } from '../box/box-adopter.js';
 import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
+import { installedShareProgram, type ShareProgramSearch } from '../volumes/share-program.js';
 import { StateDatabase, type StateDatabaseOptions } from '../state/state-database.js';
 import { Activity } from './activity.js';
 import { SupervisorServer } from './supervisor-server.js';
@@ -35,6 +36,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** Is called once, when the home is served: by this process or by the one that was faster. */
   readonly ready: () => void;
+  /** Where the server of the host's files is looked for, beside the usual places. */
+  readonly shareProgram?: Partial<Pick<ShareProgramSearch, 'configured' | 'path'>>;
   /** Ends the supervisor; its boxes go on. */
   readonly signal: AbortSignal;
   /** How the home's database is opened. For tests of crashes. */
@@ -78,7 +81,8 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
     },
   };
   const assets = new InstalledAssets(layout);
-  const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self }));
+  const shareProgram = installedShareProgram(options.shareProgram);
+  const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self, shareProgram }));
   stack.defer(() => container.resolve(BoxService).leave());
   stack.defer(() => container.resolve(BoxAdopter).leave());
   await container.resolve(BoxRecovery).recover();

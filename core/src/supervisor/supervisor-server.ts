@@ -10,6 +10,7 @@ import {
   SupervisorService,
   TemplatesService,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { VolumesService } from '../gen/a3s/box/supervisor/v1/volumes.js';
 import { hostPlatform } from '../platform/host-platform.js';
 import { removeEndpoint } from '../platform/endpoint-file.js';
 import type { HostPlatform } from '../platform/platform.js';
@@ -24,6 +25,7 @@ import { EmulationNotice } from './emulation-notice.js';
 import { imageHandlers } from './image-handlers.js';
 import { supervisorHandlers } from './supervisor-handlers.js';
 import { TemplateHandlers } from './template-handlers.js';
+import { VolumeHandlers } from './volume-handlers.js';
 import type { SupervisorSelf } from './supervisor-self.js';
 
 /** Streams carry files; a message is never larger than this, bytes. */
@@ -43,6 +45,7 @@ export class SupervisorServer implements AsyncDisposable {
     backends: BackendChooser,
     notice: EmulationNotice,
     templates: TemplateHandlers,
+    volumes: VolumeHandlers,
     activity: Activity,
     @inject(ImageStoreToken) images: ImageStore,
     @inject(SupervisorSelfToken) self: SupervisorSelf,
@@ -56,6 +59,7 @@ export class SupervisorServer implements AsyncDisposable {
     this.#server.addService(SupervisorService, supervisorHandlers(self, backends, logger));
     this.#server.addService(BoxesService, boxHandlers({ boxes, logs, notice, logger }));
     this.#server.addService(TemplatesService, templates.handlers());
+    this.#server.addService(VolumesService, volumes.handlers());
     this.#server.addService(ImagesService, imageHandlers(images, boxes, logger));
   }
 

@@ -6,6 +6,11 @@ export interface BootOptions extends Operation {
   readonly architecture?: GuestArchitecture;
 }
 
+export interface ScratchOptions extends Operation {
+  /** One of the sizes that there are. Default: the usual one. */
+  readonly sizeBytes?: number;
+}
+
 /** What every VM boots from, verified, and fresh scratch disks. */
 export interface BootAssetSource {
   /** Files whose names change with what is in them. @throws ASSETS_MISSING, ASSETS_CORRUPT */
@@ -16,5 +21,5 @@ export interface BootAssetSource {
    * @param path absolute path of the file to make; it must not exist
    * @throws DISK_FULL, ASSETS_MISSING, ASSETS_CORRUPT
    */
-  makeScratch(path: string, operation: Operation): Promise<void>;
+  makeScratch(path: string, options: ScratchOptions): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { BootAssets, GuestArchitecture } from '../ports/hypervisor.js';
 import type { HomeLayout } from '../store/home-layout.js';
 import { BootAssetStore } from './assets/boot-asset-store.js';
 import { cloneScratch } from './assets/scratch-disk.js';
-import type { BootAssetSource, BootOptions } from './boot-asset-source.js';
+import type { BootAssetSource, BootOptions, ScratchOptions } from './boot-asset-source.js';
 import { hostArchitecture } from './guest-architecture.js';
 
 /** The same in Node's names. */
@@ -28,7 +28,7 @@ export class InstalledAssets implements BootAssetSource {
     return store.boot({ signal });
   }
 
-  makeScratch(path: string): Promise<void> {
-    return cloneScratch(path);
+  makeScratch(path: string, { sizeBytes }: ScratchOptions): Promise<void> {
+    return cloneScratch(path, sizeBytes);
   }
 }

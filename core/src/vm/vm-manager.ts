@@ -22,6 +22,7 @@ import { BootAssetSourceToken } from '../service-tokens.js';
 import { HomeLayout } from '../store/home-layout.js';
 import type { BackendChoice } from './backend-chooser.js';
 import type { BootAssetSource } from './boot-asset-source.js';
+import { DEFAULT_SCRATCH_BYTES } from './assets/scratch-disk.js';
 import { RunningVm } from './running-vm.js';
 import type { TemplateSubject } from './templates/template-key.js';
 import { TemplateLibrary, type TemplateLease } from './templates/template-library.js';
@@ -45,6 +46,12 @@ export interface VmRequest {
   readonly network?: NetworkAttachment;
   /** When the backend carries the network itself. */
   readonly tsi?: TsiAttachment;
+  /** Socket of the server of the host's files. */
+  readonly shareSocket?: string;
+  /** Further disks. */
+  readonly disks?: VmSpec['disks'];
+  /** Size of the scratch disk. Absent: the usual one. */
+  readonly scratchBytes?: number;
   readonly tracer: Tracer;
   /** Writes the VMM down before it does anything. */
   readonly onLaunch: (vmm: ProcessIdentity) => void;
@@ -135,29 +142,34 @@ export class VmManager {
 
   /** Makes the disks. @returns what the VM is made from, and what templates for it are known by, if there can be any */
   async #prepare(
-    { boxId, backend, root, sizing, network, tsi, tracer, onLaunch }: VmRequest,
+    request: VmRequest,
     signal: AbortSignal,
   ): Promise<{ readonly spec: VmSpec; readonly subject: TemplateSubject | undefined }> {
+    const { boxId, backend, root, sizing, network, tsi, tracer, onLaunch, shareSocket, disks, scratchBytes } = request;
     const scratch = this.home.boxScratch(boxId);
     const boot = await tracer.span('prepare disks', async () => {
       const [assets] = await Promise.all([
         this.assets.boot({ signal, architecture: backend.architecture }),
-        this.assets.makeScratch(scratch, { signal }),
+        this.assets.makeScratch(scratch, { signal, ...(scratchBytes !== undefined && { sizeBytes: scratchBytes }) }),
       ]);
       return assets;
     });
-    const shape = shapeOf(sizing, network !== undefined);
+    const shape = shapeOf(sizing, network !== undefined, shareSocket !== undefined);
     const spec: VmSpec = {
       id: boxId.slice(0, 12),
       directory: this.home.boxVm(boxId),
       boot,
       shape,
-      disks: { root, scratch: { path: scratch, format: 'raw', readOnly: false } },
+      disks: { ...disks, root, scratch: { path: scratch, format: 'raw', readOnly: false } },
       ...(network && { network }),
       ...(tsi && { tsi }),
+      ...(shareSocket !== undefined && { shareSocket }),
       onLaunch,
     };
-    return { spec, subject: subjectOf(backend, boot, shape) };
+    // A clone's disks are those of its template.
+    const ordinary =
+      Object.keys(disks ?? {}).length === 0 && (scratchBytes ?? DEFAULT_SCRATCH_BYTES) === DEFAULT_SCRATCH_BYTES;
+    return { spec, subject: ordinary ? subjectOf(backend, boot, shape) : undefined };
   }
 
   async #lease({ clone, tracer }: VmRequest, subject: TemplateSubject | undefined): Promise<TemplateLease | undefined> {
@@ -182,8 +194,8 @@ export class VmManager {
   }
 }
 
-function shapeOf({ vcpus, memoryBytes }: Sizing, network: boolean): VmShape {
-  return { vcpus, memoryBytes, network, share: false };
+function shapeOf({ vcpus, memoryBytes }: Sizing, network: boolean, share = false): VmShape {
+  return { vcpus, memoryBytes, network, share };
 }
 
 /** @returns undefined where there can be no template: the backend makes none, or the state of a device cannot be taken */

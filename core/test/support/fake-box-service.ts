@@ -77,6 +77,7 @@ export async function fakeBoxService(
       boot: async () => ({ architecture: 'amd64', kernel: '/k', initramfs: '/i' }),
       makeScratch: async () => {},
     },
+    shareProgram: { find: async () => '/usr/libexec/virtiofsd' },
     self: {
       pid: 42,
       home: layout.root,

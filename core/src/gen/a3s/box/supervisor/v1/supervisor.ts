@@ -23,6 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ContainerOptions } from "./container_options.js";
+import { VolumeMount } from "./volumes.js";
 
 export const protobufPackage = "a3s.box.supervisor.v1";
 
@@ -141,6 +142,11 @@ export interface BoxSpec {
   /** What the image has to be for, such as "linux/arm64"; empty: the host's. */
   platform: string;
   options: ContainerOptions | undefined;
+  volumes: VolumeMount[];
+  /** Boxes whose volumes it gets too: name, id or unique prefix of the id, then ":ro" for reading only. */
+  volumesFrom: string[];
+  /** Size of its scratch disk, on which it writes its root; 0: the default. */
+  storageBytes: bigint;
 }
 
 export interface BoxSpec_LabelsEntry {
@@ -343,6 +349,8 @@ export interface StopBoxResponse {
 export interface RemoveBoxRequest {
   box: string;
   force: boolean;
+  /** Also the volumes that were made for it. */
+  volumes: boolean;
 }
 
 export interface RemoveBoxResponse {
@@ -1307,6 +1315,9 @@ function createBaseBoxSpec(): BoxSpec {
     ports: [],
     platform: "",
     options: undefined,
+    volumes: [],
+    volumesFrom: [],
+    storageBytes: 0n,
   };
 }
 
@@ -1389,6 +1400,18 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     }
     if (message.options !== undefined) {
       ContainerOptions.encode(message.options, writer.uint32(402).fork()).join();
+    }
+    for (const v of message.volumes) {
+      VolumeMount.encode(v!, writer.uint32(722).fork()).join();
+    }
+    for (const v of message.volumesFrom) {
+      writer.uint32(730).string(v!);
+    }
+    if (message.storageBytes !== 0n) {
+      if (BigInt.asUintN(64, message.storageBytes) !== message.storageBytes) {
+        throw new globalThis.Error("value provided for field message.storageBytes of type uint64 too large");
+      }
+      writer.uint32(736).uint64(message.storageBytes);
     }
     return writer;
   },
@@ -1593,6 +1616,30 @@ export const BoxSpec: MessageFns<BoxSpec> = {
             message.options = ContainerOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 90: {
+            if (tag !== 722) {
+              break;
+            }
+
+            message.volumes.push(VolumeMount.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 91: {
+            if (tag !== 730) {
+              break;
+            }
+
+            message.volumesFrom.push(reader.string());
+            continue;
+          }
+          case 92: {
+            if (tag !== 736) {
+              break;
+            }
+
+            message.storageBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1647,6 +1694,11 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     message.options = (object.options !== undefined && object.options !== null)
       ? ContainerOptions.fromPartial(object.options)
       : undefined;
+    message.volumes = object.volumes?.map((e) => VolumeMount.fromPartial(e)) || [];
+    message.volumesFrom = object.volumesFrom?.map((e) => e) || [];
+    message.storageBytes = (object.storageBytes !== undefined && object.storageBytes !== null)
+      ? BigInt(object.storageBytes)
+      : 0n;
     return message;
   },
 };
@@ -3881,7 +3933,7 @@ export const StopBoxResponse: MessageFns<StopBoxResponse> = {
 };
 
 function createBaseRemoveBoxRequest(): RemoveBoxRequest {
-  return { box: "", force: false };
+  return { box: "", force: false, volumes: false };
 }
 
 export const RemoveBoxRequest: MessageFns<RemoveBoxRequest> = {
@@ -3891,6 +3943,9 @@ export const RemoveBoxRequest: MessageFns<RemoveBoxRequest> = {
     }
     if (message.force !== false) {
       writer.uint32(16).bool(message.force);
+    }
+    if (message.volumes !== false) {
+      writer.uint32(720).bool(message.volumes);
     }
     return writer;
   },
@@ -3924,6 +3979,14 @@ export const RemoveBoxRequest: MessageFns<RemoveBoxRequest> = {
             message.force = reader.bool();
             continue;
           }
+          case 90: {
+            if (tag !== 720) {
+              break;
+            }
+
+            message.volumes = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3943,6 +4006,7 @@ export const RemoveBoxRequest: MessageFns<RemoveBoxRequest> = {
     const message = createBaseRemoveBoxRequest();
     message.box = object.box ?? "";
     message.force = object.force ?? false;
+    message.volumes = object.volumes ?? false;
     return message;
   },
 };
