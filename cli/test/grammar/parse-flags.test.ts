@@ -137,9 +137,7 @@ describe('grammar of run', () => {
   }
 
   const unsupported: [string[], RegExp][] = [
-    [['-v', '/a:/b', 'IMG'], /^-v, --volume is not supported: volumes/],
-    [['--volume=/a:/b', 'IMG'], /^-v, --volume is not supported/],
-    [['-itv/a:/b', 'IMG'], /^-v, --volume is not supported/],
+    [['--volume-driver=nfs', 'IMG'], /^--volume-driver is not supported: volumes are/],
     [['-P', 'IMG'], /^-P, --publish-all is not supported/],
     [['-ditP', 'IMG'], /^-P, --publish-all is not supported/],
     [['--restart=always', 'IMG'], /^--restart is not supported: restart policies/],

@@ -126,12 +126,14 @@ describe('what inspect prints of a box', () => {
       },
       HostConfig: {
         ...{ Memory: 536870912, NanoCpus: 1e9, AutoRemove: false, NetworkMode: 'default' },
+        ...{ Binds: [], VolumesFrom: null, StorageOpt: null },
         PortBindings: {
           '80/tcp': [{ HostIp: '::1', HostPort: '' }],
           '5353/udp': [{ HostIp: '0.0.0.0', HostPort: '5353' }],
         },
         ...plainHostConfig,
       },
+      Mounts: [],
       NetworkSettings: {
         Ports: {
           '80/tcp': [{ HostIp: '::1', HostPort: '8080' }],
@@ -151,6 +153,33 @@ describe('what inspect prints of a box', () => {
         Generation: 4,
       },
     });
+  });
+
+  it('names binds and volumes as Docker does', () => {
+    const spec = {
+      ...aBox().spec,
+      volumes: [
+        { kind: 'bind', source: '/a', target: '/x', readOnly: true } as const,
+        { kind: 'volume', source: 'data', target: '/y', readOnly: false } as const,
+      ],
+      storageBytes: 2 ** 30,
+    };
+    const { Mounts, HostConfig } = plain(aBox({ spec }));
+    assert.deepEqual(HostConfig.Binds, ['/a:/x:ro', 'data:/y']);
+    assert.deepEqual(HostConfig.StorageOpt, { size: '1073741824' });
+    assert.deepEqual(Mounts, [
+      { Type: 'bind', Source: '/a', Destination: '/x', Mode: 'ro', RW: false, Propagation: 'rprivate' },
+      {
+        Type: 'volume',
+        Name: 'data',
+        Source: '',
+        Destination: '/y',
+        Driver: 'local',
+        Mode: '',
+        RW: true,
+        Propagation: '',
+      },
+    ]);
   });
 
   it('has no exit code where none is known', () => {
