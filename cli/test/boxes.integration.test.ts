@@ -29,7 +29,7 @@ describe('commands for boxes', function () {
       assert.equal(all.stdout, 'second exited\nfirst running\n');
     });
 
-    it('prints only ids with -q, and the newest with -l and -n', async () => {
+    it('prints only ids with -q, and the newest with -l and -n [ps --quiet, ps --latest, ps --last, ps --no-trunc]', async () => {
       const ids = [await started('a', 'sleep', '60'), await started('b', 'sleep', '60'), await started('c', 'true')];
       await cli.run(['wait', 'c']);
       assert.equal((await cli.run(['ps', '-q'])).stdout, `${ids[1]!.slice(0, 12)}\n${ids[0]!.slice(0, 12)}\n`);
@@ -45,7 +45,7 @@ describe('commands for boxes', function () {
       assert.deepEqual([row['Names'], row['State'], row['Networks']], ['web', 'running', 'default']);
     });
 
-    it('lists a state that is asked for without -a', async () => {
+    it('lists a state that is asked for without -a [ps --filter]', async () => {
       await started('job', 'sh', '-c', 'exit 3');
       await cli.run(['wait', 'job']);
       const names = async (...args: string[]) => (await cli.run(['ps', ...args, '--format', '{{.Names}}'])).stdout;
@@ -242,13 +242,13 @@ describe('commands for boxes', function () {
   });
 
   describe('--format of other commands', () => {
-    it('of images', async () => {
+    it('of images [images --format]', async () => {
       const { stdout } = await cli.run(['images', '--format', '{{.Repository}}:{{.Tag}} {{.ID}}']);
       assert.equal(stdout, `a3s/starter:latest ${'ab'.repeat(6)}\n`);
       assert.match((await cli.run(['images', '--format', 'table {{.Tag}}'])).stdout, /^TAG\nlatest\n$/);
     });
 
-    it('of info and version, with and without a supervisor', async () => {
+    it('of info and version, with and without a supervisor [info --format, version --format]', async () => {
       assert.equal((await cli.run(['version', '--format', '{{json .Server}}'])).stdout, 'null\n');
       const { stdout } = await cli.run(['info', '--format', '{{.Home}} {{(index .Backends 0).Name}}']);
       assert.equal(stdout, `${cli.home} qemu\n`);

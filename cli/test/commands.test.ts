@@ -60,19 +60,6 @@ describe('unsupported options', () => {
     for (const { reason } of UNSUPPORTED_FLAGS) assert.match(reason, /\w{3}/);
   });
 
-  // Options of `docker run` 27.5, from its help.
-  // prettier-ignore
-  const docker = ['add-host', 'annotation', 'attach', 'blkio-weight', 'blkio-weight-device', 'cap-add', 'cap-drop', 'cgroup-parent', 'cgroupns', 'cidfile',
-    'cpu-count', 'cpu-percent', 'cpu-period', 'cpu-quota', 'cpu-rt-period', 'cpu-rt-runtime', 'cpu-shares', 'cpus', 'cpuset-cpus', 'cpuset-mems', 'detach',
-    'detach-keys', 'device', 'device-cgroup-rule', 'device-read-bps', 'device-read-iops', 'device-write-bps', 'device-write-iops', 'disable-content-trust',
-    'dns', 'dns-option', 'dns-search', 'domainname', 'entrypoint', 'env', 'env-file', 'expose', 'gpus', 'group-add', 'health-cmd', 'health-interval',
-    'health-retries', 'health-start-interval', 'health-start-period', 'health-timeout', 'hostname', 'init', 'interactive', 'io-maxbandwidth', 'io-maxiops',
-    'ip', 'ip6', 'ipc', 'isolation', 'kernel-memory', 'label', 'label-file', 'link', 'link-local-ip', 'log-driver', 'log-opt', 'mac-address', 'memory',
-    'memory-reservation', 'memory-swap', 'memory-swappiness', 'mount', 'name', 'network', 'network-alias', 'no-healthcheck', 'oom-kill-disable',
-    'oom-score-adj', 'pid', 'pids-limit', 'platform', 'privileged', 'publish', 'publish-all', 'pull', 'quiet', 'read-only', 'restart', 'rm', 'runtime',
-    'security-opt', 'shm-size', 'sig-proxy', 'stop-signal', 'stop-timeout', 'storage-opt', 'sysctl', 'tmpfs', 'tty', 'ulimit', 'user', 'userns', 'uts',
-    'volume', 'volume-driver', 'volumes-from', 'workdir'];
-
   // Options of Docker's other commands of these names, from their help.
   const others: Record<string, string[]> = {
     ps: ['all', 'filter', 'format', 'last', 'latest', 'no-trunc', 'quiet', 'size'],
@@ -93,16 +80,4 @@ describe('unsupported options', () => {
       for (const name of names) assert.ok(name in flags || unsupportedFlag(command, `--${name}`), `--${name}`);
     });
   }
-
-  it("are, with the supported ones, all of Docker's", () => {
-    const { flags } = COMMANDS.find(({ name }) => name === 'run')!;
-    for (const name of docker) assert.ok(name in flags || unsupportedFlag('run', `--${name}`), `--${name}`);
-  });
-
-  it("of create are, with the supported ones, all of run's that shape a box", () => {
-    const { flags } = COMMANDS.find(({ name }) => name === 'create')!;
-    const runOnly = ['detach', 'detach-keys', 'sig-proxy'];
-    for (const name of docker.filter((one) => !runOnly.includes(one)))
-      assert.ok(name in flags || unsupportedFlag('create', `--${name}`), `--${name}`);
-  });
 });

@@ -83,7 +83,7 @@ describe('a3s-box', function () {
     assert.match((await cli.run(['info', 'x'])).stderr, /^a3s-box: 'a3s-box info' accepts no arguments\n/);
   });
 
-  it('shows backends, plugins and home, as a table and as JSON', async () => {
+  it('shows backends, plugins and home, as a table and as JSON [info --json]', async () => {
     const { stdout } = await cli.run(['info']);
     assert.match(stdout, /^BACKEND +USABLE +ACCELERATION +VERSION +WHY$/m);
     assert.match(stdout, /^other +no +none +7.2.0 +no \/dev\/kvm$/m);
@@ -93,7 +93,7 @@ describe('a3s-box', function () {
     assert.equal((info['backends'] as unknown[]).length, 2);
   });
 
-  it('tells of the supervisor in version, and starts none', async () => {
+  it('tells of the supervisor in version, and starts none [version --json]', async () => {
     assert.match((await cli.run(['version'])).stdout, /^Supervisor: +not running$/m);
     assert.equal(existsSync(cli.home), false);
     await cli.run(['info']);
@@ -116,7 +116,7 @@ describe('a3s-box', function () {
     );
   });
 
-  it('lists images, as a table and as JSON', async () => {
+  it('lists images, as a table and as JSON [images --json]', async () => {
     assert.match((await cli.run(['images'])).stdout, /^a3s\/starter +latest +abababababab +\d+ years ago +2MB$/m);
     const [image] = JSON.parse((await cli.run(['images', '--json'])).stdout) as { names: string[] }[];
     assert.deepEqual(image?.names, ['docker.io/a3s/starter:latest']);

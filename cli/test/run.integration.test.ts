@@ -171,13 +171,13 @@ describe('a3s-box run', function () {
   });
 
   it('prints the message and the hint of an error, and ends with 125', async () => {
-    const { status, stderr, stdout } = await cli.run(['run', 'missing', 'true']);
+    const { status, stderr, stdout } = await cli.run(['run', '--pull', 'never', 'missing', 'true']);
     assert.deepEqual([status, stdout], [125, '']);
     assert.equal(stderr, 'a3s-box: image "missing" is not here\na3s-box: hint: pull it\n');
   });
 
   it('prints a stack only when it is asked to', async () => {
-    const { child, outcome } = cli.start(['run', 'missing', 'true'], { A3S_BOX_DEBUG: '1' });
+    const { child, outcome } = cli.start(['run', '--pull', 'never', 'missing', 'true'], { A3S_BOX_DEBUG: '1' });
     child.stdin.end();
     assert.match((await outcome).stderr, /\n {4}at /);
   });
@@ -262,7 +262,7 @@ describe('a3s-box run', function () {
 
   it('writes the trace of a run that failed, too', async () => {
     const file = join(cli.parent, 'trace.json');
-    assert.equal((await cli.run(['run', '--trace', file, 'missing'])).status, 125);
+    assert.equal((await cli.run(['run', '--trace', file, '--pull', 'never', 'missing'])).status, 125);
     assert.match(readFileSync(file, 'utf8'), /"connect"/);
   });
 });

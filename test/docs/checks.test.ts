@@ -80,7 +80,7 @@ describe('the command check', () => {
   it('rejects unknown commands, flags, refused flags and wrong numbers of arguments', () => {
     assert.match(rejection(['frobnicate']) ?? '', /no command frobnicate/);
     assert.match(rejection(['run', '--no-such-flag', 'IMG']) ?? '', /unknown flag/);
-    assert.match(rejection(['run', '--privileged', 'IMG']) ?? '', /not supported/);
+    assert.match(rejection(['run', '--gpus=all', 'IMG']) ?? '', /not supported/);
     assert.match(rejection(['run', '--rm']) ?? '', /needs IMAGE/);
     assert.match(rejection(['info', 'everything']) ?? '', /takes no everything/);
   });

@@ -25,7 +25,7 @@ describe('boxes that go on by themselves', () => {
     return output('run', '-d', '--name', name, ...SMALL, ...rest);
   }
 
-  it('are listed, followed, waited for, looked at and removed', async () => {
+  it('are listed, followed, waited for, looked at and removed [run --detach, ps --all, ps --quiet, ps --format, logs --follow, inspect --format]', async () => {
     const id = await detached('job', IMAGE, 'sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.3; done; exit 7');
     assert.match(id, ID);
     assert.match(await output('ps'), new RegExp(`^${id.slice(0, 12)} +${IMAGE} +"sh -c .+" .+ Up .+ job$`, 'm'));
@@ -45,7 +45,7 @@ describe('boxes that go on by themselves', () => {
     assert.deepEqual(await filesOfBoxes(cli.home), []);
   });
 
-  it('have logs with both streams, a number of lines, times and points in time', async () => {
+  it('have logs with both streams, a number of lines, times and points in time [logs --tail, logs --timestamps, logs --since, logs --until]', async () => {
     const script = 'echo one; echo two >&2; printf three; sleep 0.5; echo; printf "\\377\\000four"';
     await detached('logged', IMAGE, 'sh', '-c', script);
     await output('wait', 'logged');
@@ -68,7 +68,7 @@ describe('boxes that go on by themselves', () => {
     assert.equal(await output('rm', 'logged'), 'logged\n');
   });
 
-  it('are stopped by their stop signal, and killed when that takes too long', async () => {
+  it('are stopped by their stop signal, and killed when that takes too long [run --stop-signal, stop --timeout]', async () => {
     const handles = 'trap "echo bye; exit 5" USR1; echo up; while :; do sleep 0.1; done';
     await detached('willing', '--stop-signal', 'USR1', IMAGE, 'sh', '-c', handles);
     await detached('stubborn', IMAGE, 'sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.1; done');
@@ -81,7 +81,7 @@ describe('boxes that go on by themselves', () => {
     assert.equal(await output('rm', 'willing', 'stubborn'), 'willing\nstubborn\n');
   });
 
-  it('get signals, and are removed while they run only by force', async () => {
+  it('get signals, and are removed while they run only by force [kill --signal, rm --force, ps --filter]', async () => {
     await detached('first', '-l', 'role=web', IMAGE, 'sleep', '600');
     await detached('second', '-l', 'role=db', '--rm', IMAGE, 'sleep', '600');
     const names = async (...args: string[]) => (await output('ps', '--format', '{{.Names}}', ...args)).split('\n');
@@ -123,7 +123,7 @@ describe('boxes that go on by themselves', () => {
     assert.equal(await output('ps', '-aq'), '');
   });
 
-  it('have names of their own', async () => {
+  it('have names of their own [run --name]', async () => {
     await detached('only', IMAGE, 'sleep', '600');
     const again = await cli.run(['run', '-d', '--name', 'only', IMAGE, 'true']);
     assert.equal(again.code, 125);

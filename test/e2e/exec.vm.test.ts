@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BIN, BoxCli, type Outcome } from './support/box-cli.ts';
 
 const IMAGE = 'a3s/starter';
@@ -44,9 +46,13 @@ describe('a3s-box exec', () => {
     assert.equal(code, 5);
   });
 
-  it('takes user, directory and environment of its own', async () => {
+  it('takes user, directory and environment of its own [exec --user, exec --workdir, exec --env, exec --env-file]', async () => {
+    const file = join(cli.home, 'variables');
+    await writeFile(file, 'A=file\nB=file\n');
     const { stdout, stderr } = await cli.run([
       'exec',
+      '--env-file',
+      file,
       '-u',
       '0',
       '-w',
@@ -56,14 +62,34 @@ describe('a3s-box exec', () => {
       'web',
       'sh',
       '-c',
-      'echo $A $(pwd) $(id -u)',
+      'echo $A $B $(pwd) $(id -u)',
     ]);
-    assert.equal(stdout.toString(), 'exec /tmp 0\n', stderr);
+    assert.equal(stdout.toString(), 'exec file /tmp 0\n', stderr);
   });
 
-  it('streams stdin with -i', async () => {
+  it('streams stdin with -i [exec --interactive]', async () => {
     const { stdout } = await cli.run(['exec', '-i', 'web', 'wc', '-c'], { stdin: Buffer.alloc(3_000_000) });
     assert.equal(stdout.toString().trim(), '3000000');
+  });
+
+  it('has a terminal with -t, and none without [exec --tty]', async () => {
+    const test = ['web', 'sh', '-c', 'test -t 1 && tty || echo none'];
+    assert.match((await cli.run(['exec', '-t', ...test])).stdout.toString(), /^\/dev\/pts\/\d+\r\n$/);
+    assert.equal((await cli.run(['exec', ...test])).stdout.toString(), 'none\n');
+  });
+
+  it('leaves a command alone with -d [exec --detach]', async () => {
+    const { code, stdout } = await cli.run([
+      'exec',
+      '-d',
+      'web',
+      'sh',
+      '-c',
+      'echo out; echo done > /tmp/detached; sleep 5',
+    ]);
+    assert.deepEqual([code, stdout.toString()], [0, '']);
+    const wait = 'while ! test -s /tmp/detached; do sleep 0.1; done; cat /tmp/detached';
+    assert.equal((await cli.run(['exec', 'web', 'sh', '-c', wait])).stdout.toString(), 'done\n');
   });
 
   it('shares the box’s processes and confinement', async () => {
@@ -85,6 +111,16 @@ describe('a3s-box exec', () => {
     const nobox = await cli.run(['exec', 'nothing', 'true']);
     assert.equal(nobox.code, 125);
     assert.match(nobox.stderr, /no box "nothing"/);
+  });
+
+  it('goes on in a box whose image is removed by force [rmi --force]', async () => {
+    const refused = await cli.run(['rmi', IMAGE]);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /in use|used/);
+    const removed = await cli.run(['rmi', '-f', IMAGE]);
+    assert.equal(removed.code, 0, removed.stderr);
+    assert.equal((await cli.run(['images', '--json'])).stdout.toString().trim(), '[]');
+    assert.equal((await cli.run(['exec', 'web', 'cat', '/etc/hostname'])).code, 0);
   });
 });
 
@@ -133,7 +169,7 @@ describe('a terminal', () => {
     assert.match(screen, /\[130\]/);
   });
 
-  it('has the size of the user’s', () => {
+  it('has the size of the user’s [run --tty]', () => {
     const screen = inTerminal(
       `${BIN} run --rm -it -m 256m ${IMAGE} sh -c "stty size; echo up; read x; echo got \\$x"`,
       'up',

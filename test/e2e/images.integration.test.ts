@@ -36,7 +36,7 @@ describe('image commands', () => {
     assert.equal((await cli.run(['image', 'inspect', 'mine:1'])).code, 125);
   });
 
-  it('carry an image through save, rmi and load, by file and by pipe', async () => {
+  it('carry an image through save, rmi and load, by file and by pipe [save --output, load --input, load --quiet]', async () => {
     const starter = await inspect('a3s/starter');
     const file = join(cli.home, 'starter.tar');
     assert.equal((await cli.run(['save', '-o', file, 'a3s/starter'])).code, 0);
@@ -45,10 +45,11 @@ describe('image commands', () => {
     assert.equal((await cli.run(['rmi', 'a3s/starter'])).code, 0);
     assert.equal((await cli.run(['images', '--json'])).stdout.toString().trim(), '[]');
     const loaded = await cli.run(['load', '-i', file]);
+    assert.match(loaded.stderr, /: (Reading|Writing|Done|Already there)$/m);
     assert.match(loaded.stdout.toString(), /^Loaded image: docker\.io\/a3s\/starter:latest$/m, loaded.stderr);
     assert.equal((await inspect('a3s/starter')).id, starter.id);
     const again = await cli.run(['load', '-q'], { stdin: piped });
-    assert.equal(again.code, 0, again.stderr);
+    assert.deepEqual([again.code, again.stderr], [0, '']);
   });
 
   it('write an archive that skopeo reads', async () => {
@@ -60,11 +61,15 @@ describe('image commands', () => {
     assert.equal(found.Os, 'linux');
   });
 
-  it('make an image of a root file system', async () => {
+  it('make an image of a root file system [import --quiet]', async () => {
     const tar = execFileSync('tar', ['-C', '/etc', '-c', 'hostname', 'passwd']);
     const { code, stdout, stderr } = await cli.run(['import', '-', 'rootfs:1'], { stdin: tar });
     assert.equal(code, 0, stderr);
     assert.equal((await inspect('rootfs:1')).id, stdout.toString().trim());
+    assert.match(stderr, /: (Reading|Writing|Done)$/m);
+    const quiet = await cli.run(['import', '-q', '-', 'rootfs:2'], { stdin: tar });
+    assert.deepEqual([quiet.code, quiet.stderr], [0, '']);
+    assert.equal((await inspect('rootfs:2')).id, quiet.stdout.toString().trim());
   });
 
   it('say what is wrong with what, and leave nothing', async () => {

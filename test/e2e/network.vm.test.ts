@@ -61,14 +61,14 @@ describe('the network of a box', () => {
     assert.ok(!text.includes('from the host'), text);
   });
 
-  it('has no way out with --network none', async () => {
+  it('has no way out with --network none [run --network]', async () => {
     const script = `ip address; timeout 5 wget -q -O - http://${outside.ipv4}:${HTTP_PORT}/ 2>&1; echo $?`;
     const { stdout } = await sh(script, '--network', 'none');
     assert.ok(!stdout.toString().includes('eth0'), stdout.toString());
     assert.match(stdout.toString(), /unreachable[^]*\n[1-9]\d*\n$/);
   });
 
-  it('serves a published port, also after the supervisor was killed', async () => {
+  it('serves a published port, also after the supervisor was killed [run --publish]', async () => {
     const script = 'mkdir /w; echo from the box > /w/index.html; exec httpd -f -p 80 -h /w';
     const { stdout } = await cli.run(['run', '-d', '-p', '127.0.0.1::80', '--name', 'web', IMAGE, 'sh', '-c', script]);
     assert.match(stdout.toString(), /^[0-9a-f]{64}\n$/);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { filesOfBoxes } from './support/home-files.ts';
 import { BoxCli } from './support/box-cli.ts';
@@ -47,7 +47,7 @@ describe('a3s-box run', () => {
     });
   }
 
-  it('gives stdin to the workload with -i, and its end', async () => {
+  it('gives stdin to the workload with -i, and its end [run --interactive]', async () => {
     const { code, stdout } = await cli.run(['run', '--rm', '-i', IMAGE, 'cat'], { stdin: 'hi\n' });
     assert.equal(stdout.toString(), 'hi\n');
     assert.equal(code, 0);
@@ -90,19 +90,34 @@ describe('a3s-box run', () => {
     assert.equal(code, 3);
   });
 
-  it('applies -e, --env-file, -w, -u, --entrypoint and --hostname', async () => {
-    const flags = ['-e', 'A=1', '-w', '/new/place', '-u', '65534:65534', '--entrypoint', 'sh', '--hostname', 'here'];
-    const script = 'echo "$A $(pwd) $(id -u):$(id -g) $(hostname) $HOSTNAME"';
+  it('applies -e, --env-file, -w, -u, --entrypoint and --hostname [run --env, run --env-file, run --workdir, run --user, run --entrypoint, run --hostname]', async () => {
+    const file = `${cli.home}/variables`;
+    await writeFile(file, 'A=file\nB=file\n');
+    const flags = [
+      '--env-file',
+      file,
+      '-e',
+      'A=1',
+      '-w',
+      '/new/place',
+      '-u',
+      '65534:65534',
+      '--entrypoint',
+      'sh',
+      '--hostname',
+      'here',
+    ];
+    const script = 'echo "$A $B $(pwd) $(id -u):$(id -g) $(hostname) $HOSTNAME"';
     const { stdout, stderr } = await cli.run(['run', '--rm', ...flags, IMAGE, '-c', script]);
-    assert.equal(stdout.toString(), '1 /new/place 65534:65534 here here\n', stderr);
+    assert.equal(stdout.toString(), '1 file /new/place 65534:65534 here here\n', stderr);
   });
 
-  it('ends a workload that outlives --timeout with 124', async () => {
+  it('ends a workload that outlives --timeout with 124 [run --timeout]', async () => {
     const { code } = await cli.run(['run', '--rm', '--timeout', '1', IMAGE, 'sleep', '600']);
     assert.equal(code, 124);
   });
 
-  it('sees the memory and the CPUs that it was given', async () => {
+  it('sees the memory and the CPUs that it was given [run --memory, run --cpus]', async () => {
     for (const [memory, cpus] of [
       ['256m', '1'],
       ['8g', '4'],
@@ -130,7 +145,21 @@ describe('a3s-box run', () => {
     }
   });
 
-  it('leaves nothing behind with --rm', async () => {
+  it('runs on the backend that it is given, and on no other [run --backend]', async () => {
+    const { chosenBackend } = JSON.parse((await cli.run(['info', '--json'])).stdout.toString()) as Record<
+      string,
+      string
+    >;
+    const ran = await cli.run(['run', '-d', '--name', 'there', '--backend', chosenBackend!, IMAGE, 'sleep', '60']);
+    assert.equal(ran.code, 0, ran.stderr);
+    const { stdout } = await cli.run(['inspect', '-f', '{{.Backend}}', 'there']);
+    assert.equal(stdout.toString(), `${chosenBackend}\n`);
+    assert.equal((await cli.run(['rm', '-f', 'there'])).code, 0);
+    const nowhere = await cli.run(['run', '--rm', '--backend', 'nothing', IMAGE, 'true']);
+    assert.deepEqual([nowhere.code, /backend "nothing"/.test(nowhere.stderr)], [125, true], nowhere.stderr);
+  });
+
+  it('leaves nothing behind with --rm [run --rm]', async () => {
     await cli.run(['run', '--rm', IMAGE, 'true']);
     assert.deepEqual(await filesOfBoxes(cli.home), []);
   });
@@ -151,7 +180,7 @@ describe('a3s-box run', () => {
     }
   });
 
-  it('writes a trace of all phases, of a clone, of one that was made ahead, and of a box that boots', async () => {
+  it('writes a trace of all phases, of a clone, of one that was made ahead, and of a box that boots [run --trace]', async () => {
     const phases: [options: string[], expected: string[]][] = [
       // What was made ahead has another host name.
       [

@@ -65,6 +65,14 @@ describe('machines that are made ahead', () => {
     assert.ok(Math.abs(Number(output) - Date.now() / 1000) < 2, `its clock says ${output}`);
   });
 
+  it('become boxes with options of their containers too', async () => {
+    const options = { readOnly: true, init: true, tmpfs: { '/tmp': '' }, sysctls: { 'net.ipv4.ip_forward': '1' } };
+    const spare = await nextSpare();
+    const script = 'touch /x 2>/dev/null || touch /tmp/x && cat /proc/sys/net/ipv4/ip_forward /proc/1/comm';
+    const { id, output } = await run(script, { options });
+    assert.deepEqual([id, output], [spare, '1\na3s-box-init\n']);
+  });
+
   it('are not for boxes of another kind', async () => {
     for (const change of [{ memoryBytes: 192 * 2 ** 20 }, { network: 'none' }, { hostname: 'other' }]) {
       const spare = await nextSpare();

@@ -46,6 +46,12 @@ pub fn run(arguments: &[&CStr]) -> ! {
         let mut all: libc::sigset_t = zeroed();
         libc::sigfillset(&raw mut all);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const all, null_mut());
+        // Not by sigwaitinfo(2), which shows the signals as not blocked, as if they would do nothing to this process.
+        let signals = libc::signalfd(-1, &raw const all, libc::SFD_CLOEXEC);
+        if signals < 0 {
+            say(&Failure::of(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EMFILE)));
+            exit(CANNOT_START)
+        }
         match libc::fork() {
             0 => become_command(command),
             -1 => {
@@ -54,7 +60,7 @@ pub fn run(arguments: &[&CStr]) -> ! {
             }
             command => {
                 libc::close(REPORT);
-                attend(command, &all)
+                attend(command, signals)
             }
         }
     }
@@ -94,17 +100,20 @@ fn say(failure: &Failure) {
 }
 
 /// Passes signals on and reaps, until the command has ended.
-unsafe fn attend(command: libc::pid_t, all: &libc::sigset_t) -> ! {
+unsafe fn attend(command: libc::pid_t, signals: RawFd) -> ! {
     loop {
-        // SAFETY: set and status outlive the calls.
+        // SAFETY: all-zero is a valid siginfo, which outlives the call and has the size that is given.
         unsafe {
-            match libc::sigwaitinfo(all, null_mut()) {
+            let mut info: libc::signalfd_siginfo = zeroed();
+            if libc::read(signals, (&raw mut info).cast(), size_of_val(&info)) != size_of_val(&info) as isize {
+                continue;
+            }
+            match info.ssi_signo as c_int {
                 libc::SIGCHLD => reap(command),
-                signal if signal > 0 => {
-                    // It may have ended just now, which SIGCHLD tells.
+                // It may have ended just now, which SIGCHLD tells.
+                signal => {
                     libc::kill(command, signal);
                 }
-                _ => {}
             }
         }
     }

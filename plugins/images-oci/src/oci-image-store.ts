@@ -141,10 +141,12 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
       const names = options.name === undefined ? [] : [fullName(options.name)];
       await using work = await Work.begin(this.catalog, this.paths);
       const layer = await this.layers.add({ source: tar, signal: options.signal }, {}, work);
+      const { diffId, tarBytes } = layer;
+      options.onProgress?.({ item: diffId.slice(7, 19), phase: 'done', done: tarBytes, total: tarBytes });
       const config = newConfig({
         platform: options.platform ?? guestPlatform(),
         config: { ...EMPTY_CONFIG, ...options.config },
-        diffIds: [layer.diffId],
+        diffIds: [diffId],
         created: new Date().toISOString(),
         createdBy: 'a3s-box import',
         addsLayer: true,

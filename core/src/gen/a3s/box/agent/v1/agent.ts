@@ -219,6 +219,7 @@ export interface CreateContainerRequest {
    * An OCI runtime-spec config.json (UTF-8). Fields that this guest cannot apply fail with INVALID_ARGUMENT and the
    * field's path; nothing is ignored. `root.readonly` counts, `root.path` is given by `root_filesystem`. `user.username` is
    * `USER[:GROUP]` by name or number, looked up in the container's /etc/passwd and /etc/group; uid and gid are 0 then.
+   * Beyond the specification: `init` (whether the process runs below an init of the guest's), `user.additionalGroups` (names or numbers).
    */
   config: Buffer;
   rootFilesystem:
