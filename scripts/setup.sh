@@ -43,4 +43,4 @@ ensure_toolchain
 [ "${1:-}" != --tests ] || ensure_zig
 PATH="$root/.toolchain/bin:$PATH"
 export PATH
-A3S_BOX_SETUP_STARTED=$started A3S_BOX_SETUP_GROUPS=$groups node scripts/setup.ts
+A3S_BOX_SETUP_STARTED=$started node scripts/setup.ts ${1:+"$1"}

@@ -4,6 +4,7 @@ import { parseSelection, USAGE, type Selection } from './test/arguments.ts';
 import { fuzzTargets } from './fuzz/targets.ts';
 import { killAllChildren } from './test/child.ts';
 import { hostItems, runKvmHost } from './test/kvm-host-run.ts';
+import type { HostLane } from '../test/kvm-host/suites.ts';
 import { ItemTimes } from './test/item-times.ts';
 import { runFuzz } from './test/fuzz-run.ts';
 import { discoverTests, LANES, workItems, type Lane } from './test/lanes.ts';
@@ -45,7 +46,9 @@ async function runMochaLane(lane: Lane, selection: Selection, signal: AbortSigna
 
 function selectFiles(lane: Lane, selection: Selection): string[] {
   if (lane.kind === 'kvm-host')
-    return hostItems(root, selection.filters).map(({ file, backend }) => (backend ? `${file} on ${backend}` : file));
+    return hostItems(root, lane.name as HostLane, selection.filters).map(({ file, backend }) =>
+      backend ? `${file} on ${backend}` : file,
+    );
   const files = lane.kind === 'fuzz' ? fuzzTargets(root).map(({ file }) => file) : discoverTests(root, lane.name);
   if (selection.filters.length === 0) return files;
   return files.filter((file) => selection.filters.some((part) => file.includes(part)));

@@ -1,8 +1,9 @@
 /** The kvm-host lane: test files inside the emulated KVM host, which is started from its snapshot for the lane. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHECKOUT, hostObstacle, KvmHost, shellWord } from '../../test/kvm-host/kvm-host.ts';
-import { HOST_SUITES } from '../../test/kvm-host/suites.ts';
+import { CHECKOUT, KvmHost, shellWord } from '../../test/kvm-host/kvm-host.ts';
+import { hostObstacle } from '../../test/kvm-host/obstacle.ts';
+import { HOST_SECONDS, HOST_SUITES, type HostLane } from '../../test/kvm-host/suites.ts';
 import { RUN_MARKER } from '../../test/support/leaks.ts';
 import type { ItemTimes } from './item-times.ts';
 import { discoverTests, type Lane } from './lanes.ts';
@@ -35,16 +36,20 @@ export interface KvmHostRunOptions {
 }
 
 /** Files of the lane, with the backend where one is set. */
-export function hostItems(root: string, filters: readonly string[]): HostItem[] {
+export function hostItems(root: string, lane: HostLane, filters: readonly string[]): HostItem[] {
   const own = discoverTests(root, 'kvm-host').map((file) => ({ file }));
-  const shared = HOST_SUITES.flatMap(({ backends, ...suite }) => backends.map((backend) => ({ ...suite, backend })));
+  const shared = HOST_SUITES[lane].flatMap(({ backends, ...suite }) =>
+    backends.map((backend) => ({ ...suite, backend })),
+  );
   const all: HostItem[] = [...own, ...shared];
   return filters.length === 0 ? all : all.filter(({ file }) => filters.some((part) => file.includes(part)));
 }
 
 export async function runKvmHost(options: KvmHostRunOptions): Promise<void> {
   const { root, lane, itemTimes } = options;
-  const items = hostItems(root, options.filters).sort((a, b) => timeOf(b, itemTimes) - timeOf(a, itemTimes));
+  const items = hostItems(root, lane.name as HostLane, options.filters).sort(
+    (a, b) => timeOf(b, itemTimes) - timeOf(a, itemTimes),
+  );
   if (items.length === 0) return;
   const obstacle = hostObstacle();
   if (obstacle !== undefined) return items.forEach((item) => withoutHost(item, obstacle, options));
@@ -148,7 +153,7 @@ function baseOf(item: HostItem, { name }: Lane): Omit<TestResult, 'outcome'> {
 }
 
 function timeOf(item: HostItem, times: ItemTimes): number {
-  return times.all[labelOf(item)] ?? 0;
+  return times.all[labelOf(item)] ?? (HOST_SECONDS[item.file] ?? 0) * 1000;
 }
 
 function artifactsOf(root: string, { name }: Lane): string {

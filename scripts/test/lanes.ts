@@ -27,11 +27,13 @@ export const LANES: readonly Lane[] = [
   { name: 'fuzz', kind: 'fuzz', budgetMs: 14 * MINUTE, testTimeoutMs: 0, parallel: 2, isolate: 'file' },
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
   { name: 'vm', kind: 'mocha', budgetMs: 16 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
-  // Inside emulated KVM hosts (test/kvm-host), each of which takes a whole core. Not yet quick and sure enough for every run.
+  // Inside emulated KVM hosts (test/kvm-host), two at a time, each of which takes a whole core.
+  { name: 'kvm-host', kind: 'kvm-host', budgetMs: 8 * MINUTE, testTimeoutMs: 60_000, parallel: 2, isolate: 'file' },
+  // Everything that can run there, on each backend.
   {
-    name: 'kvm-host',
+    name: 'kvm-host-full',
     kind: 'kvm-host',
-    budgetMs: 30 * MINUTE,
+    budgetMs: 60 * MINUTE,
     testTimeoutMs: 60_000,
     parallel: 2,
     isolate: 'file',

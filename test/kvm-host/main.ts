@@ -1,6 +1,7 @@
 /** `npm run kvm-host [-- COMMAND [ARGUMENT...]]`: a shell, or one command, in the emulated KVM host. */
 import { join } from 'node:path';
-import { hostObstacle, KvmHost, shellWord } from './kvm-host.ts';
+import { KvmHost, shellWord } from './kvm-host.ts';
+import { hostObstacle } from './obstacle.ts';
 
 const root = join(import.meta.dirname, '../..');
 const words = process.argv.slice(2);

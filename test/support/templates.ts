@@ -20,9 +20,8 @@ const BUILT = ['backends/qemu/dist', 'backends/vmm/dist', 'core/dist/vm', 'core/
 
 let ready: Promise<void> | undefined;
 
-/** Puts templates into a home that has none. In the KVM host a box boots in the time that this would take for each. */
+/** Puts templates into a home that has none. */
 export async function seedTemplates(home: string): Promise<void> {
-  if (process.env['A3S_BOX_KVM_HOST'] !== undefined) return;
   await (ready ??= prepare());
   await linkAll(CACHE, join(home, 'templates'));
 }

@@ -42,4 +42,10 @@ describe('calls of libkrun-kvm', function () {
       expectedCalls(),
     );
   });
+
+  it('that ask for guests in the guest fail with 1.17 on Linux, which the probe tells', async () => {
+    const { answer, machine } = await kvmProbe(mkdtempSync(join(root, 'n')), { nested: true }).probe({ signal });
+    assert.equal(machine, undefined);
+    assert.match(answer.reason, /krun_set_nested_virt: Invalid argument/);
+  });
 });

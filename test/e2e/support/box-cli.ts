@@ -1,11 +1,11 @@
 /** The a3s-box command as a user runs it, in a home of the test's own with the starter image in it. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { on } from 'node:events';
 import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { BoxClient } from '@a3s-box/core/client';
-import { seedTemplates } from '../../support/templates.ts';
+import { fillHome } from '../../support/filled-home.ts';
+import { processGone } from './process-gone.ts';
 import { tempHome, type TempHome } from '../../support/temp-home.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -33,11 +33,14 @@ export class BoxCli implements AsyncDisposable {
   }
 
   static async create(): Promise<BoxCli> {
-    const home = await tempHome();
-    await seedTemplates(home.path);
-    const script = join(root, 'scripts/starter.ts');
-    await promisify(execFile)(process.execPath, [script], { env: { ...process.env, A3S_BOX_HOME: home.path } });
-    return new BoxCli(home);
+    const cli = new BoxCli(await tempHome());
+    try {
+      await fillHome(cli.home);
+      return cli;
+    } catch (error) {
+      await cli[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get home(): string {
@@ -70,7 +73,7 @@ export class BoxCli implements AsyncDisposable {
   }
 }
 
-/** Ends the boxes and the supervisor of a home, if it has one, and waits until it serves no more. */
+/** Ends the boxes and the supervisor of a home, if it has one, and waits until it is gone: till then it may still write. */
 export async function stopSupervisor(home: string): Promise<void> {
   const run = join(home, 'run');
   if (!existsSync(join(run, 'supervisor.sock'))) return;
@@ -82,4 +85,5 @@ export async function stopSupervisor(home: string): Promise<void> {
   client.close();
   while (existsSync(join(run, 'supervisor.sock'))) await changes.next();
   watcher.close();
+  await processGone(client.supervisor.pid);
 }

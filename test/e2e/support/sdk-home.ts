@@ -2,21 +2,25 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { BoxClient, type BoxSpec } from '@a3s-box/core/client';
-import { seedTemplates } from '../../support/templates.ts';
+import { fillHome } from '../../support/filled-home.ts';
 import { tempHome, type TempHome } from '../../support/temp-home.ts';
 import { stopSupervisor } from './box-cli.ts';
 import { filesOfBoxes, sparesIn } from './home-files.ts';
+import { processGone } from './process-gone.ts';
+
+export { processGone };
 
 const root = join(import.meta.dirname, '../../..');
 const SUPERVISOR = join(root, 'cli/dist/supervisor.js');
 /** One less than that of this version (core/src/client/protocol-version.ts). */
 const OLDER_MINOR = '0';
+const VMM = /\/(qemu-system-\w+|a3s-box-krun)$/;
 const DYING = join(import.meta.dirname, 'dying-supervisor.ts');
 
 export class SdkHome implements AsyncDisposable {
@@ -32,13 +36,15 @@ export class SdkHome implements AsyncDisposable {
    * @param templates whether boxes of the usual sizes are clones from the start
    */
   static async create(prepare?: (path: string) => void, templates = true): Promise<SdkHome> {
-    const home = await tempHome();
-    prepare?.(home.path);
-    if (templates) await seedTemplates(home.path);
-    await promisify(execFile)(process.execPath, [join(root, 'scripts/starter.ts')], {
-      env: { ...process.env, A3S_BOX_HOME: home.path },
-    });
-    return new SdkHome(home);
+    const home = new SdkHome(await tempHome());
+    try {
+      prepare?.(home.path);
+      await fillHome(home.path, templates);
+      return home;
+    } catch (error) {
+      await home[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get path(): string {
@@ -123,10 +129,10 @@ export class SdkHome implements AsyncDisposable {
     for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
       // A process may end between the look at the directory and this one.
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      const [program = '', , name = ''] = line.split('\0');
+      const program = await readlink(`/proc/${pid}/exe`).catch(() => '');
+      const [, , name = ''] = line.split('\0');
       const ahead = name.startsWith('template-') || spares.some((id) => id.startsWith(name));
-      if (program.startsWith('/usr/bin/qemu-system') && !ahead && (await holdsFileIn(pid, this.path)))
-        found.push(line.replaceAll('\0', ' '));
+      if (VMM.test(program) && !ahead && (await holdsFileIn(pid, this.path))) found.push(line.replaceAll('\0', ' '));
     }
     return found;
   }
@@ -147,13 +153,4 @@ export class SdkHome implements AsyncDisposable {
 async function holdsFileIn(pid: string, directory: string): Promise<boolean> {
   const { stdout } = await promisify(execFile)('ls', ['-l', `/proc/${pid}/fd`]).catch(() => ({ stdout: '' }));
   return stdout.includes(`${directory}/`);
-}
-
-/** Resolves when there is no such process. Ends of others' children are not told, so the directory is asked. */
-export async function processGone(pid: number): Promise<void> {
-  for (;;) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-    if (stat === undefined || / [ZX] /.test(stat.slice(stat.lastIndexOf(')')))) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
