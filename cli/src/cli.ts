@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BoxError, hostPlatform } from '@a3s-box/core';
+import { wordsOf } from './command-aliases.js';
 import { COMMANDS } from './commands.js';
 import type { Command } from './command.js';
 import { parseFlags } from './grammar/parse-flags.js';
@@ -18,7 +19,8 @@ export interface Surroundings {
 }
 
 /** Runs a command line. @returns its exit status; every error is printed */
-export async function runCli(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function runCli(given: readonly string[], surroundings: Surroundings): Promise<number> {
+  const argv = wordsOf(given);
   const timeline = new Timeline();
   const { environment } = surroundings;
   const debug = Boolean(environment['A3S_BOX_DEBUG']);

@@ -1,4 +1,5 @@
 import type { Command } from './command.js';
+import { attach } from './commands/attach.js';
 import { completion } from './commands/completion.js';
 import { create } from './commands/create.js';
 import { exec } from './commands/exec.js';
@@ -17,9 +18,16 @@ import { rm } from './commands/rm.js';
 import { rmi } from './commands/rmi.js';
 import { run } from './commands/run.js';
 import { save } from './commands/save.js';
+import { pause } from './commands/pause.js';
+import { rename } from './commands/rename.js';
+import { restart } from './commands/restart.js';
+import { start } from './commands/start.js';
 import { stop } from './commands/stop.js';
+import { containerPrune, systemDf, systemPrune } from './commands/system.js';
 import { tag } from './commands/tag.js';
 import { templateCreate, templateList, templatePrune, templateRemove } from './commands/template.js';
+import { unpause } from './commands/unpause.js';
+import { update } from './commands/update.js';
 import { version } from './commands/version.js';
 import { volumeCreate, volumeInspect, volumeList, volumePrune, volumeRemove } from './commands/volume.js';
 import { wait } from './commands/wait.js';
@@ -28,15 +36,23 @@ import { wait } from './commands/wait.js';
 export const COMMANDS = [
   run,
   create,
+  start,
+  attach,
   exec,
   ps,
   logs,
   stop,
+  restart,
   kill,
+  pause,
+  unpause,
   rm,
+  containerPrune,
   wait,
   inspect,
   port,
+  rename,
+  update,
   images,
   pull,
   load,
@@ -46,6 +62,8 @@ export const COMMANDS = [
   rmi,
   imageInspect,
   info,
+  systemDf,
+  systemPrune,
   templateCreate,
   templateList,
   templateRemove,

@@ -11,21 +11,20 @@ export interface UnsupportedFlag {
 
 /** Flags that shape a box. */
 const RUN = ['run', 'create'] as const;
-const BOTH = ['run', 'exec'] as const;
 
-const ATTACH = 'joining a box again is not built yet, and so there are no keys to leave it with';
 const STREAMS = 'a foreground run joins stdout and stderr always, and stdin with -i';
 const NETWORK = "not built yet; a box takes its network's addresses and name servers";
-const HEALTH = 'health checks are not built yet';
 const BLOCK_IO = 'limits of block devices are not built yet';
 const CPU = "the guest's kernel has no groups of real-time processes; use --cpu-quota";
 const CGROUP = "the guest has control groups of version 2, which do not know it; the VM's memory is the limit (-m)";
 const NAMESPACES = 'a box has a kernel of its own; there are no namespaces of the host to share';
 const DEVICES = 'devices of the host are not passed into the VM';
 const WINDOWS = 'for Windows containers only';
-const LOGS = "the supervisor keeps the logs, in one way; read them with 'a3s-box logs'";
 const SIZE = "sizes of boxes' disks are not measured yet";
 const TRUST = 'signatures of Docker Content Trust are not read; name an image by its digest';
+
+const UPDATE = 'only memory, CPUs and the restart policy of a box can be changed';
+const CHECKPOINT = 'checkpoints of processes are not built';
 
 export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '-a, --attach', commands: RUN, reason: STREAMS },
@@ -37,7 +36,6 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--cpu-percent', commands: RUN, reason: WINDOWS },
   { spelling: '--cpu-rt-period', commands: RUN, reason: CPU },
   { spelling: '--cpu-rt-runtime', commands: RUN, reason: CPU },
-  { spelling: '--detach-keys', commands: BOTH, reason: ATTACH },
   { spelling: '--device', commands: RUN, reason: DEVICES },
   { spelling: '--device-cgroup-rule', commands: RUN, reason: DEVICES },
   { spelling: '--device-read-bps', commands: RUN, reason: BLOCK_IO },
@@ -47,12 +45,6 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--disable-content-trust', commands: RUN, reason: TRUST },
   { spelling: '--expose', commands: RUN, reason: NETWORK },
   { spelling: '--gpus', commands: RUN, reason: DEVICES },
-  { spelling: '--health-cmd', commands: RUN, reason: HEALTH },
-  { spelling: '--health-interval', commands: RUN, reason: HEALTH },
-  { spelling: '--health-retries', commands: RUN, reason: HEALTH },
-  { spelling: '--health-start-interval', commands: RUN, reason: HEALTH },
-  { spelling: '--health-start-period', commands: RUN, reason: HEALTH },
-  { spelling: '--health-timeout', commands: RUN, reason: HEALTH },
   { spelling: '--io-maxbandwidth', commands: RUN, reason: WINDOWS },
   { spelling: '--io-maxiops', commands: RUN, reason: WINDOWS },
   { spelling: '--ip', commands: RUN, reason: NETWORK },
@@ -62,30 +54,43 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--kernel-memory', commands: RUN, reason: CGROUP },
   { spelling: '--link', commands: RUN, reason: NETWORK },
   { spelling: '--link-local-ip', commands: RUN, reason: NETWORK },
-  { spelling: '--log-driver', commands: RUN, reason: LOGS },
-  { spelling: '--log-opt', commands: RUN, reason: LOGS },
   { spelling: '--mac-address', commands: RUN, reason: NETWORK },
   { spelling: '--memory-swappiness', commands: RUN, reason: CGROUP },
   { spelling: '--net-alias', commands: RUN, reason: NETWORK },
   { spelling: '--network-alias', commands: RUN, reason: NETWORK },
-  { spelling: '--no-healthcheck', commands: RUN, reason: HEALTH },
   { spelling: '--oom-kill-disable', commands: RUN, reason: CGROUP },
   { spelling: '--pid', commands: RUN, reason: NAMESPACES },
   { spelling: '-P, --publish-all', commands: RUN, reason: NETWORK },
-  { spelling: '--restart', commands: RUN, reason: 'restart policies are not built yet' },
   { spelling: '--runtime', commands: RUN, reason: 'a box runs in a microVM; use --backend to choose which' },
-  { spelling: '--sig-proxy', commands: ['run'], reason: 'a foreground run passes signals on always' },
   { spelling: '--use-api-socket', commands: RUN, reason: 'there is no Docker API' },
   { spelling: '--userns', commands: RUN, reason: NAMESPACES },
   { spelling: '--uts', commands: RUN, reason: NAMESPACES },
   { spelling: '--volume-driver', commands: RUN, reason: 'volumes are directories and disks of this host' },
-  { spelling: '-s, --size', commands: ['ps', 'inspect'], reason: SIZE },
-  { spelling: '--details', commands: ['logs'], reason: 'logs hold what the workload wrote, and nothing else' },
+  { spelling: '--checkpoint', commands: ['start'], reason: CHECKPOINT },
+  { spelling: '--checkpoint-dir', commands: ['start'], reason: CHECKPOINT },
+  { spelling: '--blkio-weight', commands: ['update'], reason: BLOCK_IO },
+  { spelling: '--cpu-period', commands: ['update'], reason: UPDATE },
+  { spelling: '--cpu-quota', commands: ['update'], reason: UPDATE },
+  { spelling: '--cpu-rt-period', commands: ['update'], reason: CPU },
+  { spelling: '--cpu-rt-runtime', commands: ['update'], reason: CPU },
+  { spelling: '-c, --cpu-shares', commands: ['update'], reason: UPDATE },
+  { spelling: '--cpuset-cpus', commands: ['update'], reason: UPDATE },
+  { spelling: '--cpuset-mems', commands: ['update'], reason: UPDATE },
+  { spelling: '--kernel-memory', commands: ['update'], reason: UPDATE },
+  { spelling: '--memory-reservation', commands: ['update'], reason: UPDATE },
+  { spelling: '--memory-swap', commands: ['update'], reason: UPDATE },
+  { spelling: '--pids-limit', commands: ['update'], reason: UPDATE },
   {
-    spelling: '-s, --signal',
-    commands: ['stop'],
-    reason: "a box has one stop signal; set it with 'run --stop-signal', or send another with 'a3s-box kill -s'",
+    spelling: '--volumes',
+    commands: ['system prune'],
+    reason: "volumes are pruned by themselves: 'a3s-box volume prune'",
   },
+  {
+    spelling: '-v, --verbose',
+    commands: ['system df'],
+    reason: "'a3s-box images' and 'a3s-box template ls' list them one by one",
+  },
+  { spelling: '-s, --size', commands: ['ps', 'inspect'], reason: SIZE },
   { spelling: '-l, --link', commands: ['rm'], reason: NETWORK },
   { spelling: '--type', commands: ['inspect'], reason: "it looks at boxes; 'a3s-box image inspect' looks at images" },
   { spelling: '-a, --all', commands: ['images'], reason: 'there are no images in between' },

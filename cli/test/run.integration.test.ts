@@ -48,6 +48,9 @@ describe('a3s-box run', function () {
       stopSignal: 'INT',
       network: 'none',
       platform: 'linux/amd64',
+      logDriver: '',
+      logOptions: {},
+      stdinKept: false,
       ports: [
         { hostAddress: '0.0.0.0', hostPort: 8080, guestPort: 80, protocol: 'tcp' },
         { hostAddress: '::1', hostPort: 0, guestPort: 53, protocol: 'udp' },

@@ -1,8 +1,15 @@
 import { BoxAdopter } from './box/box-adopter.js';
+import { BoxChanges } from './box/box-changes.js';
+import { BoxChecks } from './box/box-checks.js';
+import { BoxDiskUsage } from './box/box-disk-usage.js';
 import { BoxEnding } from './box/box-ending.js';
 import { BoxExecs } from './box/box-execs.js';
+import { BoxHealth } from './box/box-health.js';
+import { BoxRestarter } from './box/box-restarter.js';
 import { BoxKeeper } from './box/box-keeper.js';
 import { BoxMachines } from './box/box-machines.js';
+import { BoxPauses } from './box/box-pauses.js';
+import { BoxPrunes } from './box/box-prunes.js';
 import { BoxNetworks, type Networks } from './box/box-networks.js';
 import { BoxLogs } from './box/box-logs.js';
 import { BoxRecords } from './box/box-records.js';
@@ -37,6 +44,7 @@ import type { StateDatabase } from './state/state-database.js';
 import { HomeLayout } from './store/home-layout.js';
 import { Activity } from './supervisor/activity.js';
 import { EmulationNotice } from './supervisor/emulation-notice.js';
+import { LifecycleHandlers } from './supervisor/lifecycle-handlers.js';
 import type { SupervisorSelf } from './supervisor/supervisor-self.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
 import { TemplateHandlers } from './supervisor/template-handlers.js';
@@ -113,8 +121,16 @@ export function createCoreContainer({
     .registerSingleton(SpareBoxes)
     .registerSingleton(BoxStarter)
     .registerSingleton(BoxAdopter)
+    .registerSingleton(BoxPauses)
+    .registerSingleton(BoxChecks)
     .registerSingleton(BoxService)
+    .registerSingleton(BoxChanges)
+    .registerSingleton(BoxDiskUsage)
+    .registerSingleton(BoxPrunes)
+    .registerSingleton(BoxRestarter)
+    .registerSingleton(BoxHealth)
     .registerSingleton(BoxRecovery)
+    .registerSingleton(LifecycleHandlers)
     .registerSingleton(EmulationNotice)
     .registerSingleton(TemplateHandlers)
     .registerSingleton(SupervisorServer);

@@ -14,13 +14,35 @@ export interface FilterContext {
 
 type Test = (box: BoxRecord, context: FilterContext) => boolean;
 
-const NAMES = ['id', 'name', 'label', 'status', 'exited', 'ancestor', 'before', 'since', 'network', 'publish'] as const;
+const NAMES = [
+  'id',
+  'name',
+  'label',
+  'status',
+  'exited',
+  'ancestor',
+  'before',
+  'since',
+  'network',
+  'publish',
+  'health',
+] as const;
 type Name = (typeof NAMES)[number];
 /** Docker's, without those that are built. */
-const UNSUPPORTED = ['expose', 'health', 'is-task', 'isolation', 'volume'];
-const STATES: readonly BoxState[] = ['created', 'starting', 'running', 'paused', 'stopping', 'exited', 'dead'];
+const UNSUPPORTED = ['expose', 'is-task', 'isolation', 'volume'];
+const STATES: readonly BoxState[] = [
+  'created',
+  'starting',
+  'running',
+  'paused',
+  'stopping',
+  'restarting',
+  'exited',
+  'dead',
+];
+const HEALTH = ['starting', 'healthy', 'unhealthy', 'none'];
 /** States of Docker's that no box is ever in. */
-const STATES_ELSEWHERE = ['restarting', 'removing'];
+const STATES_ELSEWHERE = ['removing'];
 
 /** Filters of one command line: of one name any has to hold, but every label; all names have to. */
 export class BoxFilter {
@@ -100,6 +122,10 @@ const TESTS: Readonly<Record<Name, (value: string) => Test>> = {
     (value) =>
     ({ network }) =>
       network === value,
+  health: (value) => {
+    if (!HEALTH.includes(value)) throw wrong(`invalid filter "health=${value}"`, `there are ${HEALTH.join(', ')}`);
+    return ({ health, state }) => (state === 'running' && health ? health.status : 'none') === value;
+  },
   publish: (value) => {
     const test = publishTest(value);
     return ({ ports }) => ports.some(test);

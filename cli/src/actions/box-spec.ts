@@ -6,6 +6,7 @@ import { environmentOf } from '../grammar/environment.js';
 import { labelsOf } from '../grammar/label-file.js';
 import type { Invocation } from '../invocation.js';
 import { containerOptionsOf } from './container-options.js';
+import { healthcheckOf } from './healthcheck.js';
 import { terminalSize } from './terminal.js';
 
 /** What `run` or `create` was asked for. @throws INVALID_ARGUMENT, UNSUPPORTED */
@@ -17,6 +18,10 @@ export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment
   const network = onlyNetwork(flags.network);
   const options = containerOptionsOf(flags);
   const size = flags.tty ? terminalSize() : undefined;
+  const { restart } = flags;
+  if (flags.rm && restart !== undefined && restart !== 'no') {
+    throw new BoxError('INVALID_ARGUMENT', 'conflicting options: cannot specify both --restart and --rm');
+  }
   return {
     image,
     ...(command.length > 0 && { command }),
@@ -41,6 +46,9 @@ export function boxSpecOf({ flags, args }: Input<typeof boxFlags>, { environment
     ...(flags.publish.length > 0 && { ports: flags.publish }),
     ...(options && { options }),
     ...storageOf(flags),
+    ...(restart !== undefined && restart !== 'no' && { restart }),
+    ...logOf(flags),
+    ...healthcheckOf(flags),
   };
 }
 
@@ -55,6 +63,13 @@ function storageOf(
     ...(flags['volumes-from'].length > 0 && { volumesFrom: flags['volumes-from'] }),
     ...(storageBytes !== undefined && { storageBytes }),
   };
+}
+
+function logOf(flags: Input<typeof boxFlags>['flags']): Pick<BoxSpec, 'log'> {
+  const driver = flags['log-driver'];
+  const options = flags['log-opt'];
+  if (driver === undefined && options.length === 0) return {};
+  return { log: { driver: driver ?? 'json-file', options: Object.fromEntries(options) } };
 }
 
 /** The backend that was asked for: by the option, else by the environment. */

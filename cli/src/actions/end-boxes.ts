@@ -1,10 +1,10 @@
 /** `stop`, `kill`, `rm` and `wait`. */
 import { BoxError } from '@a3s-box/core';
-import { BoxClient } from '@a3s-box/core/client';
+import { BoxClient, type StopOptions } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { killFlags } from '../commands/kill.js';
 import type { rmFlags } from '../commands/rm.js';
-import type { stopFlags } from '../commands/stop.js';
+import type { stopFlags } from '../commands/stop-flags.js';
 import type { Invocation } from '../invocation.js';
 import { codeOf } from '../views/box-status.js';
 import { eachBox } from './each-box.js';
@@ -12,8 +12,13 @@ import { Interruption } from './interruption.js';
 
 type None = Record<never, never>;
 
+/** What `stop` and `restart` were asked for. */
+export function stopOptions({ timeout, signal }: Input<typeof stopFlags>['flags']): StopOptions {
+  return { ...(timeout !== undefined && { graceMs: timeout }), ...(signal !== undefined && { stopSignal: signal }) };
+}
+
 export async function stopBoxes({ flags, args }: Input<typeof stopFlags>, invocation: Invocation): Promise<number> {
-  const options = flags.timeout === undefined ? {} : { graceMs: flags.timeout };
+  const options = stopOptions(flags);
   using client = await BoxClient.connect(invocation);
   return await eachBox(args, async (box) => {
     await client.stop(box, options);

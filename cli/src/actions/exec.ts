@@ -3,8 +3,8 @@ import type { Input } from '../command.js';
 import type { execFlags } from '../commands/exec.js';
 import { environmentOf } from '../grammar/environment.js';
 import type { Invocation } from '../invocation.js';
+import { exitOrLeft } from './attach.js';
 import { nameOf } from './each-box.js';
-import { exitCodeOf } from './exit-code.js';
 import { Foreground, requireTerminal } from './foreground.js';
 import { terminalSize } from './terminal.js';
 
@@ -37,7 +37,6 @@ export async function execInBox(
     const attachment = await timeline.measure('attach', () =>
       client.attach(box, { execId, stdin: flags.interactive, signal }),
     );
-    const status = await foreground.run({ client, process: { box, execId }, timeline }, attachment);
-    return exitCodeOf(status);
+    return exitOrLeft(await foreground.run({ client, process: { box, execId }, timeline }, attachment));
   });
 }

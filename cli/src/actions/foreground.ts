@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { BoxError } from '@a3s-box/core';
 import type { Attachment, BoxClient, ExitStatus, ProcessReference } from '@a3s-box/core/client';
 import { EndedBySignal } from '../ended-by-signal.js';
+import { DEFAULT_DETACH_KEYS } from '../grammar/detach-keys.js';
 import type { Timeline } from '../timeline.js';
+import { DetachKeys } from './detach-keys.js';
 import { onResize, rawMode, terminalSize } from './terminal.js';
 
 /** Passed on to the workload while it runs; before that they end this command. */
@@ -14,6 +16,10 @@ const PATIENCE = 3;
 interface StreamFlags {
   readonly interactive: boolean;
   readonly tty: boolean;
+  /** What a terminal sends for the keys that leave the process; absent: Docker's. */
+  readonly 'detach-keys'?: Buffer | undefined;
+  /** Whether signals are passed on. Absent: yes. */
+  readonly 'sig-proxy'?: boolean;
 }
 
 interface ForegroundProcess {
@@ -72,19 +78,25 @@ export class Foreground implements Disposable {
   /**
    * Runs until the process has ended and all of its output is written. From the call on it gets the signals.
    * @param joined its streams, which become the foreground's
+   * @returns how it ended; undefined when the user left it
    */
-  async run({ client, process: target, timeline }: ForegroundProcess, joined: Attachment): Promise<ExitStatus> {
+  async run(
+    { client, process: target, timeline }: ForegroundProcess,
+    joined: Attachment,
+  ): Promise<ExitStatus | undefined> {
     using attachment = joined;
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => {});
-    this.#relay = (name) => {
-      client.signal(target, name).catch(ignoreEnded).catch(reject);
-    };
+    if (this.#flags['sig-proxy'] ?? true) {
+      this.#relay = (name) => {
+        client.signal(target, name).catch(ignoreEnded).catch(reject);
+      };
+    }
     using _terminal = this.#flags.tty ? this.#lendTerminal(client, target, reject) : undefined;
     return await timeline.measure('run', async () => {
-      if (this.#flags.interactive) this.#lendStdin(attachment);
-      await Promise.race([writeOut(attachment), failed]);
-      return attachment.exited;
+      const left = this.#flags.interactive ? this.#lendStdin(attachment) : undefined;
+      const ends = [writeOut(attachment), failed, ...(left ? [left] : [])];
+      return (await Promise.race(ends)) === 'left' ? undefined : attachment.exited;
     });
   }
 
@@ -104,12 +116,18 @@ export class Foreground implements Disposable {
     return stack.move();
   }
 
-  #lendStdin(attachment: Attachment): void {
+  /** @returns resolves when the user types the keys that leave the process */
+  #lendStdin(attachment: Attachment): Promise<'left'> {
     const { stdin } = process;
-    const closed = () => stdin.unpipe(attachment.stdin).destroy();
+    const keys = new DetachKeys(this.#flags.tty ? (this.#flags['detach-keys'] ?? DEFAULT_DETACH_KEYS) : undefined);
+    const closed = () => stdin.unpipe(keys).destroy();
     attachment.stdin.once('close', closed);
-    stdin.once('error', () => attachment.stdin.end());
-    stdin.pipe(attachment.stdin);
+    stdin.once('error', () => keys.end());
+    stdin.pipe(keys).pipe(attachment.stdin);
+    return keys.typed.then(() => {
+      closed();
+      return 'left';
+    });
   }
 
   #signalled(name: NodeJS.Signals): void {

@@ -4,6 +4,7 @@ import type { imagesFlags } from '../commands/images.js';
 import { ListFormat, type Row } from '../format/list-format.js';
 import type { Invocation } from '../invocation.js';
 import { goTime, humanDuration } from '../views/human-duration.js';
+import { humanSize } from '../views/human-size.js';
 import { familiar, shortId, splitTag } from '../views/image-name.js';
 import { checkOneFormat } from './one-format.js';
 
@@ -47,16 +48,7 @@ function imageRow(name: string, { id, digest, platform, created, sizeBytes }: Im
     ID: shortId(id),
     Platform: platform,
     Repository: repository || '<none>',
-    Size: sizeOf(sizeBytes),
+    Size: humanSize(sizeBytes),
     Tag: tag || '<none>',
   };
-}
-
-/** Decimal units, as Docker prints sizes. */
-export function sizeOf(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let size = bytes;
-  let unit = 0;
-  for (; size >= 1000 && unit < units.length - 1; unit++) size /= 1000;
-  return `${Number(size.toPrecision(3))}${units[unit]}`;
 }

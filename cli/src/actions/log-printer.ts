@@ -16,15 +16,20 @@ type Streams = Readonly<Record<LogRecord['stream'], Writable>>;
 export class LogPrinter {
   readonly #streams: Streams;
   readonly #timestamps: boolean;
+  readonly #prefix: string;
   readonly #atLineStart = { stdout: true, stderr: true };
   #pieces: Buffer[] = [];
   #bytes = 0;
   #stream: LogRecord['stream'] = 'stdout';
   #scheduled: NodeJS.Immediate | undefined;
 
-  /** @param timestamps whether each line starts with its time */
-  constructor(streams: Streams, timestamps: boolean) {
+  /** @param options `timestamps`: whether each line starts with its time; `prefix`: what stands after that */
+  constructor(
+    streams: Streams,
+    { timestamps, prefix = '' }: { readonly timestamps: boolean; readonly prefix?: string },
+  ) {
     this.#streams = streams;
+    this.#prefix = prefix;
     this.#timestamps = timestamps;
   }
 
@@ -45,7 +50,10 @@ export class LogPrinter {
     let room = true;
     if (stream !== this.#stream) this.#flush();
     this.#stream = stream;
-    if (this.#timestamps && this.#atLineStart[stream]) this.#pieces.push(Buffer.from(`${timestamp(timeNs)} `));
+    if (this.#atLineStart[stream] && (this.#timestamps || this.#prefix !== '')) {
+      const time = this.#timestamps ? `${timestamp(timeNs)} ` : '';
+      this.#pieces.push(Buffer.from(time + this.#prefix));
+    }
     this.#pieces.push(data);
     this.#bytes += data.length;
     if (data.length > 0) this.#atLineStart[stream] = data.at(-1) === NEWLINE;

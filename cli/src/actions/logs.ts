@@ -4,6 +4,7 @@ import type { logsFlags } from '../commands/logs.js';
 import type { Invocation } from '../invocation.js';
 import { eachBox } from './each-box.js';
 import { Interruption } from './interruption.js';
+import { logDetails } from './log-details.js';
 import { LogPrinter } from './log-printer.js';
 
 /** `logs`. */
@@ -13,6 +14,7 @@ export async function printLogs({ flags, args }: Input<typeof logsFlags>, invoca
   return await interruption.guard(async (signal) => {
     using client = await BoxClient.connect({ ...invocation, signal });
     return await eachBox(args, async (box) => {
+      const prefix = flags.details ? `${logDetails((await client.inspect(box, { signal })).spec)} ` : '';
       const records = client.logs(box, {
         follow,
         signal,
@@ -20,7 +22,7 @@ export async function printLogs({ flags, args }: Input<typeof logsFlags>, invoca
         ...(since !== undefined && { sinceNs: since }),
         ...(until !== undefined && { untilNs: until }),
       });
-      await new LogPrinter(process, timestamps).print(records);
+      await new LogPrinter(process, { timestamps, prefix }).print(records);
       return '';
     });
   });

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { sizeOf } from './images.js';
+import { humanSize } from '../views/human-size.js';
 
 /** One step of a long operation; see the client's `onProgress`. */
 export interface Step {
@@ -52,5 +52,5 @@ export class ProgressLines {
 function lineOf({ item, phase, done, total }: Step): string {
   const word = WORDS[phase] ?? phase;
   if (phase === 'done' || phase === 'exists' || done === 0) return `${item}: ${word}`;
-  return `${item}: ${word} ${sizeOf(done)}${total === undefined ? '' : ` of ${sizeOf(total)}`}`;
+  return `${item}: ${word} ${humanSize(done)}${total === undefined ? '' : ` of ${humanSize(total)}`}`;
 }

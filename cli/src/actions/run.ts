@@ -15,8 +15,8 @@ import type { Input } from '../command.js';
 import type { runFlags } from '../commands/run.js';
 import type { Invocation } from '../invocation.js';
 import type { Timeline } from '../timeline.js';
+import { exitOrLeft } from './attach.js';
 import { boxSpecOf } from './box-spec.js';
-import { exitCodeOf } from './exit-code.js';
 import { Foreground, requireTerminal } from './foreground.js';
 import { IdFile } from './id-file.js';
 import { imagePolicyOf } from './image-policy.js';
@@ -27,7 +27,9 @@ export async function runBox(input: Input<typeof runFlags>, invocation: Invocati
   const { flags } = input;
   const { timeline } = invocation;
   if (!flags.detach) requireTerminal(flags);
-  const spec = boxSpecOf(input, invocation);
+  const asked = boxSpecOf(input, invocation);
+  // Who leaves it at once does not end its stdin either.
+  const spec = flags.detach && asked.stdinOpen ? { ...asked, stdinKept: true } : asked;
   const trace = flags.trace === undefined ? undefined : openTrace(flags.trace);
   const recorded: Span[] = [];
   try {
@@ -74,8 +76,9 @@ async function follow(run: Run): Promise<number> {
   // While it runs, because a box that is removed at its end takes its part of the trace along.
   const [status] = await Promise.all([ended, record(run, box.id)]);
   await record(run, box.id);
-  if (recorded && !recorded.some((span) => span.process === 'workload')) recorded.push(workloadSpan(timeline, status));
-  return exitCodeOf(status);
+  const traced = recorded?.some((span) => span.process === 'workload') ?? true;
+  if (!traced && status) recorded?.push(workloadSpan(timeline, status));
+  return exitOrLeft(status);
 }
 
 /** Starts the box, and measures its two phases. */

@@ -7,7 +7,7 @@ import type { Invocation } from '../invocation.js';
 import { printError } from '../print-error.js';
 import { humanDuration } from '../views/human-duration.js';
 import { chosenBackend, onlyNetwork } from './box-spec.js';
-import { sizeOf } from './images.js';
+import { humanSize } from '../views/human-size.js';
 import { checkOneFormat } from './one-format.js';
 
 const KEY_LENGTH = 12;
@@ -84,7 +84,7 @@ export async function pruneTemplates(
   const removed = await client.templates.prune(flags.keep ?? 0);
   for (const { key } of removed) process.stdout.write(`${key}\n`);
   const freed = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  process.stdout.write(`Total reclaimed space: ${sizeOf(freed)}\n`);
+  process.stdout.write(`Total reclaimed space: ${humanSize(freed)}\n`);
   return 0;
 }
 
@@ -99,6 +99,6 @@ export function templateRow(template: TemplateRecord, now: Date): Row {
     Network: shape ? (shape.network ? 'yes' : 'no') : '',
     Created: created ? `${humanDuration(created, now)} ago` : '',
     Used: `${humanDuration(used, now)} ago`,
-    Size: sizeOf(sizeBytes),
+    Size: humanSize(sizeBytes),
   };
 }

@@ -9,7 +9,7 @@ import { objectFormat } from '../format/object-format.js';
 import type { Invocation } from '../invocation.js';
 import { confirm } from './confirm.js';
 import { eachBox } from './each-box.js';
-import { sizeOf } from './images.js';
+import { humanSize } from '../views/human-size.js';
 import { volumeFilter } from './volume-filter.js';
 
 /** Docker's. */
@@ -63,7 +63,7 @@ function volumeRow({ name, labels, boxes, mountpoint, sizeBytes }: VolumeRecord)
     Mountpoint: mountpoint,
     Name: name,
     Scope: 'local',
-    Size: sizeBytes === undefined ? 'N/A' : sizeOf(sizeBytes),
+    Size: sizeBytes === undefined ? 'N/A' : humanSize(sizeBytes),
   };
 }
 
@@ -124,6 +124,6 @@ export async function pruneVolumes({ flags }: Input<typeof volumePruneFlags>, in
   const { removed, freedBytes } =
     names.length > 0 ? await client.volumes.prune({ all, names }) : { removed: [], freedBytes: 0 };
   if (removed.length > 0) process.stdout.write(`Deleted Volumes:\n${removed.join('\n')}\n\n`);
-  process.stdout.write(`Total reclaimed space: ${sizeOf(freedBytes)}\n`);
+  process.stdout.write(`Total reclaimed space: ${humanSize(freedBytes)}\n`);
   return 0;
 }

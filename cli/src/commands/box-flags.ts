@@ -1,8 +1,18 @@
 /** Flags that `create` and `run` share: all that shapes a box. */
 import { text } from '../grammar/flag.js';
 import { parsePublishedPort } from '../grammar/published-port.js';
-import { nonEmpty, parseCpus, parseDuration, parseLabel, parseNetwork, parseSize } from '../grammar/values.js';
+import { parseRestartPolicy } from '../grammar/restart-policy.js';
+import {
+  nonEmpty,
+  parseCpus,
+  parseDuration,
+  parseLabel,
+  parseLogOption,
+  parseNetwork,
+  parseSize,
+} from '../grammar/values.js';
 import { containerFlags } from './container-flags.js';
+import { healthFlags } from './health-flags.js';
 import { processFlags } from './process-flags.js';
 import { volumeFlags } from './volume-flags.js';
 
@@ -10,6 +20,7 @@ export const boxFlags = {
   ...processFlags,
   ...containerFlags,
   ...volumeFlags,
+  ...healthFlags,
   backend: {
     kind: 'value',
     placeholder: 'NAME',
@@ -33,6 +44,19 @@ export const boxFlags = {
   },
   hostname: { kind: 'value', char: 'h', placeholder: 'NAME', parse: nonEmpty, summary: 'host name of the box' },
   label: { kind: 'list', char: 'l', placeholder: 'NAME[=VALUE]', parse: parseLabel, summary: 'put a label on the box' },
+  'log-driver': {
+    kind: 'value',
+    placeholder: 'DRIVER',
+    parse: nonEmpty,
+    absent: 'json-file',
+    summary: 'how what it writes is kept: json-file, or none',
+  },
+  'log-opt': {
+    kind: 'list',
+    placeholder: 'NAME=VALUE',
+    parse: parseLogOption,
+    summary: 'max-size and max-file of its log; labels and env to show with logs --details',
+  },
   memory: {
     kind: 'value',
     char: 'm',
@@ -67,6 +91,13 @@ export const boxFlags = {
       'GUEST alone on a port that is free',
   },
   rm: { kind: 'boolean', summary: 'remove the box when it has ended' },
+  restart: {
+    kind: 'value',
+    placeholder: 'POLICY',
+    parse: parseRestartPolicy,
+    absent: 'no',
+    summary: 'start it again when it has ended: no, on-failure[:TIMES], always or unless-stopped',
+  },
   'stop-signal': {
     kind: 'value',
     placeholder: 'SIGNAL',

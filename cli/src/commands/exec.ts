@@ -1,8 +1,10 @@
 import { defineCommand } from '../command.js';
+import { detachKeysFlag } from './detach-keys-flag.js';
 import { processFlags } from './process-flags.js';
 
 export const execFlags = {
   ...processFlags,
+  ...detachKeysFlag,
   detach: { kind: 'boolean', char: 'd', summary: 'start the process and leave it alone' },
   privileged: { kind: 'boolean', summary: 'give the process all capabilities' },
 } as const;

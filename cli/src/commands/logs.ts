@@ -5,6 +5,7 @@ import { parseTail } from '../grammar/values.js';
 const moment = { kind: 'value', placeholder: 'TIME', parse: (value: string) => parseMoment(value) } as const;
 
 export const logsFlags = {
+  details: { kind: 'boolean', summary: 'put labels and variables before each line that --log-opt of the box names' },
   follow: { kind: 'boolean', char: 'f', summary: 'go on with what is written until the box ends' },
   since: { ...moment, summary: 'only what was written at this time or later: 2026-01-02T15:04:05Z, or 10m ago' },
   tail: {

@@ -1,9 +1,13 @@
 import { defineCommand } from '../command.js';
 import { nonEmpty } from '../grammar/values.js';
 import { boxFlags } from './box-flags.js';
+import { detachKeysFlag } from './detach-keys-flag.js';
+import { signalProxyFlag } from './signal-proxy-flag.js';
 
 export const runFlags = {
   ...boxFlags,
+  ...detachKeysFlag,
+  ...signalProxyFlag,
   detach: { kind: 'boolean', char: 'd', summary: "print the box's id and leave it running" },
   trace: {
     kind: 'value',

@@ -1,17 +1,5 @@
 import { defineCommand } from '../command.js';
-import { parseSeconds } from '../grammar/values.js';
-
-export const stopFlags = {
-  timeout: {
-    kind: 'value',
-    char: 't',
-    aliases: ['time'],
-    placeholder: 'SECONDS',
-    parse: parseSeconds,
-    absent: "the box's, else 10",
-    summary: 'time to end in before it is killed',
-  },
-} as const;
+import { stopFlags } from './stop-flags.js';
 
 export const stop = defineCommand({
   name: 'stop',

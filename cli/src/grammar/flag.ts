@@ -13,6 +13,8 @@ interface FlagBase {
 /** `--name`, `--name=false`. */
 export interface BooleanFlag extends FlagBase {
   readonly kind: 'boolean';
+  /** On without the flag; `--name=false` turns it off. */
+  readonly byDefault?: true;
 }
 
 /** `--name VALUE`; the last one counts. */

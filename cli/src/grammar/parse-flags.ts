@@ -65,7 +65,12 @@ class Reader {
   values(): Record<string, unknown> {
     const entries = Object.entries(this.#grammar.flags).map(([name, flag]) => {
       const given = this.#given.get(name) ?? [];
-      return [name, flag.kind === 'list' ? given : (given.at(-1) ?? (flag.kind === 'boolean' ? false : undefined))];
+      return [
+        name,
+        flag.kind === 'list'
+          ? given
+          : (given.at(-1) ?? (flag.kind === 'boolean' ? flag.byDefault === true : undefined)),
+      ];
     });
     return Object.fromEntries(entries);
   }

@@ -55,6 +55,13 @@ export function parseLabel(value: string): readonly [string, string] {
   return [name, content];
 }
 
+/** An option of a log driver, `NAME=value`. */
+export function parseLogOption(value: string): readonly [string, string] {
+  const equals = value.indexOf('=');
+  if (equals < 1) throw wrong('give NAME=VALUE');
+  return [value.slice(0, equals), value.slice(equals + 1)];
+}
+
 const MOST_SECONDS = 4_294_967;
 
 /** A number of whole seconds. @returns milliseconds */

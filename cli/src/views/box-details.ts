@@ -1,11 +1,12 @@
 /** What `inspect` prints of a box: Docker's fields where there are some, then our own. */
-import type { BoxRecord, VolumeMount } from '@a3s-box/core/client';
+import type { BoxHealth, BoxRecord, HealthcheckSpec, VolumeMount } from '@a3s-box/core/client';
 import { containerConfig, containerHostConfig } from './container-details.js';
 import { codeOf, isUp } from './box-status.js';
 import { portMap } from './port-text.js';
 
 /** Go's time before there was one. */
 const NEVER = '0001-01-01T00:00:00Z';
+const NS_PER_MS = 1_000_000;
 
 export function boxDetails(box: BoxRecord): object {
   const { spec } = box;
@@ -17,11 +18,14 @@ export function boxDetails(box: BoxRecord): object {
     State: stateOf(box),
     Image: box.imageId,
     Name: box.name,
+    RestartCount: box.restartCount,
+    LogPath: box.logPath ?? '',
     Config: {
       Hostname: spec.hostname ?? '',
       User: spec.user ?? '',
       Tty: spec.terminal,
       OpenStdin: spec.stdinOpen,
+      StdinOnce: spec.stdinOpen && spec.stdinKept !== true,
       Env: spec.environment,
       Cmd: spec.command ?? null,
       Image: spec.image,
@@ -30,15 +34,18 @@ export function boxDetails(box: BoxRecord): object {
       Labels: new Map(Object.entries(spec.labels)),
       StopSignal: spec.stopSignal ?? '',
       ...containerConfig(spec),
+      ...(spec.healthcheck && { Healthcheck: healthcheckOf(spec.healthcheck) }),
     },
     HostConfig: {
-      Memory: box.memoryBytes,
+      Memory: spec.memoryBytes ?? box.memoryBytes,
       NanoCpus: spec.nanoCpus ?? box.vcpus * 1e9,
       AutoRemove: spec.autoRemove,
       NetworkMode: box.network,
       Binds: (spec.volumes ?? []).map(bindText),
       VolumesFrom: spec.volumesFrom ?? null,
       StorageOpt: spec.storageBytes === undefined ? null : new Map([['size', String(spec.storageBytes)]]),
+      RestartPolicy: { Name: spec.restart?.name ?? 'no', MaximumRetryCount: spec.restart?.maximumRetries ?? 0 },
+      LogConfig: { Type: spec.log?.driver ?? 'json-file', Config: new Map(Object.entries(spec.log?.options ?? {})) },
       PortBindings: portMap(spec.ports ?? [], ({ hostPort }) => (hostPort === 0 ? '' : String(hostPort))),
       ...containerHostConfig(spec),
     },
@@ -82,14 +89,42 @@ function stateOf(box: BoxRecord): object {
     Running: isUp(box),
     Paused: state === 'paused',
     PausedBecause: pausedBecause ?? '',
+    Restarting: state === 'restarting',
     OOMKilled: exit?.outOfMemory ?? false,
     Dead: state === 'dead',
     Pid: vmmPid ?? 0,
     // Null until it has ended, and where its end is not known: nothing that looks like success.
     ExitCode: (exit && codeOf(exit)) ?? null,
-    Error: exit?.reason ?? '',
+    Error: box.startError ?? exit?.reason ?? '',
     StartedAt: started?.toISOString() ?? NEVER,
     FinishedAt: finished?.toISOString() ?? NEVER,
+    ...(box.health && { Health: healthOf(box.health) }),
+  };
+}
+
+function healthOf({ status, failingStreak, log }: BoxHealth): object {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ start, end, exitCode, output }) => ({
+      Start: start.toISOString(),
+      End: end.toISOString(),
+      ExitCode: exitCode,
+      Output: output,
+    })),
+  };
+}
+
+/** Docker has nanoseconds. */
+function healthcheckOf(healthcheck: HealthcheckSpec): object {
+  const { test, intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = healthcheck;
+  return {
+    ...(test && { Test: test }),
+    ...(intervalMs !== undefined && { Interval: intervalMs * NS_PER_MS }),
+    ...(timeoutMs !== undefined && { Timeout: timeoutMs * NS_PER_MS }),
+    ...(startPeriodMs !== undefined && { StartPeriod: startPeriodMs * NS_PER_MS }),
+    ...(startIntervalMs !== undefined && { StartInterval: startIntervalMs * NS_PER_MS }),
+    ...(retries !== undefined && { Retries: retries }),
   };
 }
 

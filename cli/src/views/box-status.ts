@@ -10,15 +10,15 @@ export function codeOf(status: ExitStatus): number | undefined {
   return status.known ? status.code : undefined;
 }
 
-/** Whether a box has a process, also one that is paused or ends. */
+/** Whether a box has a process, also one that is paused or ends, or will have one in a moment. */
 export function isUp({ state }: BoxRecord): boolean {
-  return state === 'running' || state === 'paused' || state === 'stopping';
+  return state === 'running' || state === 'paused' || state === 'stopping' || state === 'restarting';
 }
 
 /** `Up 3 minutes`, `Exited (7) 2 hours ago`, as Docker says it. @param short whether a reason is cut to its beginning */
 export function statusOf(box: BoxRecord, now: Date, short: boolean): string {
   const { state, started, finished, exit, pausedBecause } = box;
-  const up = `Up ${humanDuration(started ?? now, now)}`;
+  const up = `Up ${humanDuration(started ?? now, now)}${healthText(box)}`;
   switch (state) {
     case 'created':
       return 'Created';
@@ -27,9 +27,11 @@ export function statusOf(box: BoxRecord, now: Date, short: boolean): string {
     case 'running':
       return up;
     case 'paused':
-      return `${up} (Paused${pausedBecause === undefined ? '' : `: ${pausedBecause.replaceAll('-', ' ')}`})`;
+      return `${up} (Paused${pausedBecause === undefined || pausedBecause === 'user' ? '' : `: ${pausedBecause.replaceAll('-', ' ')}`})`;
     case 'stopping':
       return `${up} (Stopping)`;
+    case 'restarting':
+      return `Restarting (${(exit && codeOf(exit)) ?? 'unknown'}) ${ago(finished, now)}`.trimEnd();
     case 'exited':
       return `Exited (${(exit && codeOf(exit)) ?? 'unknown'}) ${ago(finished, now)}`.trimEnd();
     case 'dead': {
@@ -38,6 +40,11 @@ export function statusOf(box: BoxRecord, now: Date, short: boolean): string {
       return `Dead: ${short && reason.length > SHORT_REASON ? `${reason.slice(0, SHORT_REASON - 1)}…` : reason}`;
     }
   }
+}
+
+function healthText({ health, state }: BoxRecord): string {
+  if (!health || state !== 'running') return '';
+  return health.status === 'starting' ? ' (health: starting)' : ` (${health.status})`;
 }
 
 function ago(date: Date | undefined, now: Date): string {

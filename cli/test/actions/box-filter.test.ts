@@ -96,7 +96,7 @@ describe('filters of boxes', () => {
   const refused: [filter: string, message: RegExp, code?: string][] = [
     ['name', /filter "name" has no value/],
     ['frob=1', /invalid filter "frob"/],
-    ['health=healthy', /filter "health" is not supported/, 'UNSUPPORTED'],
+    ['health=fine', /invalid filter "health=fine"/],
     ['volume=x', /filter "volume" is not supported/, 'UNSUPPORTED'],
     ['status=up', /invalid filter "status=up"/],
     ['exited=x', /invalid filter "exited=x"/],

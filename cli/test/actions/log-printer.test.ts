@@ -22,7 +22,7 @@ async function printed(records: readonly LogRecord[], timestamps = false, highWa
     yield* records;
   };
   const streams = { stdout: streamNamed('stdout'), stderr: streamNamed('stderr') };
-  await new LogPrinter(streams, timestamps).print(source());
+  await new LogPrinter(streams, { timestamps }).print(source());
   await Promise.all(Object.values(streams).map((stream) => finished(stream.end())));
   return written.map(([name, chunk]) => [name, chunk.toString('latin1')]);
 }
@@ -74,7 +74,7 @@ describe('printing logs', () => {
       yield record('stdout', 'a\n');
       throw new RangeError('gone');
     };
-    await assert.rejects(new LogPrinter({ stdout: out, stderr: out }, false).print(source()), /gone/);
+    await assert.rejects(new LogPrinter({ stdout: out, stderr: out }, { timestamps: false }).print(source()), /gone/);
     assert.deepEqual(written, ['a\n']);
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { imageRows, sizeOf } from '../../dist/actions/images.js';
+import { imageRows } from '../../dist/actions/images.js';
+import { humanSize } from '../../dist/views/human-size.js';
 import { exitCodeOf } from '../../dist/actions/exit-code.js';
 import { table } from '../../dist/actions/table.js';
 import { traceOf } from '../../dist/actions/trace-file.js';
@@ -48,7 +49,7 @@ describe('images', () => {
   });
 
   it('have sizes in decimal units', () => {
-    assert.deepEqual([0, 999, 1000, 1_234_567, 5e12].map(sizeOf), ['0B', '999B', '1kB', '1.23MB', '5TB']);
+    assert.deepEqual([0, 999, 1000, 1_234_567, 5e12].map(humanSize), ['0B', '999B', '1kB', '1.23MB', '5TB']);
   });
 });
 

@@ -32,6 +32,7 @@ export function aBox(change: Partial<BoxRecord> = {}): BoxRecord {
     vcpus: 1,
     memoryBytes: 512 * 2 ** 20,
     generation: 4,
+    restartCount: 0,
     arguments: ['sh', '-c', 'echo hi; sleep 60'],
     network: 'default',
     addresses: ['10.0.2.15/24', 'fd00::2/64'],

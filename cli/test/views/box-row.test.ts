@@ -108,16 +108,20 @@ describe('what inspect prints of a box', () => {
           Dead: false,
           Pid: 42,
         },
+        Restarting: false,
         ...{ ExitCode: null, Error: '', StartedAt: '2026-01-01T11:57:00.000Z', FinishedAt: '0001-01-01T00:00:00Z' },
       },
       Image: `sha256:${'cd'.repeat(32)}`,
       Name: 'web',
+      RestartCount: 0,
+      LogPath: '',
       Config: {
         ...{
           Hostname: '',
           User: '',
           Tty: false,
           OpenStdin: false,
+          StdinOnce: false,
           Env: ['A=1'],
           Cmd: ['sh', '-c', 'echo hi; sleep 60'],
         },
@@ -127,6 +131,8 @@ describe('what inspect prints of a box', () => {
       HostConfig: {
         ...{ Memory: 536870912, NanoCpus: 1e9, AutoRemove: false, NetworkMode: 'default' },
         ...{ Binds: [], VolumesFrom: null, StorageOpt: null },
+        RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+        LogConfig: { Type: 'json-file', Config: {} },
         PortBindings: {
           '80/tcp': [{ HostIp: '::1', HostPort: '' }],
           '5353/udp': [{ HostIp: '0.0.0.0', HostPort: '5353' }],

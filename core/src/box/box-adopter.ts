@@ -39,6 +39,7 @@ export interface LeftBox {
 @injectable()
 export class BoxAdopter {
   readonly #leaving = new AbortController();
+  readonly #paused = new Map<Box, { readonly goOn: () => void; readonly taken: Promise<void> }>();
 
   constructor(
     @inject(ImageStoreToken) private readonly images: ImageStore,
@@ -73,7 +74,19 @@ export class BoxAdopter {
           : `the virtual machine could not be taken over and was ended: ${lost.message}`;
       return this.ending.finish(box, { run, exit: exit ?? unknownExit(reason), held });
     }
-    await this.#patiently(left, vm, this.#takeOver(left, vm, held));
+    const taking = this.#takeOver(left, vm, held);
+    // It stands still until its user lets it go on.
+    if (box.marks.pausedByUser && !exit) return this.#logFailure(box, taking);
+    await this.#patiently(left, vm, taking);
+  }
+
+  /** Lets a box go on that its user paused under an earlier supervisor. @returns whether it was one */
+  async unpause(box: Box): Promise<boolean> {
+    const waiting = this.#paused.get(box);
+    if (!waiting) return false;
+    waiting.goOn();
+    await waiting.taken;
+    return true;
   }
 
   /** Gives up the guests that have not answered yet; they go on. */
@@ -89,7 +102,25 @@ export class BoxAdopter {
     patience.abort();
     if (first === 'taken') return;
     if (box.state.kind === 'stopping') box.state = { kind: 'paused', vm, run, because: 'unreachable' };
+    this.#logFailure(box, taking);
+  }
+
+  #logFailure(box: Box, taking: Promise<void>): void {
     taking.catch((error: unknown) => this.logger.error({ box: box.id, error }, 'a box could not be taken over'));
+  }
+
+  /** Waits until a box's user lets it go on. @returns false when its VM ended instead @throws when this supervisor does */
+  async #whilePaused({ box, run }: LeftBox, vm: Vm): Promise<boolean> {
+    const goOn = Promise.withResolvers<true>();
+    const left = new Promise<void>((resolve) => this.#leaving.signal.addEventListener('abort', () => resolve()));
+    box.state = { kind: 'paused', vm, run, because: 'user' };
+    await vm.pause({ signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) });
+    const taken = Promise.race([box.started, box.ended.then(() => {})]);
+    this.#paused.set(box, { goOn: () => goOn.resolve(true), taken });
+    const goesOn = await Promise.race([goOn.promise, vm.exited.then(() => false), left]);
+    this.#paused.delete(box);
+    this.#leaving.signal.throwIfAborted();
+    return goesOn === true;
   }
 
   async #findVm(run: RunRecord): Promise<Vm> {
@@ -103,16 +134,23 @@ export class BoxAdopter {
     const { box, run, exit } = left;
     let joined: RunningVm;
     try {
+      const paused = box.marks.pausedByUser && !exit;
+      if (paused && !(await this.#whilePaused(left, vm))) return await this.#lose(left, vm, held);
       joined = await this.#join(left, vm);
     } catch (error) {
       if (this.#leaving.signal.aborted) return void (await Promise.all([vm.close(), leaveHeld(held)]));
       this.logger.error({ box: box.id, error }, 'a box was lost while no supervisor was there');
-      await vm.kill();
-      const lost = unknownExit(`the virtual machine ended: ${describeExit(await vm.exited)}`);
-      return this.ending.finish(box, { run, exit: exit ?? lost, held });
+      return this.#lose(left, vm, held);
     }
     if (exit) await this.ending.finish(box, { run, exit, held, vm: joined });
     else await this.#follow(box, joined, { ...run, sessionKey: joined.nextKey.toString('base64') }, held);
+  }
+
+  /** Ends a box whose guest cannot be asked any more. */
+  async #lose({ box, run, exit }: LeftBox, vm: Vm, held: HeldResources): Promise<void> {
+    await vm.kill();
+    const lost = unknownExit(`the virtual machine ended: ${describeExit(await vm.exited)}`);
+    await this.ending.finish(box, { run, exit: exit ?? lost, held });
   }
 
   /** @throws AGENT_UNREACHABLE when the VM ends first, AGENT_INCOMPATIBLE */
@@ -149,10 +187,10 @@ export class BoxAdopter {
 
   async #follow(box: Box, vm: RunningVm, run: RunRecord, held: HeldResources): Promise<void> {
     // Before anything else is asked of the guest: from its next call on only the new key opens a session.
-    this.records.enter(box, { kind: 'running', vm, run });
-    const log = await this.logs.open(box);
+    this.records.enter(box, { kind: 'running', vm, run }, { marks: { ...box.marks, pausedByUser: false } });
+    const log = await this.logs.open(box, run);
     this.keeper.record({ box, vm, run, log });
-    box.io.connect(vm.session, CONTAINER_ID, '', log.resume);
+    box.io.connect(vm.session, CONTAINER_ID, '', log?.resume);
     this.execs.rejoin(box, vm);
     box.succeedStart();
     this.keeper.keep({ box, vm, run, held, log });

@@ -39,19 +39,16 @@ export class BoxEnding {
   /** Removes a box that does not run. */
   async remove(box: Box): Promise<void> {
     await this.reaper.reap(box.id);
-    await this.#forget(box);
-  }
-
-  async #forget(box: Box): Promise<void> {
     for (const name of this.records.forget(box)) await this.reaper.reap(volumeOwner(name));
+    box.gone = true;
   }
 
-  /** The same, once the disk has room for the record of it. Never rejects. */
-  async removeWhenThereIsRoom(box: Box): Promise<void> {
+  /** Does the rest of an ended start once the disk has room for the record of it. Never rejects. */
+  async whenThereIsRoom(box: Box, work: () => Promise<void>): Promise<void> {
     try {
-      await this.space.insist(() => this.remove(box), new AbortController().signal);
+      await this.space.insist(work, new AbortController().signal);
     } catch (error) {
-      this.logger.error({ box: box.id, error }, 'a box could not be removed');
+      this.logger.error({ box: box.id, error }, 'a start could not be undone');
     }
   }
 
@@ -71,10 +68,12 @@ export class BoxEnding {
     }
     const state = { kind: exit.known ? 'exited' : 'dead', startedNs: run.startedNs, exit } as const;
     const { signal } = new AbortController();
+    // Asked for in the middle of this, its removal comes after it.
+    const goes = box.goesWithItsEnd;
     await this.space.insist(async () => {
-      await this.reaper.reap(box.id, box.goesWithItsEnd ? undefined : this.home.box(box.id));
-      if (box.goesWithItsEnd) await this.#forget(box);
-      else this.records.enter(box, state);
+      if (goes) return this.remove(box);
+      await this.reaper.reap(box.id, this.home.box(box.id));
+      this.records.enter(box, state);
     }, signal);
     box.state = state;
     box.end(exit);

@@ -3,8 +3,8 @@ import { BoxError, isBoxError } from '../errors/box-error.js';
 import { AgentService, SetTimeRequest, type ExitStatus } from '../gen/a3s/box/agent/v1/agent.js';
 import type { OutputChunk } from '../guest/process-attachment.js';
 import { inject, injectable } from '../kernel/container.js';
-import type { LogWriter } from '../logs/log-writer.js';
 import type { Logger } from '../ports/logger.js';
+import type { Operation } from '../ports/operation.js';
 import { LoggerToken } from '../service-tokens.js';
 import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
@@ -15,7 +15,10 @@ import { BoxEnding } from './box-ending.js';
 import { BoxLogs } from './box-logs.js';
 import { BoxRecords } from './box-records.js';
 import { leaveHeld, type HeldResources } from './held-resources.js';
+import type { RunLog } from './run-log.js';
 import { TimeLimit } from './time-limit.js';
+
+const RESUME_LIMIT_MS = 5000;
 
 /** A box that runs, with all that its run needs. */
 export interface RunningBox {
@@ -23,7 +26,12 @@ export interface RunningBox {
   readonly vm: RunningVm;
   readonly run: RunRecord;
   readonly held: HeldResources;
-  readonly log: LogWriter;
+  /** Absent for a box that keeps none. */
+  readonly log: RunLog | undefined;
+}
+
+interface Recorded extends Omit<RunningBox, 'held'> {
+  readonly log: RunLog;
 }
 
 /** Keeps running boxes: their logs, their time limits, their waits for room, and their ends. */
@@ -42,7 +50,7 @@ export class BoxKeeper {
 
   /** Writes the output of a box's main process down, as it comes. To be called before it is connected to. */
   record({ box, vm, run, log }: Omit<RunningBox, 'held'>): void {
-    box.io.addSink((chunk) => this.#write({ box, vm, run, log }, chunk));
+    if (log) box.io.addSink((chunk) => this.#write({ box, vm, run, log }, chunk));
   }
 
   /** Takes care of a box that runs, to its end. */
@@ -71,6 +79,7 @@ export class BoxKeeper {
     const { box, vm, run, held } = running;
     const exit = await this.#watch(running);
     if (this.#leaving.signal.aborted) return;
+    if (box.marks.pausedByUser) await letSayGoodbye(vm);
     this.#recordEnd(box, { kind: 'stopping', run, exit });
     this.#kept.delete(box);
     await this.ending.finish(box, { run, exit, held, vm });
@@ -82,11 +91,33 @@ export class BoxKeeper {
    */
   #recordEnd(box: Box, ended: Extract<BoxState, { kind: 'stopping' }>): void {
     try {
-      this.records.enter(box, ended);
+      this.records.enter(box, ended, { marks: { ...box.marks, pausedByUser: false } });
     } catch (error) {
       if (!isBoxError(error) || error.code !== 'DISK_FULL') throw error;
       box.state = ended;
     }
+  }
+
+  /** Stops the VM of a box that runs. @throws UNSUPPORTED where the backend cannot do that, CONFLICT */
+  async pause(box: Box, { signal }: Operation): Promise<void> {
+    const kept = this.#kept.get(box);
+    if (!kept || box.state.kind !== 'running') throw new BoxError('CONFLICT', `box "${box.name}" is not running`);
+    const { vm, run } = kept;
+    // Not written down before: a supervisor that dies here leaves a box that goes on, as if nobody had asked.
+    await vm.vm.pause({ signal });
+    this.records.amend(box, { marks: { ...box.marks, pausedByUser: true } });
+    box.state = { kind: 'paused', vm: vm.vm, run, because: 'user' };
+  }
+
+  /** Lets the VM of a box go on that was paused by its user, with its clock set. Whoever kept it here keeps it. */
+  async unpause(box: Box, { signal }: Operation): Promise<void> {
+    const kept = this.#kept.get(box);
+    if (!kept || !box.marks.pausedByUser) throw new BoxError('CONFLICT', `box "${box.name}" is not paused`);
+    const { vm, run } = kept;
+    await vm.vm.resume({ signal });
+    await vm.session.call(AgentService.setTime, SetTimeRequest.create({ hostTimeNs: nowNs() }), signal);
+    this.records.amend(box, { marks: { ...box.marks, pausedByUser: false } });
+    if (box.state.kind === 'paused') box.state = { kind: 'running', vm, run };
   }
 
   /** Waits for the first of: the workload's end, the VM's end, the time limit. */
@@ -105,7 +136,7 @@ export class BoxKeeper {
     return unknownExit(`the virtual machine ended: ${describeExit(await vm.exited)}`);
   }
 
-  async #write({ box, vm, run, log }: Omit<RunningBox, 'held'>, chunk: OutputChunk): Promise<void> {
+  async #write({ box, vm, run, log }: Recorded, chunk: OutputChunk): Promise<void> {
     for (;;) {
       try {
         return await log.append(chunk);
@@ -128,6 +159,8 @@ export class BoxKeeper {
     const signal = AbortSignal.any([ended.signal, this.#leaving.signal]);
     try {
       await this.space.waitForRoom(signal);
+      // Its user paused it beside that, and lets it go on.
+      if (box.marks.pausedByUser) return;
       await vm.vm.resume({ signal });
       await vm.session.call(AgentService.setTime, SetTimeRequest.create({ hostTimeNs: nowNs() }), signal);
       if (box.state.kind === 'paused') box.state = { kind: 'running', vm, run };
@@ -136,6 +169,11 @@ export class BoxKeeper {
       if (!signal.aborted) this.logger.error({ box: box.id, error }, 'a paused box could not go on');
     }
   }
+}
+
+/** A guest that stands still says no goodbye. One that cannot go on any more has ended. */
+async function letSayGoodbye({ vm }: RunningVm): Promise<void> {
+  await vm.resume({ signal: AbortSignal.timeout(RESUME_LIMIT_MS) }).catch(() => vm.kill());
 }
 
 function workloadExit(status: ExitStatus): BoxExit {

@@ -39,6 +39,8 @@ export interface MachineOptions extends Operation {
   readonly backend: BackendChoice;
   /** Whether it may be a clone of a template. */
   readonly clone: boolean;
+  /** Whether the scratch disk is there, from an earlier run. */
+  readonly scratchKept: boolean;
 }
 
 /** Makes the machines that boxes run in, up to where a container can be made in them. */
@@ -54,7 +56,7 @@ export class BoxMachines {
   ) {}
 
   /** What a machine has on this host; to be written down before it is made. */
-  resources(boxId: string): Resource[] {
+  resources(boxId: string): Extract<Resource, { kind: 'directory' }>[] {
     return [this.home.box(boxId), this.home.boxRun(boxId)].map((path) => ({ kind: 'directory', path }));
   }
 
@@ -62,13 +64,13 @@ export class BoxMachines {
    * Makes a machine. Failed: nothing of it runs; what the ledger has of it is the caller's to free.
    * @throws what the backend, the image store or the network refused, CANCELLED
    */
-  async make(owner: MachineOwner, { backend, clone, signal }: MachineOptions): Promise<BoxMachine> {
+  async make(owner: MachineOwner, { backend, signal, ...disks }: MachineOptions): Promise<BoxMachine> {
     const { id, spec, tracer } = owner;
     const undo = new AsyncDisposableStack();
     try {
       const held = await this.#acquire(owner, backend, undo, signal);
       const { attachment: network, ports } = held.endpoint ?? {};
-      const request = { boxId: id, backend, root: held.root.disk, sizing: sizingOf(spec), tracer, clone };
+      const request = { boxId: id, backend, root: held.root.disk, sizing: sizingOf(spec), tracer, ...disks };
       const onLaunch = this.records.noteVmm.bind(this.records, id);
       const carried = { ...carriedBy(network, ports), ...storageOf(spec, held.volumes) };
       const vm = await this.vms.start({ ...request, onLaunch, ...carried }, { signal });

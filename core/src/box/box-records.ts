@@ -5,9 +5,15 @@ import { BoxTable, type StoredBox } from '../state/box-table.js';
 import { Ledger, type LedgerEntry, type Resource } from '../state/ledger.js';
 import type { StateDatabase } from '../state/state-database.js';
 import { VolumeRecords } from '../volumes/volume-records.js';
-import type { Box, BoxState } from './box.js';
+import type { Box, BoxChange, BoxMarks, BoxState } from './box.js';
 
 type RecordedState = Exclude<BoxState, { kind: 'paused' }>;
+
+interface EnterOptions {
+  /** What it will have from then on. */
+  readonly resources?: readonly Resource[];
+  readonly marks?: BoxMarks;
+}
 
 /** Writes down what boxes are and have. Every method is one transaction; an object changes after its commit only. */
 @injectable()
@@ -32,15 +38,23 @@ export class BoxRecords {
     box.state = state;
   }
 
-  /** Takes the box to its next state, with what it will have from then on. */
-  enter(box: Box, state: RecordedState, resources: readonly Resource[] = []): void {
+  /** Takes the box to its next state. */
+  enter(box: Box, state: RecordedState, { resources = [], marks = box.marks }: EnterOptions = {}): void {
     const generation = box.generation + 1;
     this.database.transaction(() => {
-      this.table.update(box.stored(state, generation));
+      this.table.update(box.stored(state, generation, { marks }));
       for (const resource of resources) this.ledger.add(box.id, resource);
     });
     box.generation = generation;
+    box.marks = marks;
     box.state = state;
+  }
+
+  /** Writes down what has changed of a box beside its state. @throws ALREADY_EXISTS for a name that is in use */
+  amend(box: Box, change: BoxChange): void {
+    const generation = box.generation + 1;
+    this.database.transaction(() => this.table.update(box.stored(box.state, generation, change)));
+    Object.assign(box, change, { generation });
   }
 
   /** The box's VMM, in place of one that was written down before. */

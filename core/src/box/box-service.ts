@@ -2,55 +2,39 @@ import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { ExecService, PtyService, ResizeRequest, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
-import type { Image, ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
-import { ImageStoreToken, LoggerToken } from '../service-tokens.js';
+import { LoggerToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
-import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
-import { architectureOf, checkImagePlatform } from '../vm/guest-architecture.js';
-import type { RunningVm } from '../vm/running-vm.js';
-import { checkVolumeMounts, normalPath, settleMounts, type VolumeMount } from '../volumes/volume-mount.js';
-import { parseVolumesFrom } from '../volumes/volumes-from.js';
-import { drawVolumeName } from '../volumes/volume-service.js';
 import type { Span } from '../vm/tracer.js';
-import { Box, drawBoxId, nowNs, type BoxExit, type BoxState, type ExecProcess } from './box.js';
+import { Box, drawBoxId, nowNs, type BoxExit, type ExecProcess, type RestingState } from './box.js';
+import { BoxChecks, type CheckedSpec } from './box-checks.js';
 import { BoxExecs, type ExecSpec } from './box-execs.js';
 import { BoxKeeper } from './box-keeper.js';
 import { BoxNetworks } from './box-networks.js';
 import { makeBoxName } from './box-name.js';
+import { BoxPauses } from './box-pauses.js';
 import { BoxRecords } from './box-records.js';
-import { checkBoxSpec, type BoxSpec, type TerminalSize } from './box-spec.js';
+import type { BoxFollower, RemoveOptions, RunOptions, StartOptions, StopOptions } from './box-requests.js';
+import type { BoxSpec, TerminalSize } from './box-spec.js';
 import { BoxStarter } from './box-starter.js';
 import { CONTAINER_ID } from './container-start.js';
 import { BoxEnding } from './box-ending.js';
-import { BoxVolumes } from './box-volumes.js';
-import { compileOciConfig } from './oci-config.js';
+import { checkAttachable, runningVm, SIGKILL, signalForStop, stopSignalOf } from './guest-signals.js';
 import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
 import { SpareBoxes } from './spare-boxes.js';
 import type { Spare } from './spare.js';
 
-const DEFAULT_STOP_SIGNAL = 'SIGTERM';
-const SIGKILL = 9;
+const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
-
-export interface RunOptions extends Operation {
-  /** Is called when the box is recorded, before it starts. */
-  readonly prepare: (box: Box) => Promise<void>;
-}
-
-/** A spec that a box can be made from. */
-interface CheckedSpec {
-  readonly spec: BoxSpec;
-  readonly image: Image;
-  readonly backend: BackendChoice;
-}
 
 interface BeginOptions {
   /** Is called before the start. */
-  readonly prepare?: () => Promise<void>;
+  readonly prepare?: (() => Promise<void>) | undefined;
   readonly spare?: Spare;
+  /** Where it goes back to when the start comes to nothing; absent: it goes away. */
+  readonly before?: RestingState;
 }
 
 /** All boxes of a home, and what can be done with them. */
@@ -58,19 +42,19 @@ interface BeginOptions {
 export class BoxService {
   readonly #boxes = new Map<string, Box>();
   readonly #uses = new Map<string, Disposable>();
+  readonly #followers: BoxFollower[] = [];
   /** Spans of the boxes that went away last, oldest first. */
   readonly #traces = new Map<string, readonly Span[]>();
 
   constructor(
-    @inject(ImageStoreToken) private readonly images: ImageStore,
-    private readonly backends: BackendChooser,
+    private readonly checks: BoxChecks,
     private readonly networks: BoxNetworks,
     private readonly records: BoxRecords,
     private readonly starter: BoxStarter,
     private readonly ending: BoxEnding,
-    private readonly volumes: BoxVolumes,
     private readonly execs: BoxExecs,
     private readonly keeper: BoxKeeper,
+    private readonly pauses: BoxPauses,
     private readonly spares: SpareBoxes,
     private readonly activity: Activity,
     @inject(LoggerToken) private readonly logger: Logger,
@@ -123,6 +107,11 @@ export class BoxService {
     return box;
   }
 
+  /** Tells of the runs of boxes from now on. */
+  follow(follower: BoxFollower): void {
+    this.#followers.push(follower);
+  }
+
   /** Takes a box over that an earlier supervisor recorded. */
   add(box: Box): void {
     this.#boxes.set(box.id, box);
@@ -154,13 +143,35 @@ export class BoxService {
     return [...this.#boxes.values()].sort((a, b) => Number(b.createdNs - a.createdNs));
   }
 
-  /** Starts a created box; on return its main process runs. A box that cannot start goes away. */
-  async start(box: Box): Promise<void> {
-    if (box.state.kind !== 'created') {
-      throw new BoxError('CONFLICT', `box "${box.name}" was started before: it is ${box.state.kind}`);
-    }
-    this.records.enter(box, { kind: 'starting' }, this.starter.resources(box));
-    await this.#begin(box);
+  /**
+   * Starts a box that is on record and does not run; on return its main process runs. One that runs already is left
+   * alone. Its disk and its log go on from run to run. Failed: it is what it was before.
+   * @throws CONFLICT for one that is paused, and what the start comes to nothing for
+   */
+  start(box: Box, options: StartOptions = {}): Promise<void> {
+    return box.turns.take(() => this.#start(box, options));
+  }
+
+  /** Stops a box, if it runs, and starts it. @throws what {@link start} throws */
+  restart(box: Box, options: Omit<StopOptions, 'forGood'>): Promise<void> {
+    return box.turns.take(async () => {
+      const { goesWithItsEnd } = box;
+      // This end is not the one that it goes with.
+      box.goesWithItsEnd = false;
+      await this.stop(box, { ...options, forGood: false });
+      await this.#start(box, {});
+      box.goesWithItsEnd = goesWithItsEnd;
+    });
+  }
+
+  /** Stops a box's VM where it is. @throws CONFLICT, UNSUPPORTED where the backend cannot do it */
+  pause(box: Box, operation: Operation): Promise<void> {
+    return box.turns.take(() => this.pauses.pause(box, operation));
+  }
+
+  /** Lets it go on, with its clock set. @throws CONFLICT */
+  unpause(box: Box, operation: Operation): Promise<void> {
+    return box.turns.take(() => this.pauses.unpause(box, operation));
   }
 
   /**
@@ -172,9 +183,12 @@ export class BoxService {
     return this.execs.start(box, runningVm(box), spec, operation);
   }
 
-  /** The streams of a box's main process, or of an exec. @throws NOT_FOUND */
+  /** The streams of a box's main process, or of an exec. @throws NOT_FOUND, CONFLICT for one that has ended or is paused */
   streams(box: Box, execId: string): { readonly io: ProcessIo; readonly terminal: boolean } {
-    if (execId === '') return { io: box.io, terminal: box.spec.terminal };
+    if (execId === '') {
+      checkAttachable(box);
+      return { io: box.io, terminal: box.spec.terminal };
+    }
     const exec = box.execs.get(execId);
     if (!exec) throw new BoxError('NOT_FOUND', `box "${box.name}" has no exec "${execId}"`);
     exec.io.read();
@@ -183,8 +197,14 @@ export class BoxService {
 
   /** @param number Linux signal number @throws CONFLICT when the box does not run */
   async signal(box: Box, execId: string, number: number, operation: Operation): Promise<void> {
+    const ending = execId === '' && (number === SIGKILL || number === stopSignalOf(box));
+    if (ending) this.#markStopped(box);
     if (box.state.kind === 'starting' && number === SIGKILL) return box.cancelStart();
-    if (box.state.kind === 'paused' && number === SIGKILL) return box.state.vm.kill();
+    if (box.state.kind === 'paused' && ending) {
+      // As in Docker: what is to end it lets it go on.
+      if (box.marks.pausedByUser) await this.pauses.unpause(box, operation);
+      else if (number === SIGKILL) return box.state.vm.kill();
+    }
     const request = SignalRequest.create({ containerId: CONTAINER_ID, processId: execId, signal: number });
     await runningVm(box).session.call(ExecService.signal, request, operation.signal);
   }
@@ -195,40 +215,33 @@ export class BoxService {
   }
 
   /** Ends a box: its stop signal, then SIGKILL after the grace time. Returns at its end. Idempotent. */
-  async stop(box: Box, graceMs: number): Promise<BoxExit | undefined> {
-    const { state } = box;
-    if (state.kind === 'starting') box.cancelStart();
+  async stop(box: Box, { graceMs, signal, forGood = true }: StopOptions): Promise<BoxExit | undefined> {
+    const number = signal === undefined ? stopSignalOf(box) : signalNumber(signal);
+    if (forGood) this.#markStopped(box);
+    box.cancelRestart?.();
+    if (box.state.kind === 'starting') box.cancelStart();
     // A machine that stands still takes no signal.
-    if (state.kind === 'paused') await state.vm.kill();
-    if (state.kind === 'running') {
-      const name = box.spec.stopSignal ?? box.image.config.stopSignal ?? DEFAULT_STOP_SIGNAL;
+    if (box.state.kind === 'paused') {
+      if (box.marks.pausedByUser && !box.goesWithItsEnd) await this.pauses.unpause(box, { signal: NEVER });
+      else await box.state.vm.kill();
+    }
+    if (box.state.kind === 'running') {
       const limit = AbortSignal.timeout(graceMs);
-      await signalForStop(box.state, graceMs > 0 ? signalNumber(name) : SIGKILL);
+      await signalForStop(box.state, graceMs > 0 ? number : SIGKILL);
       const kill = () => void signalForStop(box.state, SIGKILL);
       limit.addEventListener('abort', kill, { once: true });
+      if (limit.aborted) kill();
       await box.ended;
       limit.removeEventListener('abort', kill);
     }
     return box.state.kind === 'created' ? undefined : box.ended.catch(() => undefined);
   }
 
-  /**
-   * Forgets a box and frees all that is its own.
-   * @param volumes also the volumes that were made for it
-   * @throws CONFLICT when it runs and `force` is not set
-   */
-  async remove(box: Box, force: boolean, volumes = false): Promise<void> {
-    if (box.live && !force) {
-      throw new BoxError('CONFLICT', `box "${box.name}" is ${box.state.kind}`, { hint: 'stop it first, or force it' });
-    }
-    if (volumes) box.volumesGoToo = true;
-    if (box.live) {
-      box.goesWithItsEnd = true;
-      await this.stop(box, 0);
-    }
-    if (!this.#boxes.has(box.id)) return;
-    await this.ending.remove(box);
-    this.#forget(box);
+  /** Forgets a box and frees all that is its own. @throws CONFLICT when it runs and `force` is not set */
+  remove(box: Box, options: RemoveOptions): Promise<void> {
+    // Whoever starts it has its turn, which this ends.
+    if (options.force && box.state.kind === 'starting') box.cancelStart();
+    return box.turns.take(() => this.#remove(box, options));
   }
 
   /** Ends what was made ahead of its use, which keeps an image in use. */
@@ -246,39 +259,11 @@ export class BoxService {
 
   /** Ends and removes all boxes. */
   async close(): Promise<void> {
-    await Promise.all(this.list().map((box) => this.remove(box, true)));
+    await Promise.all(this.list().map((box) => this.remove(box, { force: true })));
   }
 
-  async #check(given: BoxSpec, operation: Operation): Promise<CheckedSpec> {
-    checkBoxSpec(given);
-    if (given.stopSignal !== undefined) signalNumber(given.stopSignal);
-    const image = await this.images.inspect(given.image, operation);
-    checkImagePlatform(given.image, image, given.platform);
-    const architecture = architectureOf(given.platform);
-    const backend = await this.backends.choose(given.backend, { ...operation, architecture });
-    // What was not asked for is settled here, so that it stays so.
-    const spec = {
-      ...given,
-      network: this.networks.nameOf(given, backend),
-      volumes: settleMounts(this.#mountsOf(given), image.config, drawVolumeName),
-    };
-    this.networks.check(spec, backend);
-    checkVolumeMounts(spec.volumes);
-    this.volumes.check(spec.volumes, backend);
-    compileOciConfig(spec, image.config, spec.hostname ?? '');
-    return { spec, image, backend };
-  }
-
-  /** What was asked for, and what the boxes have that are named for that; a mount at the same place goes before theirs. */
-  #mountsOf({ volumes = [], volumesFrom = [] }: BoxSpec): readonly VolumeMount[] {
-    const mounts = [...volumes];
-    for (const { box, readOnly } of volumesFrom.map(parseVolumesFrom)) {
-      for (const mount of this.find(box).spec.volumes ?? []) {
-        const isTaken = mounts.some(({ target }) => normalPath(target) === normalPath(mount.target));
-        if (!isTaken) mounts.push({ ...mount, readOnly: mount.readOnly || readOnly });
-      }
-    }
-    return mounts;
+  #check(spec: BoxSpec, operation: Operation): Promise<CheckedSpec> {
+    return this.checks.check(spec, { ...operation, find: (reference) => this.find(reference) });
   }
 
   #make({ spec, image }: CheckedSpec, id = drawBoxId()): Box {
@@ -287,41 +272,95 @@ export class BoxService {
     return new Box({ id, name, spec, image, createdNs: nowNs() });
   }
 
-  async #begin(box: Box, { prepare, spare }: BeginOptions = {}): Promise<void> {
+  async #start(box: Box, { prepare, signal, byPolicy = false }: StartOptions): Promise<void> {
+    if (box.state.kind === 'stopping') await box.ended;
+    const { state: before } = box;
+    if (before.kind === 'running') return prepare?.();
+    if (before.kind === 'starting') return box.started;
+    if (before.kind !== 'created' && before.kind !== 'exited' && before.kind !== 'dead') {
+      throw new BoxError('CONFLICT', `box "${box.name}" cannot be started: it is ${before.kind}`, {
+        ...(before.kind === 'paused' && { hint: `let it go on with 'a3s-box unpause ${box.name}'` }),
+      });
+    }
+    if (box.gone) throw new BoxError('NOT_FOUND', `there is no box "${box.name}" any more`);
+    box.cancelRestart?.();
+    const { marks } = box;
+    const changed = byPolicy
+      ? { ...marks, restarts: marks.restarts + 1 }
+      : { ...marks, restarts: 0, stoppedByUser: false };
+    this.records.enter(box, { kind: 'starting', before }, { resources: this.starter.resources(box), marks: changed });
+    if (before.kind !== 'created') box.renew();
+    const cancel = () => box.cancelStart();
+    signal?.addEventListener('abort', cancel, { once: true });
+    if (signal?.aborted) cancel();
+    try {
+      await this.#begin(box, { prepare, before });
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async #begin(box: Box, { prepare, spare, before }: BeginOptions = {}): Promise<void> {
     this.#use(box);
     try {
       await orEnd(spare, prepare);
       await this.starter.start(box, spare);
     } catch (error) {
-      await this.#undo(box);
+      await this.#undo(box, before, asBoxError(error).message);
       box.failStart(asBoxError(error));
-      this.#forget(box);
+      if (before) box.renew();
+      else this.#forget(box);
+      if (before && before.kind !== 'created') box.end(before.exit);
       throw error;
     }
     box.succeedStart();
   }
 
   /** Frees what a start has left. On a full disk what cannot be written now is written when there is room. */
-  async #undo(box: Box): Promise<void> {
-    box.volumesGoToo = true;
+  async #undo(box: Box, before: RestingState | undefined, reason: string): Promise<void> {
+    if (!before) box.volumesGoToo = true;
+    const undo = () => (before ? this.starter.undo(box, before, reason) : this.ending.remove(box));
     try {
-      await this.ending.remove(box);
+      await undo();
     } catch (error) {
       const full = isBoxError(error) && error.code === 'DISK_FULL';
       if (!full) this.logger.error({ box: box.id, error }, 'a start could not be undone');
-      else void this.ending.removeWhenThereIsRoom(box);
+      else void this.ending.whenThereIsRoom(box, undo);
     }
+  }
+
+  async #remove(box: Box, { force, volumes }: RemoveOptions): Promise<void> {
+    if ((box.live || box.restarting) && !force) {
+      const state = box.restarting ? 'restarting' : box.state.kind;
+      throw new BoxError('CONFLICT', `box "${box.name}" is ${state}`, { hint: 'stop it first, or force it' });
+    }
+    if (volumes) box.volumesGoToo = true;
+    if (box.live) {
+      box.goesWithItsEnd = true;
+      await this.stop(box, { graceMs: 0 });
+    }
+    box.cancelRestart?.();
+    if (box.gone) return;
+    await this.ending.remove(box);
+    this.#forget(box);
+  }
+
+  /** From here on no policy starts it again, also not under the next supervisor. */
+  #markStopped(box: Box): void {
+    if (!box.spec.restart || box.marks.stoppedByUser) return;
+    this.records.amend(box, { marks: { ...box.marks, stoppedByUser: true } });
   }
 
   /** Keeps the supervisor there for as long as the box is live. */
   #use(box: Box): void {
     this.#uses.set(box.id, this.activity.begin());
     const free = () => {
-      if (box.goesWithItsEnd) this.#forget(box);
+      if (box.gone) this.#forget(box);
       this.#uses.get(box.id)?.[Symbol.dispose]();
       this.#uses.delete(box.id);
     };
     box.ended.then(free, free);
+    for (const follower of this.#followers) follower.onRun(box);
   }
 
   #forget(box: Box): void {
@@ -339,21 +378,4 @@ async function orEnd(spare: Spare | undefined, prepare: BeginOptions['prepare'])
     await spare?.end();
     throw error;
   }
-}
-
-/** A guest that cannot take the signal any more is about to end by itself, which the caller waits for. */
-async function signalForStop(state: BoxState, number: number): Promise<void> {
-  if (state.kind === 'paused') return state.vm.kill();
-  if (state.kind !== 'running') return;
-  const request = SignalRequest.create({ containerId: CONTAINER_ID, signal: number });
-  await state.vm.session.call(ExecService.signal, request).catch(() => state.vm.kill());
-}
-
-function runningVm({ name, state }: Box): RunningVm {
-  if (state.kind === 'running') return state.vm;
-  if (state.kind === 'paused') {
-    if (state.because === 'unreachable') throw new BoxError('CONFLICT', `box "${name}" does not answer at the moment`);
-    throw new BoxError('CONFLICT', `box "${name}" is paused: the host's disk is full`, { hint: 'free some space' });
-  }
-  throw new BoxError('CONFLICT', `box "${name}" does not run: it is ${state.kind}`);
 }

@@ -7,6 +7,8 @@ import { architectureOf } from '../vm/guest-architecture.js';
 import { checkContainerOptions } from './check-container-options.js';
 import { cpusOfQuota } from './container-limits.js';
 import type { ContainerOptions } from './container-options.js';
+import type { HealthcheckSpec } from './health-check.js';
+import type { LogConfig } from './log-config.js';
 
 export interface TerminalSize {
   readonly columns: number;
@@ -49,6 +51,14 @@ export interface BoxSpec {
   readonly network?: string;
   /** Ports that the host listens on. Absent: none. */
   readonly ports?: readonly PublishedPort[];
+  /** When it is started again after its end. Absent: never. */
+  readonly restart?: RestartPolicy;
+  /** Absent: the default driver without options. */
+  readonly log?: LogConfig;
+  /** Whether the end of a client's stdin ends the workload's. Absent: yes. */
+  readonly stdinKept?: boolean;
+  /** Absent: the image's. */
+  readonly healthcheck?: HealthcheckSpec;
   readonly options?: ContainerOptions;
   /** What of the host's it sees. Settled: with the image's volumes, each with a name. */
   readonly volumes?: readonly VolumeMount[];
@@ -56,6 +66,13 @@ export interface BoxSpec {
   readonly volumesFrom?: readonly string[];
   /** Size of its scratch disk, on which it writes its root, bytes. */
   readonly storageBytes?: number;
+}
+
+/** As Docker has it. */
+export interface RestartPolicy {
+  readonly name: 'on-failure' | 'always' | 'unless-stopped';
+  /** With `on-failure`: give up after so many times; absent: never. */
+  readonly maximumRetries?: number;
 }
 
 export const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024;

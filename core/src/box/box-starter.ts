@@ -5,15 +5,17 @@ import { injectable } from '../kernel/container.js';
 import type { NetworkEndpoint } from '../ports/network.js';
 import type { Resource } from '../state/ledger.js';
 import type { RunRecord } from '../state/box-table.js';
+import { Reaper } from '../state/reaper.js';
 import { HomeLayout } from '../store/home-layout.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
 import { architectureOf } from '../vm/guest-architecture.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import { nowNs, type Box } from './box.js';
+import { nowNs, type Box, type RestingState } from './box.js';
 import { BoxKeeper } from './box-keeper.js';
 import { BoxLogs } from './box-logs.js';
 import { BoxMachines, type BoxMachine } from './box-machines.js';
 import { BoxRecords } from './box-records.js';
+import { sizingOf } from './box-spec.js';
 import { addBootSpans } from './boot-spans.js';
 import { CONTAINER_ID, startContainer } from './container-start.js';
 import { BoxNetworks } from './box-networks.js';
@@ -34,12 +36,14 @@ export class BoxStarter {
     private readonly networks: BoxNetworks,
     private readonly logs: BoxLogs,
     private readonly keeper: BoxKeeper,
+    private readonly reaper: Reaper,
     private readonly home: HomeLayout,
   ) {}
 
-  /** What a box has on this host from the moment on in which it starts. */
+  /** What a box has on this host from the moment on in which it starts, beside what it has of an earlier run. */
   resources(box: Box): Resource[] {
-    return this.machines.resources(box.id);
+    const all = this.machines.resources(box.id);
+    return hasRun(box) ? all.filter(({ path }) => path !== this.home.box(box.id)) : all;
   }
 
   /**
@@ -52,10 +56,11 @@ export class BoxStarter {
   async start(box: Box, spare?: Spare): Promise<void> {
     using _ = this.spares.starting();
     const signal = box.startSignal;
+    const scratchKept = hasRun(box);
     const made =
       (clone: boolean): Way =>
       (backend) =>
-        this.machines.make(box, { backend, clone, signal });
+        this.machines.make(box, { backend, clone, scratchKept, signal });
     const ahead = spare ? [() => box.tracer.span('wake spare', () => spare.wake(signal))] : [];
     try {
       await this.#tryEach(box, [...ahead, made(true), made(false)]);
@@ -74,9 +79,19 @@ export class BoxStarter {
         const useless = isBoxError(error) && error.code === 'TEMPLATE_UNUSABLE';
         if (!useless || way === ways.at(-1)) throw error;
       }
-      const remains = [this.home.boxVm(box.id), this.home.boxNetwork(box.id), this.home.boxScratch(box.id)];
+      const remains = [this.home.boxVm(box.id), this.home.boxNetwork(box.id)];
+      if (!hasRun(box)) remains.push(this.home.boxScratch(box.id));
       await Promise.all(remains.map((path) => rm(path, { recursive: true, force: true })));
     }
+  }
+
+  /**
+   * Frees what a start of a box has left that is kept, and takes it back to what it was.
+   * @param reason why the start came to nothing
+   */
+  async undo(box: Box, before: RestingState, reason: string): Promise<void> {
+    await this.reaper.reap(box.id, before.kind === 'created' ? undefined : this.home.box(box.id));
+    this.records.enter(box, before, { marks: { ...box.marks, startError: reason } });
   }
 
   async #start(box: Box, way: Way): Promise<void> {
@@ -99,17 +114,27 @@ export class BoxStarter {
     // A clone tells of its template's start.
     if (vm.origin === 'boot') addBootSpans(box.tracer, vm.session.hello);
     await startContainer(box, vm, { endpoint: held.endpoint, volumes: held.volumes, signal });
-    const run = runRecordOf(vm, backend.probe.acceleration, held.endpoint);
     const log = await this.logs.open(box);
     undo.defer(() => this.logs.end(box));
+    const run = {
+      ...runRecordOf(vm, backend.probe.acceleration, held.endpoint),
+      sizing: sizingOf(box.spec),
+      ...(log && { logBase: log.base }),
+    };
     // From here on the workload may end at any moment, which is a run like any other.
-    this.records.enter(box, { kind: 'running', vm, run });
+    this.records.enter(box, { kind: 'running', vm, run }, { marks: { ...box.marks, startError: '' } });
     this.keeper.record({ box, vm, run, log });
     box.io.connect(vm.session, CONTAINER_ID, '');
     if (held.endpoint) this.networks.watch(box, held.endpoint);
     this.keeper.keep({ box, vm, run, held, log });
     if (vm.origin === 'clone') this.spares.wish({ image: box.image, backend, spec: box.spec });
   }
+}
+
+/** Whether a box that starts has run before: its disk and its log are there. */
+function hasRun({ state }: Box): boolean {
+  const before = state.kind === 'starting' ? state.before : state;
+  return before?.kind === 'exited' || before?.kind === 'dead';
 }
 
 function runRecordOf({ vm, nextKey, origin }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {

@@ -121,7 +121,7 @@ export class SpareBoxes implements AsyncDisposable {
   async #make(id: string, { backend, image, spec }: Kind, signal: AbortSignal): Promise<BoxMachine> {
     this.records.noteSpare(id, this.machines.resources(id));
     const owner = { id, image, spec, tracer: new Tracer() };
-    const machine = await this.machines.make(owner, { backend, clone: true, signal });
+    const machine = await this.machines.make(owner, { backend, clone: true, scratchKept: false, signal });
     try {
       await rehearse(machine, { id, hostname: shortId(id), image }, signal);
       await machine.vm.vm.pause({ signal });

@@ -1,6 +1,7 @@
 import type { BoxSpec, TerminalSize } from '../box/box-spec.js';
 import { signalNumber } from '../box/signals.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
+import { LifecycleService, PruneBoxesRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { HomeLayout } from '../store/home-layout.js';
 import { Attachment, StreamsResponses } from './attachment.js';
@@ -8,8 +9,20 @@ import type { CallOptions } from './call-options.js';
 import { SUPERVISOR_PROTOCOL_MINOR } from './protocol-version.js';
 import { layoutOf, prepareHome } from './home.js';
 import { ImageClient } from './image-client.js';
-import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo } from './record-conversion.js';
-import type { BoxRecord, CreatedBox, ExitStatus, HostInfo, LogRecord, Span, SupervisorIdentity } from './records.js';
+import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo, updateTo } from './record-conversion.js';
+import type {
+  BoxRecord,
+  BoxUpdate,
+  CreatedBox,
+  DiskUsage,
+  ExitStatus,
+  HostInfo,
+  LogRecord,
+  PrunedBoxes,
+  PruneFilter,
+  Span,
+  SupervisorIdentity,
+} from './records.js';
 import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
 import { TemplateClient } from './template-client.js';
@@ -60,6 +73,13 @@ export interface LogsOptions extends CallOptions {
   readonly sinceNs?: bigint;
   /** Only what was written then or earlier, nanoseconds since the Unix epoch. */
   readonly untilNs?: bigint;
+}
+
+export interface StopOptions extends CallOptions {
+  /** Between the signal and SIGKILL, milliseconds. Default: 10 s. */
+  readonly graceMs?: number;
+  /** By name or number. Default: the box's. */
+  readonly stopSignal?: string;
 }
 
 /** One more process in a running box. */
@@ -151,7 +171,7 @@ export class BoxClient implements Disposable {
     const { stdin = spec.stdinOpen, signal, onCreated } = options;
     const call = this.#connection.stream(proto.BoxesService.run, signal);
     const responses = new StreamsResponses(call, signal);
-    call.write({ request: { $case: 'open', value: { spec: specTo(spec), detached: false } } });
+    call.write({ request: { $case: 'open', value: { spec: specTo(spec), detached: false, box: '' } } });
     if (!stdin) call.end();
     const box = await startedBox(responses, onCreated);
     return { box, attachment: new Attachment({ call, stdin, signal }, responses, spec.terminal) };
@@ -161,7 +181,7 @@ export class BoxClient implements Disposable {
   async runDetached(spec: BoxSpec, { signal, onCreated }: Omit<RunOptions, 'stdin'> = {}): Promise<CreatedBox> {
     const call = this.#connection.stream(proto.BoxesService.run, signal);
     const responses = new StreamsResponses(call, signal);
-    call.end({ request: { $case: 'open', value: { spec: specTo(spec), detached: true } } });
+    call.end({ request: { $case: 'open', value: { spec: specTo(spec), detached: true, box: '' } } });
     return startedBox(responses, onCreated);
   }
 
@@ -170,9 +190,67 @@ export class BoxClient implements Disposable {
     return this.#connection.call(proto.BoxesService.create, { spec: specTo(spec) }, signal);
   }
 
-  /** Starts a box's VM and its main process; resolves once that runs. */
+  /**
+   * Starts a box that does not run; resolves once its main process does. Of one that ran before, disk and log go on. One
+   * that runs is left alone.
+   */
   async start(box: string, { signal }: CallOptions = {}): Promise<void> {
     await this.#connection.call(proto.BoxesService.start, { box }, signal);
+  }
+
+  /** Starts a box and joins its streams from the beginning of that run; one that runs is joined as it is. */
+  async startAttached(
+    box: string,
+    { stdin = false, signal, onCreated }: RunOptions = {},
+  ): Promise<{ box: CreatedBox; attachment: Attachment }> {
+    const call = this.#connection.stream(proto.BoxesService.run, signal);
+    const responses = new StreamsResponses(call, signal);
+    call.write({ request: { $case: 'open', value: { spec: undefined, detached: false, box } } });
+    if (!stdin) call.end();
+    const started = await startedBox(responses, onCreated);
+    const { terminal } = (await this.inspect(started.id, { ...(signal && { signal }) })).spec;
+    return { box: started, attachment: new Attachment({ call, stdin, signal }, responses, terminal) };
+  }
+
+  /** Stops a box, if it runs, and starts it. @param options those of {@link stop} */
+  async restart(box: string, { graceMs = 10_000, stopSignal = '', signal }: StopOptions = {}): Promise<void> {
+    await this.#connection.call(LifecycleService.restart, { box, graceMs, signal: stopSignal }, signal);
+  }
+
+  /** Stops a box's VM where it is. @throws UNSUPPORTED where its backend cannot do that, CONFLICT */
+  async pause(box: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#connection.call(LifecycleService.pause, { box }, signal);
+  }
+
+  /** Lets a box go on, with its clock set. @throws CONFLICT for one that is not paused */
+  async unpause(box: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#connection.call(LifecycleService.unpause, { box }, signal);
+  }
+
+  async rename(box: string, name: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#connection.call(LifecycleService.rename, { box, name }, signal);
+  }
+
+  /**
+   * Changes limits and restart policy. Limits of a box that runs hold at once.
+   * @throws CONFLICT for more than the machine has of a box that runs
+   */
+  async update(box: string, update: BoxUpdate, { signal }: CallOptions = {}): Promise<void> {
+    await this.#connection.call(LifecycleService.update, updateTo(box, update), signal);
+  }
+
+  /** Removes the boxes that do not run. */
+  async prune({ untilNs = 0n, labels = [] }: PruneFilter = {}, { signal }: CallOptions = {}): Promise<PrunedBoxes> {
+    const request = PruneBoxesRequest.create({ untilNs, labels: [...labels] });
+    const { removed, reclaimedBytes } = await this.#connection.call(LifecycleService.prune, request, signal);
+    return { removed, reclaimedBytes: Number(reclaimedBytes) };
+  }
+
+  /** What boxes and templates take on the disk. */
+  async diskUsage({ signal }: CallOptions = {}): Promise<DiskUsage> {
+    const { boxes, templateBytes } = await this.#connection.call(LifecycleService.diskUsage, {}, signal);
+    const bytesOf = new Map(boxes.map(({ id, bytes }) => [id, Number(bytes)]));
+    return { boxes: bytesOf, templateBytes: Number(templateBytes) };
   }
 
   /**
@@ -236,12 +314,9 @@ export class BoxClient implements Disposable {
   }
 
   /** Stops a box: its stop signal, then SIGKILL after `graceMs` milliseconds (default: the box's own, else 10 s). */
-  async stop(box: string, { graceMs, signal }: CallOptions & { readonly graceMs?: number } = {}): Promise<void> {
-    await this.#connection.call(
-      proto.BoxesService.stop,
-      proto.StopBoxRequest.create({ box, ...(graceMs !== undefined && { graceMs }) }),
-      signal,
-    );
+  async stop(box: string, { graceMs, stopSignal = '', signal }: StopOptions = {}): Promise<void> {
+    const request = proto.StopBoxRequest.create({ box, signal: stopSignal, ...(graceMs !== undefined && { graceMs }) });
+    await this.#connection.call(proto.BoxesService.stop, request, signal);
   }
 
   /** Forgets a box and frees all that is its own. @throws CONFLICT while it runs, unless `force` */

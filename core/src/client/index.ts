@@ -1,8 +1,10 @@
 /**
  * `@a3s-box/core/client`: what programs use A3S Box with. Start at {@link BoxClient}.
  */
-export type { BoxSpec, TerminalSize } from '../box/box-spec.js';
+export type { BoxSpec, RestartPolicy, TerminalSize } from '../box/box-spec.js';
 export type { ContainerOptions, TmpfsMount, Ulimit } from '../box/container-options.js';
+export type { HealthcheckSpec } from '../box/health-check.js';
+export type { LogConfig } from '../box/log-config.js';
 export { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';
 export type { ErrorCode } from '../errors/error-table.js';
 export { Attachment, type OutputChunk } from './attachment.js';
@@ -15,6 +17,7 @@ export {
   type ProcessReference,
   type RemoveOptions,
   type RunOptions,
+  type StopOptions,
 } from './box-client.js';
 export type { CallOptions } from './call-options.js';
 export type { PublishedPort } from '../ports/network.js';
@@ -23,9 +26,12 @@ export { withImage, type ImagePolicy } from './image-policy.js';
 export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from './image-client.js';
 export type {
   BackendInfo,
+  BoxHealth,
   BoxRecord,
   BoxState,
+  BoxUpdate,
   CreatedBox,
+  DiskUsage,
   ExitStatus,
   HostInfo,
   ImageDetails,
@@ -33,6 +39,8 @@ export type {
   KnownExit,
   LogRecord,
   PluginInfo,
+  PrunedBoxes,
+  PruneFilter,
   Span,
   SupervisorIdentity,
   TemplateRecord,

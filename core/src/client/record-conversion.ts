@@ -1,6 +1,8 @@
 /** Translation between the protocol's messages and the client's plain values. */
-import type { BoxSpec } from '../box/box-spec.js';
+import type { BoxSpec, RestartPolicy } from '../box/box-spec.js';
 import { containerOptionsFrom, containerOptionsTo } from '../box/container-option-messages.js';
+import type { HealthcheckSpec } from '../box/health-check.js';
+import { UpdateBoxRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { PublishedPort } from '../ports/network.js';
@@ -8,8 +10,10 @@ import type { Progress } from '../ports/operation.js';
 import { volumeMountFrom, volumeMountTo } from '../volumes/volume-mount-message.js';
 import type {
   BackendInfo,
+  BoxHealth,
   BoxRecord,
   BoxState,
+  BoxUpdate,
   LogRecord,
   ExitStatus,
   HostInfo,
@@ -20,13 +24,23 @@ import type {
 } from './records.js';
 
 const NS_PER_MS = 1_000_000n;
-const STATES: readonly BoxState[] = ['created', 'starting', 'running', 'paused', 'stopping', 'exited', 'dead'];
+const STATES: readonly BoxState[] = [
+  'created',
+  'starting',
+  'running',
+  'paused',
+  'stopping',
+  'restarting',
+  'exited',
+  'dead',
+];
 const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emulation', 'none'];
 const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulted'];
 
 export function specTo(spec: BoxSpec): proto.BoxSpec {
   const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, storageBytes = 0, ...rest } = spec;
-  const { command, entrypoint, environment, ports, options, volumes, volumesFrom, ...same } = rest;
+  const { command, entrypoint, environment, ports, options, volumes, volumesFrom, restart, log, healthcheck, ...same } =
+    rest;
   return proto.BoxSpec.create({
     ...same,
     command: [...(command ?? [])],
@@ -41,7 +55,70 @@ export function specTo(spec: BoxSpec): proto.BoxSpec {
     volumes: (volumes ?? []).map(volumeMountTo),
     volumesFrom: [...(volumesFrom ?? [])],
     storageBytes: wholeNumber(storageBytes, 'size of the disk'),
+    ...(restart && { restart: restartTo(restart) }),
+    logDriver: log?.driver ?? '',
+    logOptions: { ...log?.options },
+    ...(healthcheck && { healthcheck: healthcheckTo(healthcheck) }),
   });
+}
+
+function healthcheckTo(healthcheck: HealthcheckSpec): proto.Healthcheck {
+  const { test = [], retries } = healthcheck;
+  const ms = (value: number | undefined) =>
+    value === undefined ? undefined : wholeNumber(value, 'a time of the health check, milliseconds');
+  return {
+    test: [...test],
+    intervalMs: ms(healthcheck.intervalMs),
+    timeoutMs: ms(healthcheck.timeoutMs),
+    startPeriodMs: ms(healthcheck.startPeriodMs),
+    startIntervalMs: ms(healthcheck.startIntervalMs),
+    retries,
+  };
+}
+
+function healthcheckFrom(message: proto.Healthcheck): HealthcheckSpec {
+  const { test, retries } = message;
+  const times = ['intervalMs', 'timeoutMs', 'startPeriodMs', 'startIntervalMs'] as const;
+  const given = times.flatMap((name) => (message[name] === undefined ? [] : [[name, Number(message[name])] as const]));
+  return {
+    ...(test.length > 0 && { test }),
+    ...Object.fromEntries(given),
+    ...(retries !== undefined && { retries }),
+  };
+}
+
+function healthFrom({ status, failingStreak, log }: proto.Health): BoxHealth {
+  return {
+    status: oneOf(['starting', 'healthy', 'unhealthy'], status, 'health of a box'),
+    failingStreak,
+    log: log.map(({ startNs, endNs, ...rest }) => ({ ...rest, start: dateOf(startNs), end: dateOf(endNs) })),
+  };
+}
+
+function restartTo({ name, maximumRetries = 0 }: RestartPolicy): proto.RestartPolicy {
+  return { name, maximumRetries };
+}
+
+export function updateTo(box: string, { memoryBytes = 0, nanoCpus = 0, restart }: BoxUpdate): UpdateBoxRequest {
+  return UpdateBoxRequest.create({
+    box,
+    memoryBytes: wholeNumber(memoryBytes, 'memory'),
+    nanoCpus: wholeNumber(nanoCpus, 'CPUs in billionths'),
+    ...(restart && { restart: restart === 'no' ? { name: 'no', maximumRetries: 0 } : restartTo(restart) }),
+  });
+}
+
+const POLICIES = ['on-failure', 'always', 'unless-stopped'] as const;
+
+function lifeFrom({ restart, logDriver, logOptions, stdinKept, healthcheck }: proto.BoxSpec): Partial<BoxSpec> {
+  const { name = 'no', maximumRetries = 0 } = restart ?? {};
+  const retries = maximumRetries > 0 ? { maximumRetries } : {};
+  return {
+    ...(name !== 'no' && { restart: { name: oneOf(POLICIES, name, 'restart policy'), ...retries } }),
+    ...(logDriver && { log: { driver: logDriver, options: logOptions } }),
+    ...(stdinKept && { stdinKept }),
+    ...(healthcheck && { healthcheck: healthcheckFrom(healthcheck) }),
+  };
 }
 
 export function specFrom(spec: proto.BoxSpec): BoxSpec {
@@ -73,6 +150,7 @@ export function specFrom(spec: proto.BoxSpec): BoxSpec {
     ...(spec.volumes.length > 0 && { volumes: spec.volumes.map(volumeMountFrom) }),
     ...(spec.volumesFrom.length > 0 && { volumesFrom: spec.volumesFrom }),
     ...(spec.storageBytes > 0n && { storageBytes: Number(spec.storageBytes) }),
+    ...lifeFrom(spec),
   };
 }
 
@@ -108,6 +186,10 @@ export function boxFrom(box: proto.BoxRecord): BoxRecord {
     network: box.network,
     addresses: box.addresses,
     ports: box.ports.map(portFrom),
+    restartCount: box.restartCount,
+    ...(box.startError && { startError: box.startError }),
+    ...(box.logPath && { logPath: box.logPath }),
+    ...(box.health && { health: healthFrom(box.health) }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What the client returns: plain values, free of the protocol's own types. Sizes are bytes. */
-import type { BoxSpec } from '../box/box-spec.js';
+import type { BoxSpec, RestartPolicy } from '../box/box-spec.js';
 import type { ImageConfig } from '../ports/image-store.js';
 import type { PublishedPort } from '../ports/network.js';
 
@@ -80,7 +80,44 @@ export interface CreatedBox {
   readonly notices: readonly string[];
 }
 
-export type BoxState = 'created' | 'starting' | 'running' | 'paused' | 'stopping' | 'exited' | 'dead';
+/** What is to change of a box; absent: it stays. */
+export interface BoxUpdate {
+  readonly memoryBytes?: number;
+  /** Billionths of a CPU. */
+  readonly nanoCpus?: number;
+  /** `no` takes it away. */
+  readonly restart?: RestartPolicy | 'no';
+}
+
+/** Which boxes are pruned of those that do not run. */
+export interface PruneFilter {
+  /** Only those made before, nanoseconds since the Unix epoch. */
+  readonly untilNs?: bigint;
+  /** All have to hold. */
+  readonly labels?: readonly {
+    readonly name: string;
+    /** Absent: any. */
+    readonly value?: string | undefined;
+    /** Boxes that do not have it. */
+    readonly negated: boolean;
+  }[];
+}
+
+export interface PrunedBoxes {
+  /** Full ids. */
+  readonly removed: readonly string[];
+  readonly reclaimedBytes: number;
+}
+
+/** What a home has on the disk, bytes that are really taken. */
+export interface DiskUsage {
+  /** By full id: scratch disk and log. */
+  readonly boxes: ReadonlyMap<string, number>;
+  readonly templateBytes: number;
+}
+
+/** `restarting`: it has ended, and its restart policy will start it again in a moment. */
+export type BoxState = 'created' | 'starting' | 'running' | 'paused' | 'stopping' | 'restarting' | 'exited' | 'dead';
 
 export interface BoxRecord {
   readonly id: string;
@@ -103,7 +140,7 @@ export interface BoxRecord {
   readonly generation: number;
   /** Program and arguments of the main process. */
   readonly arguments: readonly string[];
-  /** Why it is paused: `no-space` while the host's disk is full, `unreachable` while its guest answers nobody. */
+  /** Why it is paused: `user` when that was asked for, `no-space` while the host's disk is full, `unreachable` while its guest answers nobody. */
   readonly pausedBecause?: string;
   /** Network by name, or `none`. */
   readonly network: string;
@@ -111,6 +148,28 @@ export interface BoxRecord {
   readonly addresses: readonly string[];
   /** With the host ports that were chosen. */
   readonly ports: readonly PublishedPort[];
+  /** How often its restart policy has started it since its user did. */
+  readonly restartCount: number;
+  /** Why its last start came to nothing. */
+  readonly startError?: string;
+  /** Absent without a health check. */
+  readonly health?: BoxHealth;
+  /** Directory of its log on the host; absent where it keeps none. */
+  readonly logPath?: string;
+}
+
+/** What the health check of a box found. */
+export interface BoxHealth {
+  readonly status: 'starting' | 'healthy' | 'unhealthy';
+  readonly failingStreak: number;
+  /** The last probes, oldest first. */
+  readonly log: readonly {
+    readonly start: Date;
+    readonly end: Date;
+    /** -1 when it took too long, or could not be started. */
+    readonly exitCode: number;
+    readonly output: string;
+  }[];
 }
 
 /** A booted guest that boxes are cloned from. */

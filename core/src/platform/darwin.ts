@@ -12,4 +12,9 @@ export const darwin: HostPlatform = {
   defaultHome: ({ userDirectory }) => posix.join(userDirectory, '.a3s-box'),
   systemDistribution: () => '/Library/Application Support/a3s-box/distribution.json',
   access: modeBits,
+  bootId: () =>
+    process
+      .getBuiltinModule('node:child_process')
+      .execFileSync('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' })
+      .trim(),
 };

@@ -11,4 +11,5 @@ export const linux: HostPlatform = {
   defaultHome: ({ userDirectory }) => posix.join(userDirectory, '.a3s-box'),
   systemDistribution: () => '/etc/a3s-box/distribution.json',
   access: modeBits,
+  bootId: () => process.getBuiltinModule('node:fs').readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
 };

@@ -20,6 +20,9 @@ export interface HostPlatform {
   systemDistribution(surroundings: Surroundings): string;
 
   readonly access: AccessRights;
+
+  /** Differs after each start of the machine; empty where that cannot be told. */
+  bootId(): string;
 }
 
 /** What a platform is told of the user, so that it reads nothing by itself. */

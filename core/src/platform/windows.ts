@@ -19,6 +19,8 @@ export function windowsWith(run?: SystemCommand): HostPlatform {
     systemDistribution: ({ environment }) =>
       win32.join(environment['ProgramData'] ?? 'C:\\ProgramData', 'a3s-box', 'distribution.json'),
     access: accessList(run),
+    // Nothing there starts a supervisor after a reboot.
+    bootId: () => '',
   };
 }
 

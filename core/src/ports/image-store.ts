@@ -107,6 +107,7 @@ export interface ImageHealthcheck {
   readonly intervalNs?: number;
   readonly timeoutNs?: number;
   readonly startPeriodNs?: number;
+  readonly startIntervalNs?: number;
   readonly retries?: number;
 }
 

@@ -1,5 +1,6 @@
-import type { BoxExit } from '../box/box.js';
-import type { BoxSpec } from '../box/box-spec.js';
+import type { BoxExit, BoxMarks, RestingState } from '../box/box.js';
+import type { Health } from '../box/health-check.js';
+import type { BoxSpec, Sizing } from '../box/box-spec.js';
 import { BoxError } from '../errors/box-error.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { VmRecord } from '../ports/hypervisor.js';
@@ -18,6 +19,10 @@ export interface RunRecord {
   readonly acceleration: string;
   /** Whether the VM was cloned from a template. */
   readonly cloned?: boolean;
+  /** Of the VM. Absent in records of version 0.1: that of the spec. */
+  readonly sizing?: Sizing;
+  /** Offsets in its log at which this run's output begins, decimal. Absent: 0. */
+  readonly logBase?: { readonly stdout: string; readonly stderr: string };
   /** Absent without one. */
   readonly network?: NetworkRecord;
 }
@@ -44,6 +49,12 @@ export interface StoredBox {
   readonly startedNs?: bigint;
   readonly run?: RunRecord;
   readonly exit?: BoxExit;
+  /** Of one that is starting: what it was, if it is not new. */
+  readonly before?: RestingState;
+  /** Absent in records of version 0.1: none. */
+  readonly marks?: BoxMarks;
+  /** Absent before its first probe, and without a health check. */
+  readonly health?: Health;
 }
 
 /** The records of boxes. Calls belong into a transaction of {@link StateDatabase}. */
@@ -53,23 +64,31 @@ export class BoxTable {
 
   /** @throws ALREADY_EXISTS when another box has its name */
   insert(box: StoredBox): void {
-    if (this.database.statement('SELECT 1 FROM boxes WHERE name = ?').get(box.name)) {
-      throw new BoxError('ALREADY_EXISTS', `box name "${box.name}" is in use`, { hint: 'choose another --name' });
-    }
+    this.#checkName(box);
     const { id, name, state, generation, createdNs, ...document } = box;
     this.database
       .statement('INSERT INTO boxes (id, name, state, generation, created_ns, document) VALUES (?, ?, ?, ?, ?, ?)')
       .run(id, name, state, generation, createdNs, encode(document));
   }
 
-  /** Replaces the record of the generation before. @throws INTERNAL when that is not the one that is kept */
+  /**
+   * Replaces the record of the generation before.
+   * @throws INTERNAL when that is not the one that is kept, ALREADY_EXISTS when another box has its name
+   */
   update(box: StoredBox): void {
+    this.#checkName(box);
     const { id, name, state, generation, createdNs: _unchanged, ...document } = box;
     const { changes } = this.database
       .statement('UPDATE boxes SET name = ?, state = ?, generation = ?, document = ? WHERE id = ? AND generation = ?')
       .run(name, state, generation, encode(document), id, generation - 1);
     if (changes !== 1n && changes !== 1) {
       throw new BoxError('INTERNAL', `box "${name}": its record is not of generation ${generation - 1}`);
+    }
+  }
+
+  #checkName({ id, name }: StoredBox): void {
+    if (this.database.statement('SELECT 1 FROM boxes WHERE name = ? AND id != ?').get(name, id)) {
+      throw new BoxError('ALREADY_EXISTS', `box name "${name}" is in use`, { hint: 'choose another name' });
     }
   }
 

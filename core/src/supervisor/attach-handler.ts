@@ -27,10 +27,13 @@ async function serve(boxes: BoxService, call: AttachCall): Promise<void> {
   const { io, terminal } = boxes.streams(box, open.execId);
   const gone = new Promise<void>((resolve) => call.once('cancelled', resolve).once('close', resolve));
   const removeSink = io.addSink(sinkOf(call));
+  // Of this run: there may be another one soon.
+  const exit = exitOf(box, open.execId, io);
+  exit.catch(() => {});
   try {
     await writeMessage(call, { response: { $case: 'attached', value: { terminal } } });
-    if (open.stdin) void forwardStdin(io, requests);
-    const status = await Promise.race([exitOf(box, open.execId, io), gone]);
+    if (open.stdin) void forwardStdin(io, requests, open.execId === '' && box.spec.stdinKept);
+    const status = await Promise.race([exit, gone]);
     if (status) await writeMessage(call, { response: { $case: 'exited', value: status } });
   } finally {
     removeSink();

@@ -21,7 +21,7 @@ export interface BoxHandlerParts {
 
 /** The Boxes service of the supervisor protocol. */
 export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): BoxesServer {
-  const record = (box: Box) => boxRecordOf(box, boxes.networkOf(box));
+  const record = (box: Box) => boxRecordOf(box, { network: boxes.networkOf(box), logPath: logs.pathOf(box) });
   return {
     run: (call) => void handleRun(boxes, notice, call),
     logs: (call) => void handleLogs(boxes, logs, call),
@@ -48,20 +48,21 @@ export function boxHandlers({ boxes, logs, notice, logger }: BoxHandlerParts): B
       return {};
     }),
     wait: unaryHandler(logger, async ({ box }) => exitStatusOf(await boxes.find(box).ended)),
-    stop: unaryHandler(logger, async ({ box, graceMs }) => {
+    stop: unaryHandler(logger, async ({ box, graceMs, signal }) => {
       const found = boxes.find(box);
-      await boxes.stop(found, graceMs ?? stopTimeoutOf(found.spec.options));
+      const limit = graceMs ?? stopTimeoutOf(found.spec.options);
+      await boxes.stop(found, { graceMs: limit, ...(signal !== '' && { signal }) });
       return {};
     }),
     remove: unaryHandler(logger, async ({ box, force, volumes }) => {
-      await boxes.remove(boxes.find(box), force, volumes);
+      await boxes.remove(boxes.find(box), { force, volumes });
       return {};
     }),
     inspect: unaryHandler(logger, ({ box }) => record(boxes.find(box))),
     list: unaryHandler(logger, ({ all }) => ({
       boxes: boxes
         .list()
-        .filter((box) => all || box.live)
+        .filter((box) => all || box.live || box.restarting)
         .map(record),
     })),
     trace: unaryHandler(logger, ({ box }) => ({ spans: [...boxes.trace(box)] })),

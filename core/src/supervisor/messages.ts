@@ -1,6 +1,8 @@
 import type { Box, BoxExit } from '../box/box.js';
-import { sizingOf, type BoxSpec } from '../box/box-spec.js';
+import { sizingOf, type BoxSpec, type RestartPolicy } from '../box/box-spec.js';
 import { containerOptionsFrom, containerOptionsTo } from '../box/container-option-messages.js';
+import { DEFAULT_LOG_DRIVER } from '../box/log-config.js';
+import { healthCheckOf, NEW_HEALTH, type HealthcheckSpec } from '../box/health-check.js';
 import { commandOf } from '../box/oci-config.js';
 import type { ExecSpec } from '../box/box-execs.js';
 import { BoxError } from '../errors/box-error.js';
@@ -8,6 +10,9 @@ import {
   Backend,
   BoxRecord,
   BoxSpec as BoxSpecMessage,
+  Health as HealthMessage,
+  Healthcheck as HealthcheckMessage,
+  RestartPolicy as RestartPolicyMessage,
   type PublishedPort as PublishedPortMessage,
   type ExecRequest,
   type ExitStatus,
@@ -56,7 +61,49 @@ export function boxSpecFrom(message: BoxSpecMessage | undefined): BoxSpec {
     ...given('volumes', message.volumes.map(volumeMountFrom), message.volumes.length > 0),
     ...given('volumesFrom', message.volumesFrom, message.volumesFrom.length > 0),
     ...given('storageBytes', Number(message.storageBytes), message.storageBytes > 0n),
+    ...lifeFrom(message),
   };
+}
+
+function lifeFrom({ restart, logDriver, logOptions, stdinKept, healthcheck }: BoxSpecMessage): Partial<BoxSpec> {
+  const policy = restart && restartPolicyFrom(restart);
+  const options = Object.fromEntries(Object.entries(logOptions));
+  const log = { driver: logDriver || DEFAULT_LOG_DRIVER, options };
+  return {
+    ...(policy && { restart: policy }),
+    ...given('log', log, logDriver !== '' || Object.keys(options).length > 0),
+    ...given('stdinKept', true, stdinKept),
+    ...(healthcheck && { healthcheck: healthcheckFrom(healthcheck) }),
+  };
+}
+
+function healthcheckFrom(message: HealthcheckMessage): HealthcheckSpec {
+  const { test, intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = message;
+  return {
+    ...given('test', test, test.length > 0),
+    ...(intervalMs !== undefined && { intervalMs: Number(intervalMs) }),
+    ...(timeoutMs !== undefined && { timeoutMs: Number(timeoutMs) }),
+    ...(startPeriodMs !== undefined && { startPeriodMs: Number(startPeriodMs) }),
+    ...(startIntervalMs !== undefined && { startIntervalMs: Number(startIntervalMs) }),
+    ...(retries !== undefined && { retries }),
+  };
+}
+
+/** @returns undefined for none @throws INVALID_ARGUMENT */
+export function restartPolicyFrom({ name, maximumRetries }: RestartPolicyMessage): RestartPolicy | undefined {
+  switch (name) {
+    case 'no':
+      return undefined;
+    case 'on-failure':
+      return { name, ...given('maximumRetries', maximumRetries, maximumRetries > 0) };
+    case 'always':
+    case 'unless-stopped':
+      return { name };
+    default:
+      throw new BoxError('INVALID_ARGUMENT', `restart policy "${name}" is not known`, {
+        hint: 'there are no, on-failure[:N], always, unless-stopped',
+      });
+  }
 }
 
 function portFrom({ protocol, ...port }: PublishedPortMessage): PublishedPort {
@@ -85,18 +132,24 @@ export function exitStatusOf(exit: BoxExit): ExitStatus {
   return { ...exit };
 }
 
-/** @param network name of the box's, or `none` */
-export function boxRecordOf(box: Box, network: string): BoxRecord {
+interface Surroundings {
+  /** Name of its network, or `none`. */
+  readonly network: string;
+  /** Directory of its log; empty: it keeps none. */
+  readonly logPath: string;
+}
+
+export function boxRecordOf(box: Box, { network, logPath }: Surroundings): BoxRecord {
   const { state, spec } = box;
-  const sizing = sizingOf(spec);
   const run = 'run' in state ? state.run : undefined;
+  const sizing = run?.sizing ?? sizingOf(spec);
   const ended = state.kind === 'exited' || state.kind === 'dead' ? state : undefined;
   return BoxRecord.create({
     id: box.id,
     name: box.name,
     spec: specMessageOf(spec),
     imageId: box.image.id,
-    state: state.kind,
+    state: box.restarting ? 'restarting' : state.kind,
     createdNs: box.createdNs,
     startedNs: 'startedNs' in state ? state.startedNs : (run?.startedNs ?? 0n),
     finishedNs: ended?.exit.timeNs ?? 0n,
@@ -113,13 +166,45 @@ export function boxRecordOf(box: Box, network: string): BoxRecord {
     network,
     addresses: [...(run?.network?.addresses ?? [])],
     ports: [...(run?.network?.ports ?? spec.ports ?? [])],
+    restartCount: box.marks.restarts,
+    startError: box.marks.startError,
+    logPath,
+    health: healthOf(box),
   });
 }
 
+function healthOf({ health = NEW_HEALTH, spec, image, live }: Box): HealthMessage | undefined {
+  if (!healthCheckOf(spec, image.config.healthcheck)) return undefined;
+  if (!live && health === NEW_HEALTH) return undefined;
+  const log = health.log.map(({ startNs, endNs, ...rest }) => ({
+    ...rest,
+    startNs: BigInt(startNs),
+    endNs: BigInt(endNs),
+  }));
+  return { ...health, log };
+}
+
+function healthcheckTo(healthcheck: HealthcheckSpec): HealthcheckMessage {
+  const { test = [], intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = healthcheck;
+  const ms = (value: number | undefined) => (value === undefined ? undefined : BigInt(value));
+  return {
+    test: [...test],
+    intervalMs: ms(intervalMs),
+    timeoutMs: ms(timeoutMs),
+    startPeriodMs: ms(startPeriodMs),
+    startIntervalMs: ms(startIntervalMs),
+    retries,
+  };
+}
+
 function specMessageOf(spec: BoxSpec): BoxSpecMessage {
-  const { ports, options, volumes, volumesFrom, ...rest } = spec;
+  const { ports, options, volumes, volumesFrom, restart, log, healthcheck, ...rest } = spec;
   return BoxSpecMessage.create({
     ...rest,
+    ...(restart && { restart: { maximumRetries: 0, ...restart } }),
+    logDriver: log?.driver ?? '',
+    logOptions: { ...log?.options },
+    ...(healthcheck && { healthcheck: healthcheckTo(healthcheck) }),
     ports: [...(ports ?? [])],
     options: options && containerOptionsTo(options),
     volumes: (volumes ?? []).map(volumeMountTo),

@@ -85,7 +85,7 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self, shareProgram }));
   stack.defer(() => container.resolve(BoxService).leave());
   stack.defer(() => container.resolve(BoxAdopter).leave());
-  await container.resolve(BoxRecovery).recover();
+  await container.resolve(BoxRecovery).recover(layout.platform.bootId());
   const server = stack.use(container.resolve(SupervisorServer));
   await server.listen(layout.supervisorSocket, layout.platform);
   stack.defer(() => removeEndpoint(layout.platform, layout.supervisorSocket));

@@ -6,13 +6,20 @@ export function outputMessage({ stream, data }: OutputChunk): Output {
   return { stream: stream === 'stdout' ? Stream.STDOUT : Stream.STDERR, data };
 }
 
-/** Hands a client's stdin on. Ends with it, or when the process takes no more. */
-export async function forwardStdin(io: ProcessIo, requests: AsyncIterator<AttachRequest | RunRequest>): Promise<void> {
+/**
+ * Hands a client's stdin on. Ends with it, or when the process takes no more.
+ * @param kept whether its end leaves the process's open
+ */
+export async function forwardStdin(
+  io: ProcessIo,
+  requests: AsyncIterator<AttachRequest | RunRequest>,
+  kept = false,
+): Promise<void> {
   try {
     for (let next = await requests.next(); !next.done; next = await requests.next()) {
       const { request } = next.value;
       if (request?.$case === 'stdin') await io.writeStdin(request.value);
-      else if (request?.$case === 'stdinEnd') return await io.endStdin();
+      else if (request?.$case === 'stdinEnd') return kept ? undefined : await io.endStdin();
     }
   } catch {
     // The process or the client has gone; the attachment itself tells its end.

@@ -10,6 +10,7 @@ import {
   SupervisorService,
   TemplatesService,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { LifecycleService } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { VolumesService } from '../gen/a3s/box/supervisor/v1/volumes.js';
 import { hostPlatform } from '../platform/host-platform.js';
 import { removeEndpoint } from '../platform/endpoint-file.js';
@@ -23,6 +24,7 @@ import { Activity } from './activity.js';
 import { countCalls } from './count-calls.js';
 import { EmulationNotice } from './emulation-notice.js';
 import { imageHandlers } from './image-handlers.js';
+import { LifecycleHandlers } from './lifecycle-handlers.js';
 import { supervisorHandlers } from './supervisor-handlers.js';
 import { TemplateHandlers } from './template-handlers.js';
 import { VolumeHandlers } from './volume-handlers.js';
@@ -45,6 +47,7 @@ export class SupervisorServer implements AsyncDisposable {
     backends: BackendChooser,
     notice: EmulationNotice,
     templates: TemplateHandlers,
+    lifecycle: LifecycleHandlers,
     volumes: VolumeHandlers,
     activity: Activity,
     @inject(ImageStoreToken) images: ImageStore,
@@ -58,6 +61,7 @@ export class SupervisorServer implements AsyncDisposable {
     });
     this.#server.addService(SupervisorService, supervisorHandlers(self, backends, logger));
     this.#server.addService(BoxesService, boxHandlers({ boxes, logs, notice, logger }));
+    this.#server.addService(LifecycleService, lifecycle.handlers());
     this.#server.addService(TemplatesService, templates.handlers());
     this.#server.addService(VolumesService, volumes.handlers());
     this.#server.addService(ImagesService, imageHandlers(images, boxes, logger));

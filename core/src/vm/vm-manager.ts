@@ -57,6 +57,8 @@ export interface VmRequest {
   readonly onLaunch: (vmm: ProcessIdentity) => void;
   /** Whether it may be a clone. */
   readonly clone: boolean;
+  /** Whether the box has its scratch disk already. Absent: no. */
+  readonly scratchKept?: boolean;
 }
 
 /** What the shape of a VM follows from. */
@@ -150,7 +152,12 @@ export class VmManager {
     const boot = await tracer.span('prepare disks', async () => {
       const [assets] = await Promise.all([
         this.assets.boot({ signal, architecture: backend.architecture }),
-        this.assets.makeScratch(scratch, { signal, ...(scratchBytes !== undefined && { sizeBytes: scratchBytes }) }),
+        request.scratchKept
+          ? undefined
+          : this.assets.makeScratch(scratch, {
+              signal,
+              ...(scratchBytes !== undefined && { sizeBytes: scratchBytes }),
+            }),
       ]);
       return assets;
     });

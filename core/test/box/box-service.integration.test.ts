@@ -3,6 +3,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { mock } from 'node:test';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Box } from '../../dist/box/box.js';
+import { BoxLogs } from '../../dist/box/box-logs.js';
 import type { BoxService } from '../../dist/box/box-service.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
 import type { BoxError } from '../../dist/index.js';
@@ -42,6 +44,13 @@ describe('BoxService', () => {
     await service[Symbol.asyncDispose]();
     await rm(directory, { recursive: true });
   });
+
+  async function logOf(box: Box): Promise<string> {
+    let text = '';
+    for await (const records of service.container.resolve(BoxLogs).read(box, { follow: false }))
+      text += records.map(({ data }) => String(data)).join('');
+    return text;
+  }
 
   it('runs a workload to its end and says goodbye to the guest', async () => {
     const box = await boxes.create(spec({ command: ['echo'], hostname: 'here' }), operation);
@@ -92,7 +101,8 @@ describe('BoxService', () => {
       assert.match(error.hint ?? '', /bad luck[^]*Kernel panic/);
       return true;
     });
-    assert.equal(boxes.size, 0);
+    assert.equal(box.state.kind, 'created');
+    assert.match(box.marks.startError, /before its agent answered/);
   });
 
   it('gives the console when the guest never answers', async () => {
@@ -109,7 +119,7 @@ describe('BoxService', () => {
         assert.match(error.hint ?? '', /console/);
         return true;
       });
-      assert.equal(boxes.size, 0);
+      assert.equal(box.state.kind, 'created');
     } finally {
       timeout.mock.restore();
     }
@@ -119,7 +129,11 @@ describe('BoxService', () => {
     hypervisor.refuseStart = { code: 5, details: 'no such command: nope' };
     const box = await boxes.create(spec({ command: ['nope'] }), operation);
     await assert.rejects(boxes.start(box), { code: 'NOT_FOUND', message: 'no such command: nope' });
-    assert.equal(boxes.size, 0);
+    assert.equal(box.state.kind, 'created');
+    assert.deepEqual(await readdir(join(directory, 'boxes')), []);
+    hypervisor.refuseStart = undefined;
+    await boxes.start(box);
+    assert.deepEqual([box.state.kind, box.marks.startError], ['running', '']);
   });
 
   it('gives a start up when the box is removed meanwhile', async () => {
@@ -128,9 +142,77 @@ describe('BoxService', () => {
     const starting = boxes.start(box);
     starting.catch(() => {});
     await hypervisor.vm();
-    await boxes.remove(box, true);
+    await boxes.remove(box, { force: true });
     await assert.rejects(starting);
     assert.equal(boxes.size, 0);
+  });
+
+  it('starts a box again that has ended, with a run of its own', async () => {
+    const box = await boxes.create(spec({ command: ['echo'] }), operation);
+    const written: string[] = [];
+    for (const [round, code] of [3, 4].entries()) {
+      await boxes.start(box);
+      const vm = await hypervisor.vm();
+      assert.equal(hypervisor.vms.length, round + 1);
+      const { ended } = box;
+      box.io.addSink(async ({ data }) => void written.push(data.toString()));
+      await vm.writes(`run ${round}\n`);
+      await vm.workloadExits({ code });
+      assert.equal((await ended).code, code);
+    }
+    assert.deepEqual(written, ['run 0\n', 'run 1\n']);
+    assert.deepEqual(await logOf(box), 'run 0\nrun 1\n');
+  });
+
+  it('is what it was before when a second start comes to nothing', async () => {
+    const box = await boxes.create(spec(), operation);
+    await boxes.start(box);
+    await (await hypervisor.vm()).workloadExits({ code: 5 });
+    await box.ended;
+    hypervisor.refuseStart = { code: 5, details: 'gone' };
+    await assert.rejects(boxes.start(box), { message: 'gone' });
+    assert.equal(box.state.kind, 'exited');
+    assert.equal((await box.ended).code, 5);
+    assert.equal(box.marks.startError, 'gone');
+    assert.deepEqual(await readdir(join(directory, 'boxes')), [box.id]);
+  });
+
+  it('restarts a box that runs, also one that is removed at its end', async () => {
+    for (const autoRemove of [false, true]) {
+      const box = await boxes.create(spec({ autoRemove }), operation);
+      await boxes.start(box);
+      const { vms } = hypervisor;
+      const before = vms.length;
+      await boxes.restart(box, { graceMs: 0 });
+      assert.deepEqual([vms.length, box.state.kind, boxes.find(box.id)], [before + 1, 'running', box]);
+      await boxes.stop(box, { graceMs: 0 });
+      assert.equal(boxes.list().includes(box), !autoRemove);
+    }
+  });
+
+  it('pauses and lets go on, with its clock set; what is to end it lets it go on first', async () => {
+    const request = { command: ['id'], environment: [], terminal: false, stdinOpen: false, detached: false };
+    const box = await boxes.create(spec(), operation);
+    await assert.rejects(boxes.pause(box, operation), { code: 'CONFLICT' });
+    await boxes.start(box);
+    const vm = await hypervisor.vm();
+    await boxes.pause(box, operation);
+    assert.deepEqual([vm.pauses, box.state.kind], [1, 'paused']);
+    for (const refused of [
+      boxes.pause(box, operation),
+      boxes.exec(box, request, operation),
+      boxes.start(box),
+      boxes.signal(box, '', 10, operation),
+    ])
+      await assert.rejects(refused, { code: 'CONFLICT', message: /paused/ });
+    assert.throws(() => boxes.streams(box, ''), { code: 'CONFLICT' });
+    const steps = vm.clockSteps;
+    await boxes.unpause(box, operation);
+    assert.deepEqual([vm.resumes, vm.clockSteps, box.state.kind], [1, steps + 1, 'running']);
+    await assert.rejects(boxes.unpause(box, operation), { code: 'CONFLICT' });
+    await boxes.pause(box, operation);
+    const exit = await boxes.stop(box, { graceMs: 5 });
+    assert.deepEqual([vm.resumes, exit?.known, exit?.code], [2, true, 137]);
   });
 
   it('ends a box at its time limit', async () => {
@@ -147,7 +229,7 @@ describe('BoxService', () => {
     const box = await boxes.create(spec({ stopSignal: 'USR1' }), operation);
     await boxes.start(box);
     const vm = await hypervisor.vm();
-    const exit = await boxes.stop(box, 10);
+    const exit = await boxes.stop(box, { graceMs: 10 });
     assert.deepEqual(
       vm.signals.map(({ signal }) => signal),
       [10, 9],

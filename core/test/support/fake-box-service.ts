@@ -44,6 +44,7 @@ export async function fakeBoxService(
   layout: HomeLayout,
   hypervisor: FakeHypervisor,
   state: StateDatabaseOptions = {},
+  bootId = 'first boot',
 ): Promise<FakeBoxService> {
   let rootDisks = 0;
   let stopped = false;
@@ -87,7 +88,7 @@ export async function fakeBoxService(
       stop: async () => void (stopped = true),
     },
   });
-  await container.resolve(BoxRecovery).recover();
+  await container.resolve(BoxRecovery).recover(bootId);
   return {
     container,
     boxes: container.resolve(BoxService),

@@ -44,6 +44,8 @@ export class FakeVm implements Vm {
   container: CreateContainerRequest | undefined;
   goodbyes = 0;
   over = false;
+  /** How processes beside the main one end, at once; undefined: they go on. */
+  execExits: Partial<ExitStatus> | undefined;
   clockSteps = 0;
   pauses = 0;
   resumes = 0;
@@ -132,7 +134,11 @@ export class FakeVm implements Vm {
   #attached(call: AttachCall, { request }: AttachRequest): void {
     const open = request?.$case === 'open' ? request.value : undefined;
     call.write({ response: { $case: 'opened', value: { from: undefined, stdinWindow: undefined, terminal: false } } });
-    if (open?.start) return void this.processes.push(open);
+    if (open?.start) {
+      this.processes.push(open);
+      if (this.execExits) sendExit(call, ExitStatus.create(this.execExits));
+      return;
+    }
     const from = Number(open?.from?.stdout ?? 0n);
     if (from < this.#output.length) sendOutput(call, this.#output, from);
     if (this.#exit) sendExit(call, this.#exit);

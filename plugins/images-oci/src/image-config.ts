@@ -101,12 +101,14 @@ function parseHealthcheck(value: unknown): ImageHealthcheck | undefined {
   const intervalNs = number('Interval');
   const timeoutNs = number('Timeout');
   const startPeriodNs = number('StartPeriod');
+  const startIntervalNs = number('StartInterval');
   const retries = number('Retries');
   return {
     test,
     ...(intervalNs === undefined ? {} : { intervalNs }),
     ...(timeoutNs === undefined ? {} : { timeoutNs }),
     ...(startPeriodNs === undefined ? {} : { startPeriodNs }),
+    ...(startIntervalNs === undefined ? {} : { startIntervalNs }),
     ...(retries === undefined ? {} : { retries }),
   };
 }
@@ -132,6 +134,7 @@ export function containerConfigJson(config: ImageConfig): JsonObject {
             Interval: healthcheck.intervalNs,
             Timeout: healthcheck.timeoutNs,
             StartPeriod: healthcheck.startPeriodNs,
+            StartInterval: healthcheck.startIntervalNs,
             Retries: healthcheck.retries,
           }),
   });

@@ -141,6 +141,17 @@ export interface BoxSpec {
   ports: PublishedPort[];
   /** What the image has to be for, such as "linux/arm64"; empty: the host's. */
   platform: string;
+  /** Absent: never started again. */
+  restart:
+    | RestartPolicy
+    | undefined;
+  /** "json-file" or "none"; empty: the default. */
+  logDriver: string;
+  logOptions: { [key: string]: string };
+  /** The end of a client's stdin leaves the workload's open. */
+  stdinKept: boolean;
+  /** Absent: the image's. */
+  healthcheck: Healthcheck | undefined;
   options: ContainerOptions | undefined;
   volumes: VolumeMount[];
   /** Boxes whose volumes it gets too: name, id or unique prefix of the id, then ":ro" for reading only. */
@@ -152,6 +163,30 @@ export interface BoxSpec {
 export interface BoxSpec_LabelsEntry {
   key: string;
   value: string;
+}
+
+export interface BoxSpec_LogOptionsEntry {
+  key: string;
+  value: string;
+}
+
+/** How a box is asked whether it is well. Times are milliseconds; absent: the image's, else the default. */
+export interface Healthcheck {
+  /** "CMD" and a program with its arguments, "CMD-SHELL" and a line for the shell, or "NONE". Empty: the image's. */
+  test: string[];
+  intervalMs?: bigint | undefined;
+  timeoutMs?: bigint | undefined;
+  startPeriodMs?: bigint | undefined;
+  startIntervalMs?: bigint | undefined;
+  retries?: number | undefined;
+}
+
+/** When a box is started again after its end. */
+export interface RestartPolicy {
+  /** "no", "on-failure", "always" or "unless-stopped". */
+  name: string;
+  /** With "on-failure": give up after so many times; 0: never. */
+  maximumRetries: number;
 }
 
 /** A port of the box that the host listens on. */
@@ -198,6 +233,8 @@ export interface RunOpen {
     | undefined;
   /** Nobody reads the output here: the call ends with `started`. */
   detached: boolean;
+  /** Name, id or unique prefix of the id of a box to start in place of a new one. One that runs already is joined. */
+  box: string;
 }
 
 export interface RunResponse {
@@ -340,7 +377,11 @@ export interface WaitRequest {
 export interface StopBoxRequest {
   box: string;
   /** Absent: the box's own, else 10 seconds. */
-  graceMs?: number | undefined;
+  graceMs?:
+    | number
+    | undefined;
+  /** By name or number; empty: the box's stop signal. */
+  signal: string;
 }
 
 export interface StopBoxResponse {
@@ -365,7 +406,10 @@ export interface BoxRecord {
   name: string;
   spec: BoxSpec | undefined;
   imageId: string;
-  /** "created", "starting", "running", "paused", "stopping", "exited" or "dead". */
+  /**
+   * "created", "starting", "running", "paused", "stopping", "exited", "dead", or "restarting": it has ended, and its policy will
+   * start it again in a moment.
+   */
   state: string;
   createdNs: bigint;
   startedNs: bigint;
@@ -380,7 +424,7 @@ export interface BoxRecord {
   generation: bigint;
   /** Program and arguments of the main process. */
   arguments: string[];
-  /** Why it is paused: "no-space" when the host's disk is full, "unreachable" when its guest answers nobody. Empty otherwise. */
+  /** Why it is paused: "user" when that was asked for, "no-space" when the host's disk is full, "unreachable" when its guest answers nobody. Empty otherwise. */
   pausedBecause: string;
   /** Network by name, or "none". */
   network: string;
@@ -390,6 +434,30 @@ export interface BoxRecord {
   ports: PublishedPort[];
   /** Whether its VM was cloned from a template. False unless it runs. */
   cloned: boolean;
+  /** How often its restart policy has started it since its user did. */
+  restartCount: number;
+  /** Why its last start came to nothing; else empty. */
+  startError: string;
+  /** Directory of its log on the host; empty where it keeps none. */
+  logPath: string;
+  /** Absent without a health check. */
+  health: Health | undefined;
+}
+
+export interface Health {
+  /** "starting", "healthy" or "unhealthy". */
+  status: string;
+  failingStreak: number;
+  /** The last probes, oldest first. */
+  log: HealthResult[];
+}
+
+export interface HealthResult {
+  startNs: bigint;
+  endNs: bigint;
+  /** -1 when it took too long, or could not be started. */
+  exitCode: number;
+  output: string;
 }
 
 export interface ListBoxesRequest {
@@ -1314,6 +1382,11 @@ function createBaseBoxSpec(): BoxSpec {
     network: "",
     ports: [],
     platform: "",
+    restart: undefined,
+    logDriver: "",
+    logOptions: {},
+    stdinKept: false,
+    healthcheck: undefined,
     options: undefined,
     volumes: [],
     volumesFrom: [],
@@ -1397,6 +1470,21 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     }
     if (message.platform !== "") {
       writer.uint32(178).string(message.platform);
+    }
+    if (message.restart !== undefined) {
+      RestartPolicy.encode(message.restart, writer.uint32(242).fork()).join();
+    }
+    if (message.logDriver !== "") {
+      writer.uint32(250).string(message.logDriver);
+    }
+    globalThis.Object.entries(message.logOptions).forEach(([key, value]: [string, string]) => {
+      BoxSpec_LogOptionsEntry.encode({ key: key as any, value }, writer.uint32(258).fork()).join();
+    });
+    if (message.stdinKept !== false) {
+      writer.uint32(264).bool(message.stdinKept);
+    }
+    if (message.healthcheck !== undefined) {
+      Healthcheck.encode(message.healthcheck, writer.uint32(274).fork()).join();
     }
     if (message.options !== undefined) {
       ContainerOptions.encode(message.options, writer.uint32(402).fork()).join();
@@ -1608,6 +1696,49 @@ export const BoxSpec: MessageFns<BoxSpec> = {
             message.platform = reader.string();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.restart = RestartPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.logDriver = reader.string();
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            const entry32 = BoxSpec_LogOptionsEntry.decode(reader, reader.uint32());
+            if (entry32.value !== undefined) {
+              message.logOptions[entry32.key] = entry32.value;
+            }
+            continue;
+          }
+          case 33: {
+            if (tag !== 264) {
+              break;
+            }
+
+            message.stdinKept = reader.bool();
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.healthcheck = Healthcheck.decode(reader, reader.uint32());
+            continue;
+          }
           case 50: {
             if (tag !== 402) {
               break;
@@ -1691,6 +1822,23 @@ export const BoxSpec: MessageFns<BoxSpec> = {
     message.network = object.network ?? "";
     message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
     message.platform = object.platform ?? "";
+    message.restart = (object.restart !== undefined && object.restart !== null)
+      ? RestartPolicy.fromPartial(object.restart)
+      : undefined;
+    message.logDriver = object.logDriver ?? "";
+    message.logOptions = (globalThis.Object.entries(object.logOptions ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.stdinKept = object.stdinKept ?? false;
+    message.healthcheck = (object.healthcheck !== undefined && object.healthcheck !== null)
+      ? Healthcheck.fromPartial(object.healthcheck)
+      : undefined;
     message.options = (object.options !== undefined && object.options !== null)
       ? ContainerOptions.fromPartial(object.options)
       : undefined;
@@ -1766,6 +1914,282 @@ export const BoxSpec_LabelsEntry: MessageFns<BoxSpec_LabelsEntry> = {
     const message = createBaseBoxSpec_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseBoxSpec_LogOptionsEntry(): BoxSpec_LogOptionsEntry {
+  return { key: "", value: "" };
+}
+
+export const BoxSpec_LogOptionsEntry: MessageFns<BoxSpec_LogOptionsEntry> = {
+  encode(message: BoxSpec_LogOptionsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoxSpec_LogOptionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoxSpec_LogOptionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BoxSpec_LogOptionsEntry>): BoxSpec_LogOptionsEntry {
+    return BoxSpec_LogOptionsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BoxSpec_LogOptionsEntry>): BoxSpec_LogOptionsEntry {
+    const message = createBaseBoxSpec_LogOptionsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseHealthcheck(): Healthcheck {
+  return {
+    test: [],
+    intervalMs: undefined,
+    timeoutMs: undefined,
+    startPeriodMs: undefined,
+    startIntervalMs: undefined,
+    retries: undefined,
+  };
+}
+
+export const Healthcheck: MessageFns<Healthcheck> = {
+  encode(message: Healthcheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.test) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.intervalMs !== undefined) {
+      if (BigInt.asUintN(64, message.intervalMs) !== message.intervalMs) {
+        throw new globalThis.Error("value provided for field message.intervalMs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.intervalMs);
+    }
+    if (message.timeoutMs !== undefined) {
+      if (BigInt.asUintN(64, message.timeoutMs) !== message.timeoutMs) {
+        throw new globalThis.Error("value provided for field message.timeoutMs of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.timeoutMs);
+    }
+    if (message.startPeriodMs !== undefined) {
+      if (BigInt.asUintN(64, message.startPeriodMs) !== message.startPeriodMs) {
+        throw new globalThis.Error("value provided for field message.startPeriodMs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.startPeriodMs);
+    }
+    if (message.startIntervalMs !== undefined) {
+      if (BigInt.asUintN(64, message.startIntervalMs) !== message.startIntervalMs) {
+        throw new globalThis.Error("value provided for field message.startIntervalMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.startIntervalMs);
+    }
+    if (message.retries !== undefined) {
+      writer.uint32(48).uint32(message.retries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Healthcheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealthcheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.test.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startPeriodMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startIntervalMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.retries = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Healthcheck>): Healthcheck {
+    return Healthcheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Healthcheck>): Healthcheck {
+    const message = createBaseHealthcheck();
+    message.test = object.test?.map((e) => e) || [];
+    message.intervalMs = (object.intervalMs !== undefined && object.intervalMs !== null)
+      ? BigInt(object.intervalMs)
+      : undefined;
+    message.timeoutMs = (object.timeoutMs !== undefined && object.timeoutMs !== null)
+      ? BigInt(object.timeoutMs)
+      : undefined;
+    message.startPeriodMs = (object.startPeriodMs !== undefined && object.startPeriodMs !== null)
+      ? BigInt(object.startPeriodMs)
+      : undefined;
+    message.startIntervalMs = (object.startIntervalMs !== undefined && object.startIntervalMs !== null)
+      ? BigInt(object.startIntervalMs)
+      : undefined;
+    message.retries = object.retries ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRestartPolicy(): RestartPolicy {
+  return { name: "", maximumRetries: 0 };
+}
+
+export const RestartPolicy: MessageFns<RestartPolicy> = {
+  encode(message: RestartPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.maximumRetries !== 0) {
+      writer.uint32(16).uint32(message.maximumRetries);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestartPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maximumRetries = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RestartPolicy>): RestartPolicy {
+    return RestartPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestartPolicy>): RestartPolicy {
+    const message = createBaseRestartPolicy();
+    message.name = object.name ?? "";
+    message.maximumRetries = object.maximumRetries ?? 0;
     return message;
   },
 };
@@ -2161,7 +2585,7 @@ export const RunRequest: MessageFns<RunRequest> = {
 };
 
 function createBaseRunOpen(): RunOpen {
-  return { spec: undefined, detached: false };
+  return { spec: undefined, detached: false, box: "" };
 }
 
 export const RunOpen: MessageFns<RunOpen> = {
@@ -2171,6 +2595,9 @@ export const RunOpen: MessageFns<RunOpen> = {
     }
     if (message.detached !== false) {
       writer.uint32(16).bool(message.detached);
+    }
+    if (message.box !== "") {
+      writer.uint32(242).string(message.box);
     }
     return writer;
   },
@@ -2204,6 +2631,14 @@ export const RunOpen: MessageFns<RunOpen> = {
             message.detached = reader.bool();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2223,6 +2658,7 @@ export const RunOpen: MessageFns<RunOpen> = {
     const message = createBaseRunOpen();
     message.spec = (object.spec !== undefined && object.spec !== null) ? BoxSpec.fromPartial(object.spec) : undefined;
     message.detached = object.detached ?? false;
+    message.box = object.box ?? "";
     return message;
   },
 };
@@ -3823,7 +4259,7 @@ export const WaitRequest: MessageFns<WaitRequest> = {
 };
 
 function createBaseStopBoxRequest(): StopBoxRequest {
-  return { box: "", graceMs: undefined };
+  return { box: "", graceMs: undefined, signal: "" };
 }
 
 export const StopBoxRequest: MessageFns<StopBoxRequest> = {
@@ -3833,6 +4269,9 @@ export const StopBoxRequest: MessageFns<StopBoxRequest> = {
     }
     if (message.graceMs !== undefined) {
       writer.uint32(16).uint32(message.graceMs);
+    }
+    if (message.signal !== "") {
+      writer.uint32(242).string(message.signal);
     }
     return writer;
   },
@@ -3866,6 +4305,14 @@ export const StopBoxRequest: MessageFns<StopBoxRequest> = {
             message.graceMs = reader.uint32();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.signal = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3885,6 +4332,7 @@ export const StopBoxRequest: MessageFns<StopBoxRequest> = {
     const message = createBaseStopBoxRequest();
     message.box = object.box ?? "";
     message.graceMs = object.graceMs ?? undefined;
+    message.signal = object.signal ?? "";
     return message;
   },
 };
@@ -4132,6 +4580,10 @@ function createBaseBoxRecord(): BoxRecord {
     addresses: [],
     ports: [],
     cloned: false,
+    restartCount: 0,
+    startError: "",
+    logPath: "",
+    health: undefined,
   };
 }
 
@@ -4214,6 +4666,18 @@ export const BoxRecord: MessageFns<BoxRecord> = {
     }
     if (message.cloned !== false) {
       writer.uint32(168).bool(message.cloned);
+    }
+    if (message.restartCount !== 0) {
+      writer.uint32(240).uint32(message.restartCount);
+    }
+    if (message.startError !== "") {
+      writer.uint32(258).string(message.startError);
+    }
+    if (message.logPath !== "") {
+      writer.uint32(266).string(message.logPath);
+    }
+    if (message.health !== undefined) {
+      Health.encode(message.health, writer.uint32(274).fork()).join();
     }
     return writer;
   },
@@ -4399,6 +4863,38 @@ export const BoxRecord: MessageFns<BoxRecord> = {
             message.cloned = reader.bool();
             continue;
           }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.restartCount = reader.uint32();
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.startError = reader.string();
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.logPath = reader.string();
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.health = Health.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4445,6 +4941,188 @@ export const BoxRecord: MessageFns<BoxRecord> = {
     message.addresses = object.addresses?.map((e) => e) || [];
     message.ports = object.ports?.map((e) => PublishedPort.fromPartial(e)) || [];
     message.cloned = object.cloned ?? false;
+    message.restartCount = object.restartCount ?? 0;
+    message.startError = object.startError ?? "";
+    message.logPath = object.logPath ?? "";
+    message.health = (object.health !== undefined && object.health !== null)
+      ? Health.fromPartial(object.health)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHealth(): Health {
+  return { status: "", failingStreak: 0, log: [] };
+}
+
+export const Health: MessageFns<Health> = {
+  encode(message: Health, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== "") {
+      writer.uint32(10).string(message.status);
+    }
+    if (message.failingStreak !== 0) {
+      writer.uint32(16).uint32(message.failingStreak);
+    }
+    for (const v of message.log) {
+      HealthResult.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Health {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.failingStreak = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.log.push(HealthResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Health>): Health {
+    return Health.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Health>): Health {
+    const message = createBaseHealth();
+    message.status = object.status ?? "";
+    message.failingStreak = object.failingStreak ?? 0;
+    message.log = object.log?.map((e) => HealthResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHealthResult(): HealthResult {
+  return { startNs: 0n, endNs: 0n, exitCode: 0, output: "" };
+}
+
+export const HealthResult: MessageFns<HealthResult> = {
+  encode(message: HealthResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.startNs !== 0n) {
+      if (BigInt.asUintN(64, message.startNs) !== message.startNs) {
+        throw new globalThis.Error("value provided for field message.startNs of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.startNs);
+    }
+    if (message.endNs !== 0n) {
+      if (BigInt.asUintN(64, message.endNs) !== message.endNs) {
+        throw new globalThis.Error("value provided for field message.endNs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.endNs);
+    }
+    if (message.exitCode !== 0) {
+      writer.uint32(24).int32(message.exitCode);
+    }
+    if (message.output !== "") {
+      writer.uint32(34).string(message.output);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealthResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealthResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.startNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.exitCode = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.output = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HealthResult>): HealthResult {
+    return HealthResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HealthResult>): HealthResult {
+    const message = createBaseHealthResult();
+    message.startNs = (object.startNs !== undefined && object.startNs !== null) ? BigInt(object.startNs) : 0n;
+    message.endNs = (object.endNs !== undefined && object.endNs !== null) ? BigInt(object.endNs) : 0n;
+    message.exitCode = object.exitCode ?? 0;
+    message.output = object.output ?? "";
     return message;
   },
 };

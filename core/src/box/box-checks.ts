@@ -1,0 +1,76 @@
+import { inject, injectable } from '../kernel/container.js';
+import type { Image, ImageStore } from '../ports/image-store.js';
+import type { Operation } from '../ports/operation.js';
+import { ImageStoreToken } from '../service-tokens.js';
+import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
+import { architectureOf, checkImagePlatform } from '../vm/guest-architecture.js';
+import { checkVolumeMounts, normalPath, settleMounts, type VolumeMount } from '../volumes/volume-mount.js';
+import { parseVolumesFrom } from '../volumes/volumes-from.js';
+import { drawVolumeName } from '../volumes/volume-service.js';
+import { BoxNetworks } from './box-networks.js';
+import { checkBoxSpec, type BoxSpec } from './box-spec.js';
+import { BoxVolumes } from './box-volumes.js';
+import { healthCheckOf } from './health-check.js';
+import { logLimitsOf } from './log-config.js';
+import { compileOciConfig } from './oci-config.js';
+import { signalNumber } from './signals.js';
+
+/** A spec that a box can be made from. */
+export interface CheckedSpec {
+  readonly spec: BoxSpec;
+  readonly image: Image;
+  readonly backend: BackendChoice;
+}
+
+export interface CheckOptions extends Operation {
+  readonly find: (reference: string) => { readonly spec: BoxSpec };
+}
+
+/** Checks what was asked for before anything is made of it. */
+@injectable()
+export class BoxChecks {
+  constructor(
+    @inject(ImageStoreToken) private readonly images: ImageStore,
+    private readonly backends: BackendChooser,
+    private readonly networks: BoxNetworks,
+    private readonly volumes: BoxVolumes,
+  ) {}
+
+  /**
+   * @param find finds another box
+   * @throws INVALID_ARGUMENT, UNSUPPORTED, IMAGE_NOT_FOUND, BACKEND_UNAVAILABLE, and what `find` throws
+   */
+  async check(given: BoxSpec, { find, ...operation }: CheckOptions): Promise<CheckedSpec> {
+    checkBoxSpec(given);
+    if (given.stopSignal !== undefined) signalNumber(given.stopSignal);
+    logLimitsOf(given.log);
+    const image = await this.images.inspect(given.image, operation);
+    healthCheckOf(given, image.config.healthcheck);
+    checkImagePlatform(given.image, image, given.platform);
+    const architecture = architectureOf(given.platform);
+    const backend = await this.backends.choose(given.backend, { ...operation, architecture });
+    // What was not asked for is settled here, so that it stays so.
+    const spec = {
+      ...given,
+      network: this.networks.nameOf(given, backend),
+      volumes: settleMounts(mountsOf(given, find), image.config, drawVolumeName),
+    };
+    this.networks.check(spec, backend);
+    checkVolumeMounts(spec.volumes);
+    this.volumes.check(spec.volumes, backend);
+    compileOciConfig(spec, image.config, spec.hostname ?? '');
+    return { spec, image, backend };
+  }
+}
+
+/** What was asked for, and what the boxes have that are named for that; a mount at the same place goes before theirs. */
+function mountsOf({ volumes = [], volumesFrom = [] }: BoxSpec, find: CheckOptions['find']): readonly VolumeMount[] {
+  const mounts = [...volumes];
+  for (const { box, readOnly } of volumesFrom.map(parseVolumesFrom)) {
+    for (const mount of find(box).spec.volumes ?? []) {
+      const isTaken = mounts.some(({ target }) => normalPath(target) === normalPath(mount.target));
+      if (!isTaken) mounts.push({ ...mount, readOnly: mount.readOnly || readOnly });
+    }
+  }
+  return mounts;
+}

@@ -1,0 +1,45 @@
+import { BoxError } from '../errors/box-error.js';
+import { ExecService, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
+import type { RunningVm } from '../vm/running-vm.js';
+import type { Box, BoxState } from './box.js';
+import { CONTAINER_ID } from './container-start.js';
+import { signalNumber } from './signals.js';
+
+export const SIGKILL = 9;
+const DEFAULT_STOP_SIGNAL = 'SIGTERM';
+
+/** @throws CONFLICT for a box whose streams nobody can join: it is over, or stands still */
+export function checkAttachable(box: Box): void {
+  const { name, state, restarting } = box;
+  if (restarting) throw new BoxError('CONFLICT', `box "${name}" is restarting`, { hint: 'wait until it runs' });
+  if (state.kind === 'exited' || state.kind === 'dead') {
+    throw new BoxError('CONFLICT', `box "${name}" does not run`, { hint: `start it first: a3s-box start -a ${name}` });
+  }
+  if (state.kind === 'paused') runningVm(box);
+}
+
+/** A guest that cannot take the signal any more is about to end by itself, which the caller waits for. */
+export async function signalForStop(state: BoxState, number: number): Promise<void> {
+  if (state.kind === 'paused') return state.vm.kill();
+  if (state.kind !== 'running') return;
+  const request = SignalRequest.create({ containerId: CONTAINER_ID, signal: number });
+  await state.vm.session.call(ExecService.signal, request).catch(() => state.vm.kill());
+}
+
+/** Number of the signal that ends a box. */
+export function stopSignalOf({ spec, image }: Box): number {
+  return signalNumber(spec.stopSignal ?? image.config.stopSignal ?? DEFAULT_STOP_SIGNAL);
+}
+
+/** The VM of a box whose guest answers. @throws CONFLICT */
+export function runningVm({ name, state }: Box): RunningVm {
+  if (state.kind === 'running') return state.vm;
+  if (state.kind === 'paused') {
+    if (state.because === 'user') {
+      throw new BoxError('CONFLICT', `box "${name}" is paused`, { hint: `unpause it first: a3s-box unpause ${name}` });
+    }
+    if (state.because === 'unreachable') throw new BoxError('CONFLICT', `box "${name}" does not answer at the moment`);
+    throw new BoxError('CONFLICT', `box "${name}" is paused: the host's disk is full`, { hint: 'free some space' });
+  }
+  throw new BoxError('CONFLICT', `box "${name}" does not run: it is ${state.kind}`);
+}
