@@ -23,7 +23,7 @@ import { rename } from './commands/rename.js';
 import { restart } from './commands/restart.js';
 import { start } from './commands/start.js';
 import { stop } from './commands/stop.js';
-import { containerPrune, systemDf, systemPrune } from './commands/system.js';
+import { containerPrune, systemDf, systemInstall, systemPrune, systemUninstall } from './commands/system.js';
 import { tag } from './commands/tag.js';
 import { templateCreate, templateList, templatePrune, templateRemove } from './commands/template.js';
 import { unpause } from './commands/unpause.js';
@@ -64,6 +64,8 @@ export const COMMANDS = [
   info,
   systemDf,
   systemPrune,
+  systemInstall,
+  systemUninstall,
   templateCreate,
   templateList,
   templateRemove,

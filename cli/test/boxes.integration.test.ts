@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CliHome } from './support/cli.ts';
 
 describe('commands for boxes', function () {
@@ -262,5 +263,37 @@ describe('commands for boxes', function () {
         assert.equal((await cli.run([command, '--json', '--format', 'json'])).status, 125);
       }
     });
+  });
+
+  it('is started with the machine once that was asked for, by the service manager of its user', async () => {
+    const bin = join(cli.parent, 'bin');
+    const calls = join(cli.parent, 'calls');
+    mkdirSync(bin);
+    const program = join(bin, 'systemctl');
+    writeFileSync(program, `#!/bin/sh\necho "$@" >>${calls}\n[ "$2" != "$REFUSE" ] || { echo no bus >&2; exit 1; }\n`);
+    chmodSync(program, 0o755);
+    const environment = { PATH: `${bin}:${process.env['PATH']}`, XDG_CONFIG_HOME: join(cli.parent, 'config') };
+    const run = (command: string, more = {}) => cli.start(['system', command], { ...environment, ...more }).outcome;
+    const refused = await run('install', { REFUSE: 'enable' });
+    assert.deepEqual(
+      [refused.status, /enable --now a3s-box-[0-9a-f]{8}.service failed: no bus/.test(refused.stderr)],
+      [125, true],
+    );
+    const { status, stdout, stderr } = await run('install');
+    const file = stdout.trim();
+    assert.deepEqual([status, dirname(file)], [0, join(cli.parent, 'config/systemd/user')], stderr);
+    const unit = readFileSync(file, 'utf8');
+    assert.match(unit, new RegExp(`^ExecStart="[^\n]*/node"[^\n]* "--home" "${cli.home}"$`, 'm'));
+    assert.match(unit, /^KillMode=process$/m);
+    assert.equal((await run('uninstall')).status, 0);
+    assert.equal(existsSync(file), false);
+    assert.equal((await run('uninstall')).status, 125);
+    const [name] = file.split('/').slice(-1);
+    assert.deepEqual(readFileSync(calls, 'utf8').trim().split('\n').slice(2), [
+      '--user daemon-reload',
+      `--user enable --now ${name}`,
+      `--user disable ${name}`,
+      '--user daemon-reload',
+    ]);
   });
 });

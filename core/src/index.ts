@@ -26,5 +26,6 @@ export * from './ports/network.js';
 export * from './ports/attestation.js';
 export * from './ports/builder.js';
 export { hostPlatform, platformOf } from './platform/host-platform.js';
+export type { Autostart } from './platform/autostart.js';
 export type { AccessRights, HostPlatform, Surroundings } from './platform/platform.js';
 export { BootAssetStore, type BootAssetSources } from './vm/assets/boot-asset-store.js';

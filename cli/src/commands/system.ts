@@ -63,3 +63,32 @@ export const systemDf = defineCommand({
   flags: systemDfFlags,
   load: async () => (await import('../actions/disk-usage.js')).showDiskUsage,
 });
+
+export const systemInstall = defineCommand({
+  name: 'system install',
+  family: 'System',
+  summary: 'Have the supervisor of this home started with the machine',
+  description: [
+    'Writes a unit of the systemd of this user, or an agent of launchd, and enables it. Boxes whose restart policy says so ' +
+      'are started by it then.',
+  ],
+  synopsis: '',
+  minArgs: 0,
+  maxArgs: 0,
+  interspersed: true,
+  flags: {},
+  load: async () => (await import('../actions/autostart.js')).installAutostart,
+});
+
+export const systemUninstall = defineCommand({
+  name: 'system uninstall',
+  family: 'System',
+  summary: "Take away what 'a3s-box system install' made",
+  description: ['The supervisor and boxes that run go on.'],
+  synopsis: '',
+  minArgs: 0,
+  maxArgs: 0,
+  interspersed: true,
+  flags: {},
+  load: async () => (await import('../actions/autostart.js')).uninstallAutostart,
+});

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { launchAgent } from './autostart.js';
 import { modeBits } from './mode-bits.js';
 import type { HostPlatform } from './platform.js';
 
@@ -12,6 +13,7 @@ export const darwin: HostPlatform = {
   defaultHome: ({ userDirectory }) => posix.join(userDirectory, '.a3s-box'),
   systemDistribution: () => '/Library/Application Support/a3s-box/distribution.json',
   access: modeBits,
+  autostart: launchAgent,
   bootId: () =>
     process
       .getBuiltinModule('node:child_process')

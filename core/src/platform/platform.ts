@@ -1,3 +1,5 @@
+import type { Autostart, AutostartRequest } from './autostart.js';
+
 /** What differs between the operating systems that A3S Box runs on. One module for each: linux.ts, darwin.ts, windows.ts. */
 export interface HostPlatform {
   readonly name: 'linux' | 'darwin' | 'windows';
@@ -23,6 +25,9 @@ export interface HostPlatform {
 
   /** Differs after each start of the machine; empty where that cannot be told. */
   bootId(): string;
+
+  /** How a home's supervisor is started with the machine; undefined where that is not built. */
+  autostart(request: AutostartRequest): Autostart | undefined;
 }
 
 /** What a platform is told of the user, so that it reads nothing by itself. */
