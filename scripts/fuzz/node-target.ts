@@ -1,7 +1,7 @@
 /** Makes a TypeScript fuzz target ready to be run by jazzer.js: one bundled file, seeds, a dictionary. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { targetDirectory, type FuzzTarget, type PreparedTarget } from './targets.ts';
 
 /** What a target's module exports. */
@@ -25,7 +25,7 @@ export async function prepareNodeTarget(root: string, target: FuzzTarget): Promi
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    packages: 'external',
+    plugins: [packagesOutside],
     logLevel: 'error',
   });
   const seeds = join(directory, 'seeds');
@@ -47,6 +47,15 @@ export async function prepareNodeTarget(root: string, target: FuzzTarget): Promi
     dictionary,
   };
 }
+
+/** Our own packages are part of what is fuzzed, those with native code apart. */
+const packagesOutside: Plugin = {
+  name: 'packages-outside',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^[^./]/ }, ({ path }) =>
+      /^@a3s-box\/(?!native)/.test(path) || path.startsWith('node:') ? undefined : { path, external: true },
+    ),
+};
 
 function escaped(word: string): string {
   return Buffer.from(word, 'latin1').reduce((text, byte) => `${text}\\x${byte.toString(16).padStart(2, '0')}`, '');

@@ -1,5 +1,5 @@
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK, type Inode } from './inode.js';
-import type { Xattr } from './tar-entry.js';
+import type { Xattr } from '@a3s-box/core';
 
 /** Bytes of a block; the only size that is written and read here. */
 export const BLOCK = 4096;

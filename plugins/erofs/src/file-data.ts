@@ -1,8 +1,7 @@
 import type { BlockOutput } from './block-output.js';
 import { BLOCK, BLOCK_BITS } from './disk-format.js';
 import { HOLE, type FileData, type Inode } from './inode.js';
-import type { SparseRun } from './sparse-map.js';
-import type { TarEntry } from './tar-entry.js';
+import type { SparseRun, TarEntry } from '@a3s-box/core';
 
 /** A sparse file's address list has at most so many entries; larger files get larger chunks. */
 const MAX_CHUNKS = 8192;

@@ -1,5 +1,3 @@
 export { writeLayer, type ArchiveRecorder, type WriteLayerOptions, type WrittenLayer } from './write-layer.js';
-export { TarReader, type TarSink } from './tar-reader.js';
-export type { TarEntry, TarEntryType, Xattr } from './tar-entry.js';
 export { mergeLayers, type MergedDevice, type MergedLayers } from './merge-layers.js';
 export { flatDescriptor, type FlatExtent } from './vmdk.js';

@@ -1,4 +1,4 @@
-import type { Xattr } from './tar-entry.js';
+import type { Xattr } from '@a3s-box/core';
 
 /** File type bits of a mode. */
 export const S_IFMT = 0o170000;

@@ -11,7 +11,7 @@ import {
   S_IFLNK,
   S_IFREG,
 } from './inode.js';
-import { printable, type TarEntry, type Xattr } from './tar-entry.js';
+import { printable, type TarEntry, type Xattr } from '@a3s-box/core';
 import { EROFS_NAME_MAX, xattrPrefix } from './disk-format.js';
 
 const WHITEOUT_PREFIX = '.wh.';

@@ -1,6 +1,6 @@
 import { corrupt } from './fault.js';
 import { IMPLIED_XATTR, Inode, LINK_XATTR, OPAQUE_XATTR, S_IFDIR, S_IFLNK, type FileData } from './inode.js';
-import { printable } from './tar-entry.js';
+import { printable } from '@a3s-box/core';
 
 /** As many as Linux follows. */
 const MAX_LINKS = 40;

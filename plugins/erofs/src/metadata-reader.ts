@@ -30,7 +30,7 @@ import {
   S_IFREG,
   type FileData,
 } from './inode.js';
-import type { Xattr } from './tar-entry.js';
+import type { Xattr } from '@a3s-box/core';
 
 /** The tree of a layer file, without data. */
 export interface LayerMetadata {

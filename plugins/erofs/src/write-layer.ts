@@ -8,8 +8,7 @@ import { IMPLIED_XATTR, type Inode } from './inode.js';
 import { LayerTree } from './layer-tree.js';
 import { writeMetadata } from './metadata-writer.js';
 import { encodeSuperblock } from './superblock.js';
-import { TarReader, type TarSink } from './tar-reader.js';
-import type { TarEntry } from './tar-entry.js';
+import { TarReader, type TarEntry, type TarSink } from '@a3s-box/core';
 
 /** Is told how the archive's bytes map to the file system's, so that the archive can be made again from it. */
 export interface ArchiveRecorder {

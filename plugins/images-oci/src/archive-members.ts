@@ -1,5 +1,4 @@
-import { TarReader, type TarEntry, type TarSink } from '@a3s-box/erofs';
-import { BoxError } from '@a3s-box/core';
+import { BoxError, TarReader, type TarEntry, type TarSink } from '@a3s-box/core';
 
 /** One member of an archive that is read from a stream. */
 export interface ArchiveMember {
