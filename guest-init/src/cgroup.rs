@@ -142,6 +142,12 @@ impl Cgroup {
         self.wait_for("frozen", value).await.map_err(failed)
     }
 
+    /// Lets go on what was frozen, without waiting for it.
+    pub fn thaw(&self) -> Result<()> {
+        write_attribute(self.file("cgroup.freeze"), "0")
+            .map_err(|error| AgentError::system("thaw the container", error))
+    }
+
     /// Waits until no process is left.
     pub async fn wait_empty(&self) -> Result<()> {
         self.wait_for("populated", "0")

@@ -9,16 +9,17 @@ use rustix::fs::{Mode, OFlags};
 use tokio::sync::Notify;
 
 use crate::clock::Phase;
-use crate::container::{Builder, Container, Services};
+use crate::container::{Builder, Container, Services, build, check_segment};
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
+use crate::files::Files;
 use crate::network::Cards;
 use crate::oci::devices::DeviceFilters;
 use crate::oom::OomWatcher;
 use crate::process::reaper::Registry;
-use crate::proto::ConfigureRequest;
+use crate::proto::{ConfigureRequest, MountRootRequest};
 use crate::share::Share;
-use crate::slots::Slots;
+use crate::slots::{SlotUse, Slots};
 use crate::sync::lock;
 use crate::transport::link::{KeyStore, Switchboard};
 
@@ -46,6 +47,8 @@ pub struct Guest {
     /// What Configure applied.
     pub configured: tokio::sync::Mutex<Option<ConfigureRequest>>,
     containers: Mutex<HashMap<String, Slot>>,
+    /// Roots that were mounted for their files alone.
+    roots: Mutex<HashMap<String, (MountRootRequest, Arc<Files>)>>,
     shutting_down: Mutex<bool>,
 }
 
@@ -78,6 +81,7 @@ impl Guest {
             services: Arc::new(services),
             configured: tokio::sync::Mutex::default(),
             containers: Mutex::default(),
+            roots: Mutex::default(),
             shutting_down: Mutex::default(),
         }))
     }
@@ -152,6 +156,45 @@ impl Guest {
     /// No container is created from now on. Says whether this was the first call.
     pub fn begin_shutdown(&self) -> bool {
         !std::mem::replace(&mut *lock(&self.shutting_down), true)
+    }
+
+    /// Where the files of a container, or of a root that was mounted for them, are.
+    pub fn files(&self, id: &str) -> Result<Arc<Files>> {
+        if let Some((_, files)) = lock(&self.roots).get(id) {
+            return Ok(files.clone());
+        }
+        self.container(id)?.files()
+    }
+
+    /// Mounts a root file system for its files alone.
+    pub fn mount_root(&self, request: MountRootRequest) -> Result<()> {
+        check_id(&request.container_id)?;
+        check_segment("scratch_directory", &request.scratch_directory)?;
+        let mut roots = lock(&self.roots);
+        match roots.get(&request.container_id) {
+            Some((earlier, _)) if *earlier == request => return Ok(()),
+            Some(_) => return Err(AgentError::already_exists("the root was mounted by another request")),
+            None if lock(&self.containers).contains_key(&request.container_id) => {
+                return Err(AgentError::already_exists(format!("there is a container {:?}", request.container_id)));
+            }
+            None if *lock(&self.shutting_down) => return Err(AgentError::conflict("the guest is shutting down")),
+            None => {}
+        }
+        // What fails leaves the slots mounted; the guest is of no use then, and ends.
+        let slots = &self.services.slots;
+        let image = slots.acquire(&request.image_slot, SlotUse::Image)?;
+        let scratch = slots.acquire(&request.scratch_slot, SlotUse::Scratch)?.join(&request.scratch_directory);
+        let live = build::overlay(&image, &scratch)?;
+        let keep = |error| AgentError::system("keep the root", error);
+        let plain = live.try_clone().map_err(keep)?;
+        let files = Arc::new(Files { live, plain, image, scratch });
+        roots.insert(request.container_id.clone(), (request, files));
+        Ok(())
+    }
+
+    /// Lets go of roots that were mounted for their files.
+    pub fn unmount_roots(&self) {
+        lock(&self.roots).clear();
     }
 
     /// Turns out-of-memory kills into events, for ever.

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod container;
 pub mod error;
 pub mod events;
+pub mod files;
 pub mod guest;
 pub mod network;
 pub mod oci;

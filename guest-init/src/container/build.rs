@@ -48,6 +48,8 @@ pub struct Built {
     pub namespaces: Vec<(OwnedFd, i32)>,
     /// The root directory.
     pub root: OwnedFd,
+    /// The root file system alone, without what is mounted in it; read-only.
+    pub plain: OwnedFd,
     /// The container's /dev/pts/ptmx, to open terminals with.
     pub terminals: Option<OwnedFd>,
     /// The first process's terminal, which is also /dev/console.
@@ -61,6 +63,7 @@ pub fn build(materials: &Materials) -> Result<Built> {
     make_private().map_err(|error| AgentError::system("make the mounts private", error))?;
     let root = mount_root(materials)?;
     let root_fd = root.as_fd();
+    let plain = plain_root(root_fd).map_err(|error| AgentError::system("make a view of the root", error))?;
     for fill in &materials.fills {
         copy::fill(root_fd, fill)
             .map_err(|error| AgentError::system(format_args!("fill the volume for {}", fill.from), error))?;
@@ -86,7 +89,7 @@ pub fn build(materials: &Materials) -> Result<Built> {
     }
     pivot(root_fd).map_err(|error| AgentError::system("change to the container's root", error))?;
     finish_root(settings).map_err(|error| AgentError::system("set the root mount's options", error))?;
-    Ok(Built { namespaces, root, terminals, console })
+    Ok(Built { namespaces, root, plain, terminals, console })
 }
 
 /// Enters new namespaces of the wanted kinds and returns them.
@@ -119,16 +122,29 @@ fn make_private() -> io::Result<()> {
 /// Mounts the overlay and returns its root.
 fn mount_root(materials: &Materials) -> Result<OwnedFd> {
     let failed = |error: io::Error| AgentError::system("mount the root file system", error);
-    let upper = materials.scratch.join("upper");
-    let work = materials.scratch.join("work");
-    for directory in [&upper, &work, &PathBuf::from(STAGE)] {
+    let stage = || rustix::fs::open(STAGE, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    std::fs::create_dir_all(STAGE).map_err(failed)?;
+    let mount = overlay(&materials.image, &materials.scratch)?;
+    let mounted = (|| {
+        attach(&mount, stage()?.as_fd())?;
+        Ok::<_, io::Error>(stage()?)
+    })();
+    mounted.map_err(failed)
+}
+
+/// An overlay of an image and a folder on the scratch disk, attached nowhere.
+pub fn overlay(image: &Path, scratch: &Path) -> Result<OwnedFd> {
+    let failed = |error: io::Error| AgentError::system("mount the root file system", error);
+    let upper = scratch.join("upper");
+    let work = scratch.join("work");
+    for directory in [&upper, &work] {
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
     let mounted = (|| {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         let options = [
             ("source", Path::new("overlay")),
-            ("lowerdir", &materials.image),
+            ("lowerdir", image),
             ("upperdir", &upper),
             ("workdir", &work),
             ("redirect_dir", Path::new("off")),
@@ -139,11 +155,17 @@ fn mount_root(materials: &Materials) -> Result<OwnedFd> {
             fsconfig_set_string(&context, key, value)?;
         }
         fsconfig_create(&context)?;
-        let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
-        attach(&mount, rustix::fs::open(STAGE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
-        Ok::<_, io::Error>(rustix::fs::open(STAGE, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+        Ok::<_, io::Error>(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
     })();
     mounted.map_err(failed)
+}
+
+/// A second view of a root in which nothing is mounted yet.
+fn plain_root(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let view = open_tree(root, "", flags)?;
+    mount_setattr(view.as_fd(), false, libc::MOUNT_ATTR_RDONLY, 0, 0)?;
+    Ok(view)
 }
 
 fn attach(mount: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {

@@ -16,6 +16,7 @@ use super::volumes;
 use crate::cgroup::Cgroup;
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
+use crate::files::Files;
 use crate::oci::devices::DeviceFilters;
 use crate::oci::parse::parse;
 use crate::oci::resources;
@@ -68,6 +69,7 @@ pub struct Container {
     slots: Vec<String>,
     pub(super) services: Arc<Services>,
     pub(super) built: Mutex<Option<Built>>,
+    files: Mutex<Option<Arc<Files>>>,
     /// By process id; the container's own process has the empty one.
     pub(super) processes: Mutex<HashMap<String, Slot>>,
     out_of_memory_kills: AtomicU64,
@@ -118,6 +120,7 @@ impl Container {
         let fills = volumes::prepare(&request.volumes, &services.share, |slot, usage| in_use.acquire(slot, usage))?;
         let materials = Materials { settings, image, scratch, fills, files: request.files };
         let (materials, built) = services.builder.build(materials).await?;
+        let files = files_of(&materials, &built)?;
         let settings = materials.settings;
         let first = plan_first(&settings, &built)?;
         let cgroup = Cgroup::create(&settings.cgroup)?;
@@ -136,6 +139,7 @@ impl Container {
             slots,
             services: services.clone(),
             built: Mutex::new(Some(built)),
+            files: Mutex::new(Some(Arc::new(files))),
             processes: Mutex::default(),
             out_of_memory_kills: AtomicU64::new(0),
             another_may_trace: AtomicBool::new(false),
@@ -208,6 +212,16 @@ impl Container {
         self.cgroup.freeze(frozen).await
     }
 
+    /// Lets what was frozen go on, and does not wait until it does.
+    pub fn thaw(&self) -> Result<()> {
+        self.cgroup.thaw()
+    }
+
+    /// Where its files are.
+    pub fn files(&self) -> Result<Arc<Files>> {
+        lock(&self.files).clone().ok_or_else(|| self.gone())
+    }
+
     /// What it uses.
     pub fn stats(&self) -> ContainerStats {
         let [read, written] = self.cgroup.io_figures(["rbytes", "wbytes"]);
@@ -256,7 +270,7 @@ impl Container {
         self.cgroup.kill()?;
         self.wait_empty().await?;
         let Some(built) = lock(&self.built).take() else { return Ok(()) };
-        drop(built);
+        drop((built, lock(&self.files).take()));
         self.cgroup.remove()?;
         self.slots.iter().try_for_each(|slot| self.services.slots.release(slot))
     }
@@ -264,6 +278,16 @@ impl Container {
     pub(super) fn gone(&self) -> AgentError {
         AgentError::conflict(format!("container {:?} is being deleted", self.id))
     }
+}
+
+fn files_of(materials: &Materials, built: &Built) -> Result<Files> {
+    let view = |root: &OwnedFd| root.try_clone().map_err(|error| AgentError::system("keep the root", error));
+    Ok(Files {
+        live: view(&built.root)?,
+        plain: view(&built.plain)?,
+        image: materials.image.clone(),
+        scratch: materials.scratch.clone(),
+    })
 }
 
 fn limit(cgroup: &Cgroup, settings: &Settings, services: &Services, id: &str) -> Result<()> {
@@ -275,7 +299,7 @@ fn limit(cgroup: &Cgroup, settings: &Settings, services: &Services, id: &str) ->
         .map_err(|error| AgentError::system("watch memory.events", error))
 }
 
-fn check_segment(name: &str, segment: &str) -> Result<()> {
+pub(crate) fn check_segment(name: &str, segment: &str) -> Result<()> {
     let plain =
         !segment.is_empty() && segment.len() <= 255 && !matches!(segment, "." | "..") && !segment.contains(['/', '\0']);
     if plain { Ok(()) } else { Err(AgentError::invalid(format!("{name} {segment:?} is not one path segment"))) }

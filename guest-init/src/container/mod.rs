@@ -1,7 +1,7 @@
 //! Containers: from a config.json to a running workload and back to nothing.
 
 pub mod beneath;
-mod build;
+pub(crate) mod build;
 mod builder;
 mod copy;
 pub mod devices;
@@ -12,4 +12,5 @@ mod starting;
 mod volumes;
 
 pub use builder::Builder;
+pub(crate) use lifecycle::check_segment;
 pub use lifecycle::{Container, Services, fingerprint};

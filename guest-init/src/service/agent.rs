@@ -277,6 +277,7 @@ async fn end_everything(guest: &Guest, grace: Duration) {
             eprintln!("guest-init: {error}");
         }
     }
+    guest.unmount_roots();
     let services = &guest.services;
     boot::unmount_all(services.share.target().into_iter().chain(services.slots.targets()));
 }

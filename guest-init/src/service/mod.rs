@@ -1,8 +1,9 @@
-//! The four gRPC services, on one session at a time.
+//! The gRPC services, on one session at a time.
 
 mod agent;
 mod container;
 mod exec;
+mod files;
 mod pty;
 
 use std::convert::Infallible;
@@ -23,6 +24,7 @@ use crate::guest::Guest;
 use crate::proto::agent_server::AgentServer;
 use crate::proto::container_server::ContainerServer;
 use crate::proto::exec_server::ExecServer;
+use crate::proto::files_server::FilesServer;
 use crate::proto::pty_server::PtyServer;
 use crate::sync::lock;
 use crate::transport::opening::SessionKey;
@@ -68,6 +70,7 @@ struct Services {
     agent: AgentServer<agent::AgentService>,
     container: ContainerServer<container::ContainerService>,
     exec: ExecServer<exec::ExecService>,
+    files: FilesServer<files::FilesService>,
     pty: PtyServer<pty::PtyService>,
 }
 
@@ -78,6 +81,7 @@ impl Services {
             container: ContainerServer::new(container::ContainerService(scope.clone()))
                 .max_decoding_message_size(MESSAGE_LIMIT),
             exec: ExecServer::new(exec::ExecService(scope.clone())),
+            files: FilesServer::new(files::FilesService(scope.clone())),
             pty: PtyServer::new(pty::PtyService(scope.clone())),
             scope,
         }
@@ -103,6 +107,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Services {
         match path.split('/').nth(1).and_then(|service| service.rsplit('.').next()) {
             Some("Agent") => answer(self.agent.clone(), request),
             Some("Container") => answer(self.container.clone(), request),
+            Some("Files") => answer(self.files.clone(), request),
             Some("Exec") => answer(self.exec.clone(), request),
             Some("Pty") => answer(self.pty.clone(), request),
             _ => refuse(Status::unimplemented("no such service")),
