@@ -27,6 +27,16 @@ await build({
   minifySyntax: true,
   legalComments: 'linked',
   define: { A3S_BOX_VERSION: JSON.stringify(version) },
+  plugins: [
+    {
+      name: 'native-apart',
+      setup: ({ onResolve }) =>
+        // What is wanted seldom finds its addon only from where it is installed.
+        onResolve({ filter: /^@a3s-box\/native$/ }, ({ kind, path }) =>
+          kind === 'dynamic-import' ? { path, external: true } : undefined,
+        ),
+    },
+  ],
   // oclif asks for it only in its own development mode.
   external: ['typescript'],
   // Bundled CommonJS asks for Node's modules by require.

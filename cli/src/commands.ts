@@ -1,9 +1,13 @@
 import type { Command } from './command.js';
 import { attach } from './commands/attach.js';
 import { completion } from './commands/completion.js';
+import { commit } from './commands/commit.js';
+import { cp } from './commands/cp.js';
 import { create } from './commands/create.js';
+import { diff } from './commands/diff.js';
 import { exec } from './commands/exec.js';
 import { imageInspect } from './commands/image-inspect.js';
+import { exportCommand } from './commands/export.js';
 import { images } from './commands/images.js';
 import { importCommand } from './commands/import.js';
 import { info } from './commands/info.js';
@@ -22,6 +26,14 @@ import { pause } from './commands/pause.js';
 import { rename } from './commands/rename.js';
 import { restart } from './commands/restart.js';
 import { start } from './commands/start.js';
+import {
+  snapshotCreate,
+  snapshotInspect,
+  snapshotList,
+  snapshotPrune,
+  snapshotRemove,
+  snapshotRestore,
+} from './commands/snapshot.js';
 import { stop } from './commands/stop.js';
 import { containerPrune, systemDf, systemInstall, systemPrune, systemUninstall } from './commands/system.js';
 import { tag } from './commands/tag.js';
@@ -53,6 +65,16 @@ export const COMMANDS = [
   port,
   rename,
   update,
+  cp,
+  diff,
+  exportCommand,
+  commit,
+  snapshotCreate,
+  snapshotList,
+  snapshotInspect,
+  snapshotRestore,
+  snapshotRemove,
+  snapshotPrune,
   images,
   pull,
   load,

@@ -1,9 +1,12 @@
 import { BoxAdopter } from './box/box-adopter.js';
 import { BoxChanges } from './box/box-changes.js';
 import { BoxChecks } from './box/box-checks.js';
+import { BoxCommits } from './box/box-commits.js';
+import { BoxDisks } from './box/box-disks.js';
 import { BoxDiskUsage } from './box/box-disk-usage.js';
 import { BoxEnding } from './box/box-ending.js';
 import { BoxExecs } from './box/box-execs.js';
+import { BoxFiles } from './box/box-files.js';
 import { BoxHealth } from './box/box-health.js';
 import { BoxRestarter } from './box/box-restarter.js';
 import { BoxKeeper } from './box/box-keeper.js';
@@ -35,6 +38,8 @@ import {
   StateDatabaseToken,
   SupervisorSelfToken,
 } from './service-tokens.js';
+import { BoxSnapshots } from './snapshots/box-snapshots.js';
+import { SnapshotStore } from './snapshots/snapshot-store.js';
 import { BoxTable } from './state/box-table.js';
 import { Facts } from './state/facts.js';
 import { FreeSpace } from './state/free-space.js';
@@ -46,6 +51,8 @@ import { Activity } from './supervisor/activity.js';
 import { EmulationNotice } from './supervisor/emulation-notice.js';
 import { LifecycleHandlers } from './supervisor/lifecycle-handlers.js';
 import type { SupervisorSelf } from './supervisor/supervisor-self.js';
+import { SnapshotHandlers } from './supervisor/snapshot-handlers.js';
+import { FilesHandlers } from './supervisor/files-handlers.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
 import { TemplateHandlers } from './supervisor/template-handlers.js';
 import { VolumeHandlers } from './supervisor/volume-handlers.js';
@@ -131,7 +138,14 @@ export function createCoreContainer({
     .registerSingleton(BoxHealth)
     .registerSingleton(BoxRecovery)
     .registerSingleton(LifecycleHandlers)
+    .registerSingleton(BoxDisks)
+    .registerSingleton(BoxFiles)
+    .registerSingleton(BoxCommits)
     .registerSingleton(EmulationNotice)
+    .registerSingleton(SnapshotStore)
+    .registerSingleton(BoxSnapshots)
+    .registerSingleton(FilesHandlers)
+    .registerSingleton(SnapshotHandlers)
     .registerSingleton(TemplateHandlers)
     .registerSingleton(SupervisorServer);
 }

@@ -15,7 +15,12 @@ import { guestInitPath } from '@a3s-box/guest-init';
 const root = join(import.meta.dirname, '../..');
 const CACHE = join(root, '.cache/test-templates');
 /** What tests start boxes with. Boxes of other shapes boot. */
-const SHAPES: readonly TemplateShape[] = [{}, { memoryBytes: 256 * 2 ** 20 }];
+const SHAPES: readonly TemplateShape[] = [
+  {},
+  { memoryBytes: 256 * 2 ** 20 },
+  // Of the machines in which the files of boxes are reached that do not run.
+  { memoryBytes: 256 * 2 ** 20, network: 'none' },
+];
 const BUILT = ['backends/qemu/dist', 'backends/vmm/dist', 'core/dist/vm', 'core/dist/guest', 'native/build/Release'];
 
 let ready: Promise<void> | undefined;

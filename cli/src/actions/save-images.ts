@@ -1,13 +1,10 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { BoxError } from '@a3s-box/core';
 import { BoxClient } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { saveFlags } from '../commands/save.js';
 import type { Invocation } from '../invocation.js';
+import { printArchive, writeArchive } from './print-archive.js';
 
 /** `save`. */
 export async function saveImages({ flags, args }: Input<typeof saveFlags>, invocation: Invocation): Promise<number> {
@@ -18,19 +15,7 @@ export async function saveImages({ flags, args }: Input<typeof saveFlags>, invoc
   }
   using client = await BoxClient.connect(invocation);
   const archive = client.images.save(args);
-  if (flags.output !== undefined) await writeFile(archive, resolve(flags.output));
-  else for await (const piece of archive) if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+  if (flags.output !== undefined) await writeArchive(archive, resolve(flags.output));
+  else await printArchive(archive);
   return 0;
-}
-
-/** The file appears when it is complete. */
-async function writeFile(archive: AsyncIterable<Buffer>, path: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  try {
-    await pipeline(archive, createWriteStream(partial, { flags: 'wx' }));
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }

@@ -39,8 +39,8 @@ export interface MachineOptions extends Operation {
   readonly backend: BackendChoice;
   /** Whether it may be a clone of a template. */
   readonly clone: boolean;
-  /** Whether the scratch disk is there, from an earlier run. */
-  readonly scratchKept: boolean;
+  /** Whether the scratch disk is there already. Absent: no. */
+  readonly scratchKept?: boolean;
 }
 
 /** Makes the machines that boxes run in, up to where a container can be made in them. */

@@ -9,6 +9,7 @@ import { Activity } from '../supervisor/activity.js';
 import type { Span } from '../vm/tracer.js';
 import { Box, drawBoxId, nowNs, type BoxExit, type ExecProcess, type RestingState } from './box.js';
 import { BoxChecks, type CheckedSpec } from './box-checks.js';
+import { BoxDisks } from './box-disks.js';
 import { BoxExecs, type ExecSpec } from './box-execs.js';
 import { BoxKeeper } from './box-keeper.js';
 import { BoxNetworks } from './box-networks.js';
@@ -28,6 +29,10 @@ import type { Spare } from './spare.js';
 
 const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
+
+export interface CreateWithOptions extends Operation {
+  readonly prepare: () => Promise<void>;
+}
 
 interface BeginOptions {
   /** Is called before the start. */
@@ -56,6 +61,7 @@ export class BoxService {
     private readonly keeper: BoxKeeper,
     private readonly pauses: BoxPauses,
     private readonly spares: SpareBoxes,
+    private readonly disks: BoxDisks,
     private readonly activity: Activity,
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
@@ -82,6 +88,19 @@ export class BoxService {
   }
 
   /**
+   * Checks a box, has made what it needs, and records it.
+   * @param id its full id @param options `prepare` makes what is to be there with the record, and notes it
+   * @throws what {@link create} and `prepare` throw
+   */
+  async createWith(spec: BoxSpec, id: string, { prepare, signal }: CreateWithOptions): Promise<Box> {
+    const box = this.#make(await this.#check(spec, { signal }), id);
+    await prepare();
+    this.records.insert(box, { kind: 'created' });
+    this.#boxes.set(box.id, box);
+    return box;
+  }
+
+  /**
    * Records a box and starts it, as one unit: failed, cancelled, or cut off by this process's death, nothing is left.
    * @throws what {@link create} and {@link start} throw, CANCELLED
    */
@@ -90,7 +109,7 @@ export class BoxService {
     const spare = this.spares.take(checked);
     const box = this.#make(checked, spare?.id);
     try {
-      this.records.insert(box, { kind: 'starting' }, this.starter.resources(box));
+      this.records.insert(box, { kind: 'starting' }, this.starter.resources(box, false));
     } catch (error) {
       await spare?.end();
       throw error;
@@ -288,8 +307,14 @@ export class BoxService {
     const changed = byPolicy
       ? { ...marks, restarts: marks.restarts + 1 }
       : { ...marks, restarts: 0, stoppedByUser: false };
-    this.records.enter(box, { kind: 'starting', before }, { resources: this.starter.resources(box), marks: changed });
+    this.records.enter(
+      box,
+      { kind: 'starting', before },
+      { resources: this.starter.resources(box, this.starter.hasDisk(box)), marks: changed },
+    );
     if (before.kind !== 'created') box.renew();
+    // From here on files are reached in its own guest.
+    (await this.disks.take(box))[Symbol.dispose]();
     const cancel = () => box.cancelStart();
     signal?.addEventListener('abort', cancel, { once: true });
     if (signal?.aborted) cancel();
@@ -341,6 +366,7 @@ export class BoxService {
     }
     box.cancelRestart?.();
     if (box.gone) return;
+    await this.disks.drop(box);
     await this.ending.remove(box);
     this.#forget(box);
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { asBoxError } from '../errors/as-box-error.js';
 import { isBoxError } from '../errors/box-error.js';
@@ -40,10 +41,15 @@ export class BoxStarter {
     private readonly home: HomeLayout,
   ) {}
 
-  /** What a box has on this host from the moment on in which it starts, beside what it has of an earlier run. */
-  resources(box: Box): Resource[] {
+  /** Whether a box has its disk: of an earlier run, or because files were put into it. */
+  hasDisk(box: Box): boolean {
+    return existsSync(this.home.boxScratch(box.id));
+  }
+
+  /** What a box has on this host from the moment on in which it starts, beside its disk where that is there. */
+  resources(box: Box, diskKept: boolean): Resource[] {
     const all = this.machines.resources(box.id);
-    return hasRun(box) ? all.filter(({ path }) => path !== this.home.box(box.id)) : all;
+    return diskKept ? all.filter(({ path }) => path !== this.home.box(box.id)) : all;
   }
 
   /**
@@ -56,14 +62,14 @@ export class BoxStarter {
   async start(box: Box, spare?: Spare): Promise<void> {
     using _ = this.spares.starting();
     const signal = box.startSignal;
-    const scratchKept = hasRun(box);
+    const scratchKept = spare === undefined && this.hasDisk(box);
     const made =
       (clone: boolean): Way =>
       (backend) =>
         this.machines.make(box, { backend, clone, scratchKept, signal });
     const ahead = spare ? [() => box.tracer.span('wake spare', () => spare.wake(signal))] : [];
     try {
-      await this.#tryEach(box, [...ahead, made(true), made(false)]);
+      await this.#tryEach(box, [...ahead, made(true), made(false)], scratchKept);
     } catch (error) {
       box.io.abandon(asBoxError(error));
       throw error;
@@ -71,7 +77,7 @@ export class BoxStarter {
   }
 
   /** Goes the next way where what was made ahead, a spare or a template, is of no use. */
-  async #tryEach(box: Box, ways: readonly Way[]): Promise<void> {
+  async #tryEach(box: Box, ways: readonly Way[], scratchKept: boolean): Promise<void> {
     for (const way of ways) {
       try {
         return await this.#start(box, way);
@@ -80,7 +86,7 @@ export class BoxStarter {
         if (!useless || way === ways.at(-1)) throw error;
       }
       const remains = [this.home.boxVm(box.id), this.home.boxNetwork(box.id)];
-      if (!hasRun(box)) remains.push(this.home.boxScratch(box.id));
+      if (!scratchKept) remains.push(this.home.boxScratch(box.id));
       await Promise.all(remains.map((path) => rm(path, { recursive: true, force: true })));
     }
   }
@@ -90,7 +96,7 @@ export class BoxStarter {
    * @param reason why the start came to nothing
    */
   async undo(box: Box, before: RestingState, reason: string): Promise<void> {
-    await this.reaper.reap(box.id, before.kind === 'created' ? undefined : this.home.box(box.id));
+    await this.reaper.reap(box.id, this.hasDisk(box) ? this.home.box(box.id) : undefined);
     this.records.enter(box, before, { marks: { ...box.marks, startError: reason } });
   }
 
@@ -132,11 +138,6 @@ export class BoxStarter {
 }
 
 /** Whether a box that starts has run before: its disk and its log are there. */
-function hasRun({ state }: Box): boolean {
-  const before = state.kind === 'starting' ? state.before : state;
-  return before?.kind === 'exited' || before?.kind === 'dead';
-}
-
 function runRecordOf({ vm, nextKey, origin }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {
   return {
     startedNs: nowNs(),

@@ -157,7 +157,8 @@ export function commandOf(spec: BoxSpec, image: ImageConfig): readonly string[] 
 }
 
 /** Later lists win; a name keeps the place where it first stood, and a bare one goes. */
-function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
+/** Later lists go before earlier ones; `NAME` alone takes one away. */
+export function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
   const values = new Map<string, string>();
   for (const variable of lists.flat()) {
     if (variable.includes('=')) values.set(nameOf(variable), variable);

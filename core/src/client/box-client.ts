@@ -8,6 +8,7 @@ import { Attachment, StreamsResponses } from './attachment.js';
 import type { CallOptions } from './call-options.js';
 import { SUPERVISOR_PROTOCOL_MINOR } from './protocol-version.js';
 import { layoutOf, prepareHome } from './home.js';
+import { FilesClient } from './files-client.js';
 import { ImageClient } from './image-client.js';
 import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo, updateTo } from './record-conversion.js';
 import type {
@@ -23,6 +24,7 @@ import type {
   Span,
   SupervisorIdentity,
 } from './records.js';
+import { SnapshotClient } from './snapshot-client.js';
 import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
 import { TemplateClient } from './template-client.js';
@@ -116,6 +118,10 @@ export interface ProcessReference {
 export class BoxClient implements Disposable {
   /** The images of the home. */
   readonly images: ImageClient;
+  /** The files of its boxes. */
+  readonly files: FilesClient;
+  /** Its boxes as they were at a moment. */
+  readonly snapshots: SnapshotClient;
   /** The booted guests that its boxes are cloned from. */
   readonly templates: TemplateClient;
   readonly volumes: VolumeClient;
@@ -126,6 +132,8 @@ export class BoxClient implements Disposable {
     this.#connection = connection;
     this.supervisor = { pid, version, home };
     this.images = new ImageClient(connection);
+    this.files = new FilesClient(connection);
+    this.snapshots = new SnapshotClient(connection);
     this.templates = new TemplateClient(connection);
     this.volumes = new VolumeClient(connection);
   }

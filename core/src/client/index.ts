@@ -22,6 +22,15 @@ export {
 export type { CallOptions } from './call-options.js';
 export type { PublishedPort } from '../ports/network.js';
 export type { ImageConfig } from '../ports/image-store.js';
+export type {
+  BoxPath,
+  CommitOptions,
+  CopyOptions,
+  ExtractOptions,
+  FileDifference,
+  FilesClient,
+  FileStatus,
+} from './files-client.js';
 export { withImage, type ImagePolicy } from './image-policy.js';
 export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from './image-client.js';
 export type {
@@ -46,6 +55,7 @@ export type {
   TemplateRecord,
   UnknownExit,
 } from './records.js';
+export type { SnapshotClient, SnapshotRecord } from './snapshot-client.js';
 export type { TemplateClient, TemplateShape } from './template-client.js';
 export type { PruneVolumesOptions, VolumeClient, VolumeRecord, VolumeSpec } from './volume-client.js';
 export type { VolumeMount } from '../volumes/volume-mount.js';

@@ -252,7 +252,7 @@ export function progressFrom({ item, phase, doneBytes, totalBytes }: proto.Progr
   return { item, phase: oneOf(PHASES, phase, 'phase'), done: Number(doneBytes), ...(total > 0 && { total }) };
 }
 
-function dateOf(ns: bigint): Date {
+export function dateOf(ns: bigint): Date {
   return new Date(Number(ns / NS_PER_MS));
 }
 

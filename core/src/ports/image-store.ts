@@ -99,6 +99,8 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly stopSignal?: string;
   readonly healthcheck?: ImageHealthcheck;
+  /** Dockerfile instructions for images that are built on this one. Docker's extension. */
+  readonly onBuild?: readonly string[];
 }
 
 /** Docker's extension of the image config. Times are in nanoseconds, as there. */
@@ -147,6 +149,9 @@ export interface ImageChange {
   /** RFC 3339. */
   readonly created: string;
   readonly name?: string;
+  readonly author?: string;
+  /** For the image's history, beside `createdBy`. */
+  readonly comment?: string;
 }
 
 export interface RemoveOptions extends Operation {

@@ -76,6 +76,16 @@ export class HomeLayout {
     return join(this.root, 'boxes');
   }
 
+  /** Boxes as they were at a moment. */
+  get snapshots(): string {
+    return join(this.root, 'snapshots');
+  }
+
+  /** @param id of the snapshot */
+  snapshot(id: string): string {
+    return join(this.snapshots, id);
+  }
+
   /** Run directory of one box. @param id full or short id */
   boxRun(id: string): string {
     return join(this.run, id.slice(0, SHORT_ID_LENGTH));

@@ -8,13 +8,21 @@ import type {
   LoadImagesRequest,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { Image, ImageSource, ImageStore } from '../ports/image-store.js';
+import type { SnapshotStore } from '../snapshots/snapshot-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
 import { failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
 import { imageConfigFrom, imageConfigOf, imageRecordOf, platformFrom, ProgressWriter } from './image-messages.js';
 
+export interface ImageHandlerParts {
+  readonly images: ImageStore;
+  readonly boxes: BoxService;
+  readonly snapshots: SnapshotStore;
+  readonly logger: Logger;
+}
+
 /** The Images service of the supervisor protocol. */
-export function imageHandlers(images: ImageStore, boxes: BoxService, logger: Logger): ImagesServer {
+export function imageHandlers({ images, boxes, snapshots, logger }: ImageHandlerParts): ImagesServer {
   return {
     list: unaryHandler(logger, async (_request, context) => ({
       images: (await images.list(context)).map(imageRecordOf),
@@ -59,7 +67,7 @@ export function imageHandlers(images: ImageStore, boxes: BoxService, logger: Log
       return {};
     }),
     remove: unaryHandler(logger, async ({ image, force }, context) => {
-      if (!force) await checkUnused(images, boxes, image, context);
+      if (!force) await checkUnused({ images, boxes, snapshots }, image, context);
       await boxes.dropSpare();
       const { untagged, deleted } = await images.remove(image, { ...context, force });
       return { untagged: [...untagged], deleted: [...deleted] };
@@ -72,15 +80,21 @@ const BY_DIGEST = /@|^(sha256:)?[0-9a-f]{4,64}$/;
 
 /** The store knows of root disks that are out; a box that does not run needs its image too. */
 async function checkUnused(
-  images: ImageStore,
-  boxes: BoxService,
+  { images, boxes, snapshots }: Omit<ImageHandlerParts, 'logger'>,
   reference: string,
   operation: Operation,
 ): Promise<void> {
   const { id, names } = await images.inspect(reference, operation);
-  const user = boxes.list().find((box) => box.image.id === id);
   // One name of several may go.
-  if (!user || (names.length > 1 && !BY_DIGEST.test(reference))) return;
+  if (names.length > 1 && !BY_DIGEST.test(reference)) return;
+  const user = boxes.list().find((box) => box.image.id === id);
+  if (!user) {
+    const snapshot = (await snapshots.list()).find(({ imageId }) => imageId === id);
+    if (!snapshot) return;
+    throw new BoxError('IMAGE_IN_USE', `image "${reference}" is used by snapshot "${snapshot.name}"`, {
+      hint: 'remove the snapshot first, or force it',
+    });
+  }
   throw new BoxError(
     'IMAGE_IN_USE',
     `image "${reference}" is used by box "${user.name}", which is ${user.state.kind}`,

@@ -197,7 +197,7 @@ function healthcheckTo(healthcheck: HealthcheckSpec): HealthcheckMessage {
   };
 }
 
-function specMessageOf(spec: BoxSpec): BoxSpecMessage {
+export function specMessageOf(spec: BoxSpec): BoxSpecMessage {
   const { ports, options, volumes, volumesFrom, restart, log, healthcheck, ...rest } = spec;
   return BoxSpecMessage.create({
     ...rest,

@@ -12,17 +12,22 @@ import {
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { LifecycleService } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { VolumesService } from '../gen/a3s/box/supervisor/v1/volumes.js';
+import { SnapshotsService } from '../gen/a3s/box/supervisor/v1/snapshots.js';
+import { FilesService } from '../gen/a3s/box/supervisor/v1/files.js';
 import { hostPlatform } from '../platform/host-platform.js';
 import { removeEndpoint } from '../platform/endpoint-file.js';
 import type { HostPlatform } from '../platform/platform.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import { ImageStoreToken, LoggerToken, SupervisorSelfToken } from '../service-tokens.js';
+import { SnapshotStore } from '../snapshots/snapshot-store.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import { boxHandlers } from './box-handlers.js';
 import { Activity } from './activity.js';
 import { countCalls } from './count-calls.js';
 import { EmulationNotice } from './emulation-notice.js';
+import { SnapshotHandlers } from './snapshot-handlers.js';
+import { FilesHandlers } from './files-handlers.js';
 import { imageHandlers } from './image-handlers.js';
 import { LifecycleHandlers } from './lifecycle-handlers.js';
 import { supervisorHandlers } from './supervisor-handlers.js';
@@ -49,6 +54,9 @@ export class SupervisorServer implements AsyncDisposable {
     templates: TemplateHandlers,
     lifecycle: LifecycleHandlers,
     volumes: VolumeHandlers,
+    files: FilesHandlers,
+    snapshots: SnapshotHandlers,
+    store: SnapshotStore,
     activity: Activity,
     @inject(ImageStoreToken) images: ImageStore,
     @inject(SupervisorSelfToken) self: SupervisorSelf,
@@ -64,7 +72,9 @@ export class SupervisorServer implements AsyncDisposable {
     this.#server.addService(LifecycleService, lifecycle.handlers());
     this.#server.addService(TemplatesService, templates.handlers());
     this.#server.addService(VolumesService, volumes.handlers());
-    this.#server.addService(ImagesService, imageHandlers(images, boxes, logger));
+    this.#server.addService(FilesService, files.handlers());
+    this.#server.addService(SnapshotsService, snapshots.handlers());
+    this.#server.addService(ImagesService, imageHandlers({ images, boxes, snapshots: store, logger }));
   }
 
   /** @param socket address of an endpoint; what an earlier supervisor left there is removed */

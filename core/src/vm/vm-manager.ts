@@ -59,6 +59,8 @@ export interface VmRequest {
   readonly clone: boolean;
   /** Whether the box has its scratch disk already. Absent: no. */
   readonly scratchKept?: boolean;
+  /** Absolute path of a scratch disk that is there and belongs to another; then none is made. */
+  readonly scratch?: string;
 }
 
 /** What the shape of a VM follows from. */
@@ -148,11 +150,12 @@ export class VmManager {
     signal: AbortSignal,
   ): Promise<{ readonly spec: VmSpec; readonly subject: TemplateSubject | undefined }> {
     const { boxId, backend, root, sizing, network, tsi, tracer, onLaunch, shareSocket, disks, scratchBytes } = request;
-    const scratch = this.home.boxScratch(boxId);
+    const scratch = request.scratch ?? this.home.boxScratch(boxId);
+    const kept = request.scratchKept === true || request.scratch !== undefined;
     const boot = await tracer.span('prepare disks', async () => {
       const [assets] = await Promise.all([
         this.assets.boot({ signal, architecture: backend.architecture }),
-        request.scratchKept
+        kept
           ? undefined
           : this.assets.makeScratch(scratch, {
               signal,

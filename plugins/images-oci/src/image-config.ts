@@ -71,6 +71,7 @@ function parseContainerConfig(inner: JsonObject): ImageConfig {
   const workingDir = text(inner, 'WorkingDir');
   const stopSignal = text(inner, 'StopSignal');
   const healthcheck = parseHealthcheck(inner['Healthcheck']);
+  const onBuild = strings(inner, 'OnBuild');
   return {
     env: strings(inner, 'Env') ?? [],
     exposedPorts: keys(inner, 'ExposedPorts'),
@@ -82,6 +83,7 @@ function parseContainerConfig(inner: JsonObject): ImageConfig {
     ...(workingDir === undefined ? {} : { workingDir }),
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(healthcheck === undefined ? {} : { healthcheck }),
+    ...(onBuild === undefined || onBuild.length === 0 ? {} : { onBuild }),
   };
 }
 
@@ -126,6 +128,7 @@ export function containerConfigJson(config: ImageConfig): JsonObject {
     WorkingDir: config.workingDir,
     Labels: Object.keys(config.labels).length > 0 ? config.labels : undefined,
     StopSignal: config.stopSignal,
+    OnBuild: config.onBuild,
     Healthcheck:
       healthcheck === undefined
         ? undefined

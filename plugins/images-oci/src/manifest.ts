@@ -33,6 +33,8 @@ export interface NewConfig {
   readonly diffIds: readonly string[];
   readonly created: string;
   readonly createdBy: string;
+  readonly author?: string | undefined;
+  readonly comment?: string | undefined;
   /** Whether the step added a layer. */
   readonly addsLayer: boolean;
 }
@@ -44,10 +46,13 @@ export function newConfig(image: NewConfig): Blob {
   const step = {
     created: image.created,
     created_by: image.createdBy,
+    ...(image.author === undefined ? {} : { author: image.author }),
+    ...(image.comment === undefined ? {} : { comment: image.comment }),
     ...(image.addsLayer ? {} : { empty_layer: true }),
   };
   return jsonBlob({
     created: image.created,
+    ...(image.author === undefined ? {} : { author: image.author }),
     architecture: image.platform.architecture,
     ...(image.platform.variant === undefined ? {} : { variant: image.platform.variant }),
     os: image.platform.os,

@@ -109,6 +109,8 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
         diffIds: layers.map(({ diffId }) => diffId),
         created: change.created,
         createdBy: change.createdBy,
+        author: change.author,
+        comment: change.comment,
         addsLayer: change.layer !== undefined,
       });
       return this.images.add({ config, manifest: plainManifest(config, layers), names }, work);

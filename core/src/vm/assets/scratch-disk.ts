@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { brotliDecompressSync } from 'node:zlib';
 import { BoxError } from '../../errors/box-error.js';
 import { SCRATCH_TEMPLATES } from './scratch-template.gen.js';
@@ -26,7 +27,8 @@ export const SCRATCH_SIZES: readonly number[] = SCRATCH_TEMPLATES.map(({ sizeByt
 const unpacked = new Map<number, Buffer>();
 
 /**
- * Makes an empty scratch disk: a sparse file with an ext4 file system. No other program is needed.
+ * Makes an empty scratch disk: a sparse file with an ext4 file system. No other program is needed. It appears when it is
+ * whole.
  *
  * @param path absolute path of the file to make, mode 0600; it must not exist
  * @param sizeBytes one of {@link SCRATCH_SIZES}
@@ -40,26 +42,22 @@ export async function cloneScratch(path: string, sizeBytes: number = DEFAULT_SCR
       hint: `sizes are ${SCRATCH_SIZES.map((size) => `${size / GIB} GiB`).join(', ')}`,
     });
   }
+  if (existsSync(path)) throw new BoxError('ALREADY_EXISTS', `scratch disk ${path} is there already`);
   const data = templateData(template);
-  const file = await create(path);
+  const fresh = `${path}.new`;
+  // Of a process that died in the middle.
+  await rm(fresh, { force: true });
+  const file = await open(fresh, 'wx', 0o600);
   try {
     await fill(file, template, data);
+    await rename(fresh, path);
   } catch (error) {
-    await rm(path, { force: true });
+    await rm(fresh, { force: true });
     throw isNoSpace(error)
       ? new BoxError('DISK_FULL', `no space is left for scratch disk ${path}`, { cause: error })
       : error;
   } finally {
     await file.close();
-  }
-}
-
-async function create(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx', 0o600);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    throw new BoxError('ALREADY_EXISTS', `scratch disk ${path} is there already`, { cause });
   }
 }
 
