@@ -1,7 +1,7 @@
 /**
  * In the emulated KVM host: start to exit of a no-op on libkrun-kvm, through the SDK in a warm supervisor, against a bare C
- * program that makes the same libkrun calls with the same kernel, initramfs and disks, and ends the machine when the guest's
- * agent listens. Bar: at most 1.2 times.
+ * program that makes the same libkrun calls with the same kernel, initramfs and disks, and has the guest run the same container
+ * by saying to it what a supervisor said. Bar: at most 1.2 times.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { CHECKOUT, KvmHost } from '../kvm-host/kvm-host.ts';
 import { ROOT } from './support/paths.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 export async function run() {
   const source = join(ROOT, 'test/bench/support/bare-krun.c');
@@ -19,6 +19,9 @@ export async function run() {
   execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-o', join(ROOT, program), source, '-ldl']);
   await using host = await KvmHost.start(ROOT, (line) => console.error(line));
   const script = 'test/bench/support/krun-in-host.ts';
-  const text = await host.run({ line: `cd ${CHECKOUT} && node ${script} ${CHECKOUT}/${program} ${ROUNDS}` });
+  const text = await host.run({
+    line: `node ${script} ${CHECKOUT}/${program} ${ROUNDS}`,
+    environment: { A3S_BOX_KVM_HOST: '1', NODE_COMPILE_CACHE: '/scratch/compile-cache' },
+  });
   return { bar: 'ratioOfMedians <= 1.2', ...(JSON.parse(text) as object) };
 }

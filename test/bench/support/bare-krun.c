@@ -1,8 +1,9 @@
-// What libkrun itself takes: makes the calls that the launcher makes, waits until the guest says that its agent listens, and
-// ends the machine.
+// What machine and guest themselves take: makes the calls that the launcher makes, and when the guest's agent listens, says to
+// it what a supervisor said to have it run a container (record-session.ts), up to the container's end. Then it ends the machine.
 //
-//   bare-krun LIBKRUN DIRECTORY KERNEL INITRAMFS ROOT SCRATCH
+//   bare-krun LIBKRUN DIRECTORY KERNEL INITRAMFS ROOT SCRATCH TRANSCRIPT
 #include <dlfcn.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -62,8 +63,51 @@ static void machine(char **values) {
   exit(5);
 }
 
+// An answer may be a few bytes shorter than that which was recorded: it holds times.
+enum { SLACK = 8, PATIENCE_MS = 60000 };
+
+// Reads what has come, until it is as much as `wanted`.
+static size_t receive(int agent, size_t received, size_t wanted) {
+  static char buffer[65536];
+  while (received + SLACK < wanted) {
+    struct pollfd entry = {.fd = agent, .events = POLLIN};
+    if (poll(&entry, 1, PATIENCE_MS) != 1) exit(6);
+    const ssize_t count = read(agent, buffer, sizeof buffer);
+    if (count <= 0) exit(7);
+    received += (size_t)count;
+  }
+  return received;
+}
+
+static void replay(int agent, FILE *transcript) {
+  static char data[65536];
+  size_t received = 0, wanted = 0;
+  for (int direction; (direction = getc(transcript)) != EOF;) {
+    uint32_t length;
+    if (fread(&length, sizeof length, 1, transcript) != 1) exit(8);
+    if (direction == 'g') {
+      wanted += length;
+      continue;
+    }
+    if (length > sizeof data || fread(data, 1, length, transcript) != length) exit(8);
+    received = receive(agent, received, wanted);
+    if (write(agent, data, length) != (ssize_t)length) exit(9);
+  }
+  receive(agent, received, wanted);
+}
+
+static int connected(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  const int agent = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (connect(agent, (struct sockaddr *)&address, sizeof address) != 0) exit(10);
+  return agent;
+}
+
 int main(int count, char **values) {
-  if (count != 7) return 1;
+  if (count != 8) return 1;
+  FILE *transcript = fopen(values[7], "rb");
+  if (transcript == NULL) return 1;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   snprintf(address.sun_path, sizeof address.sun_path, "%s/knock.sock", values[2]);
   const int knock = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -73,6 +117,7 @@ int main(int count, char **values) {
   const pid_t child = fork();
   if (child == 0) machine(values);
   if (child < 0 || accept(knock, NULL, NULL) < 0) return 1;
+  replay(connected(in(values[2], "agent.sock")), transcript);
   kill(child, SIGKILL);
   return waitpid(child, NULL, 0) == child ? 0 : 1;
 }

@@ -14,28 +14,38 @@ import { cloneScratch } from '../../../core/dist/vm/assets/scratch-disk.js';
 import { SdkHome } from '../../e2e/support/sdk-home.ts';
 import { BIN } from './paths.ts';
 import { runProgram } from './process.ts';
-import { compare, summarize, timed } from './samples.ts';
+import { compared, summarize, timed } from './samples.ts';
 
 const [bare = '', rounds = '5'] = process.argv.slice(2);
 const signal = new AbortController().signal;
 
+const directory = mkdtempSync(join(tmpdir(), 'bk'));
+const transcript = join(directory, 'transcript');
+const scratch = join(directory, 'scratch.img');
+await recordSession();
 await using home = await SdkHome.create(undefined, false);
 const client = await home.connect();
-const directory = mkdtempSync(join(tmpdir(), 'bk'));
 try {
-  await noOp(client, 'libkrun-kvm');
+  await noOp(home, client, 'libkrun-kvm');
   const command = await bareArguments();
-  const krun = await compare(
-    Number(rounds),
-    () => noOp(client, 'libkrun-kvm'),
-    () => runProgram(bare, command),
-  );
+  const sdk: number[] = [];
+  const bareProgram: number[] = [];
+  for (let round = 0; round <= Number(rounds); round++) {
+    const ours = await timed(() => noOp(home, client, 'libkrun-kvm'));
+    await freshScratch();
+    const theirs = await timed(() => runProgram(bare, command));
+    // The first of each warms what both use.
+    if (round === 0) continue;
+    sdk.push(ours);
+    bareProgram.push(theirs);
+  }
+  const krun = compared(sdk, bareProgram);
   console.error(`libkrun: SDK p50 ${krun.a.p50} ms, bare program p50 ${krun.b.p50} ms, ratio ${krun.ratioOfMedians}`);
   const qemu: number[] = [];
   const cli: number[] = [];
-  await noOp(client, 'qemu');
+  await noOp(home, client, 'qemu');
   for (let round = 0; round < Number(rounds); round++) {
-    qemu.push(await timed(() => noOp(client, 'qemu')));
+    qemu.push(await timed(() => noOp(home, client, 'qemu')));
     cli.push(
       await timed(() => {
         const env = { ...process.env, A3S_BOX_HOME: home.path, A3S_BOX_BACKEND: 'libkrun-kvm' };
@@ -43,15 +53,26 @@ try {
       }),
     );
   }
-  const { a: sdk, b: bareProgram, ...rest } = krun;
-  const result = { sdk, bareProgram, ...rest, qemuKvm: summarize(qemu, 'ms'), cli: summarize(cli, 'ms') };
+  const { a, b, ...rest } = krun;
+  const result = { sdk: a, bareProgram: b, ...rest, qemuKvm: summarize(qemu, 'ms'), cli: summarize(cli, 'ms') };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } finally {
   rmSync(directory, { recursive: true });
 }
 
-async function noOp(to: BoxClient, backend: string): Promise<void> {
-  const { box, attachment } = await to.run(home.spec('', { command: ['true'], backend, autoRemove: true }));
+/** A supervisor of its own runs one box, and writes down what it says to the guest. */
+async function recordSession(): Promise<void> {
+  const options = process.env['NODE_OPTIONS'];
+  process.env['NODE_OPTIONS'] = `--import ${join(import.meta.dirname, 'record-session.ts')}`;
+  process.env['BENCH_TRANSCRIPT'] = transcript;
+  await using recorded = await SdkHome.create(undefined, false);
+  await noOp(recorded, await recorded.connect(), 'libkrun-kvm');
+  if (options === undefined) delete process.env['NODE_OPTIONS'];
+  else process.env['NODE_OPTIONS'] = options;
+}
+
+async function noOp(of: SdkHome, to: BoxClient, backend: string): Promise<void> {
+  const { box, attachment } = await to.run(of.spec('', { command: ['true'], backend, autoRemove: true }));
   for await (const { data } of attachment.output) throw new Error(`true wrote ${data.length} bytes`);
   const exit = await attachment.exited;
   attachment[Symbol.dispose]();
@@ -63,11 +84,16 @@ async function bareArguments(): Promise<string[]> {
   const sources = { libkrunfw: libkrunfwPath(), init: guestInitPath() };
   const store = new BootAssetStore(join(home.path, 'assets'), sources);
   const { kernel, initramfs } = await store.boot({ signal });
-  const scratch = join(directory, 'scratch.img');
-  await cloneScratch(scratch);
+  await freshScratch();
   const images = join(home.path, 'plugins/@a3s-box+images-oci');
   // Its one layer is the whole disk.
   const [root = ''] = execFileSync('find', [join(images, 'layers'), '-type', 'f'], { encoding: 'utf8' }).split('\n');
   if (root === '') throw new Error(`no layer below ${images}`);
-  return [libkrunPackagePath() ?? '', directory, kernel, initramfs, root, scratch];
+  return [libkrunPackagePath() ?? '', directory, kernel, initramfs, root, scratch, transcript];
+}
+
+/** As each box has one. */
+async function freshScratch(): Promise<void> {
+  rmSync(scratch, { force: true });
+  await cloneScratch(scratch);
 }

@@ -9,6 +9,13 @@ export interface Summary {
   readonly samples: readonly number[];
 }
 
+export interface Comparison {
+  readonly a: Summary;
+  readonly b: Summary;
+  readonly ratioOfMedians: number;
+  readonly ratios: Summary;
+}
+
 export function summarize(samples: readonly number[], unit: string): Summary {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? NaN);
@@ -24,11 +31,7 @@ export function summarize(samples: readonly number[], unit: string): Summary {
 }
 
 /** Runs two things in turn, A B A B, so that a machine whose speed drifts treats both alike. Times in milliseconds. */
-export async function compare(
-  rounds: number,
-  a: () => Promise<void>,
-  b: () => Promise<void>,
-): Promise<{ a: Summary; b: Summary; ratioOfMedians: number; ratios: Summary }> {
+export async function compare(rounds: number, a: () => Promise<void>, b: () => Promise<void>): Promise<Comparison> {
   const times = { a: [] as number[], b: [] as number[] };
   await a();
   await b();
@@ -36,9 +39,14 @@ export async function compare(
     times.a.push(await timed(a));
     times.b.push(await timed(b));
   }
-  const [sa, sb] = [summarize(times.a, 'ms'), summarize(times.b, 'ms')];
+  return compared(times.a, times.b);
+}
+
+/** Two series of times that were taken in turn, milliseconds. */
+export function compared(a: readonly number[], b: readonly number[]): Comparison {
+  const [sa, sb] = [summarize(a, 'ms'), summarize(b, 'ms')];
   const ratios = summarize(
-    times.a.map((time, i) => time / (times.b[i] ?? NaN)),
+    a.map((time, i) => time / (b[i] ?? NaN)),
     'A/B',
   );
   return { a: sa, b: sb, ratioOfMedians: round(sa.p50 / sb.p50), ratios };
