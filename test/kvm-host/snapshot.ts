@@ -126,9 +126,10 @@ async function ensureKeys(cache: string): Promise<void> {
   }
 }
 
-/** Snapshots of other dependencies and base images of other package lists. */
+/** Snapshots of other dependencies and base images of other package lists. Hosts that run have their files open. */
 async function removeOld(cache: string, base: BaseImage): Promise<void> {
   for (const name of await readdir(cache)) {
-    if (name.startsWith('base-') && name !== `base-${base.key}`) await rm(join(cache, name), { recursive: true });
+    const isOld = name.startsWith('snapshot-') || (name.startsWith('base-') && name !== `base-${base.key}`);
+    if (isOld) await rm(join(cache, name), { recursive: true });
   }
 }
