@@ -63,6 +63,22 @@ describe('a3s-box run on a terminal', function () {
     assert.equal((await running.outcome).status, 6);
   });
 
+  it('leaves the box by the keys for that, and the box goes on [run --detach-keys]', async () => {
+    for (const [flag, keys] of [
+      ['', '\x10\x11'],
+      ['--detach-keys ctrl-a,q', '\x01q'],
+    ] as const) {
+      const running = watched(`a3s-box run -it ${flag} IMG sh -c "echo up; exec sleep 60"`);
+      await running.printed('up');
+      running.child.stdin.write(keys);
+      const { status, stdout } = await running.outcome;
+      assert.equal(status, 0);
+      assert.match(stdout, /read escape sequence/);
+      assert.deepEqual(cli.requests('signal'), []);
+      assert.equal(settings('after'), settings('before'));
+    }
+  });
+
   it('passes on a new size', async () => {
     const running = cli.startOnTerminal(
       'stty cols 80 rows 24; tty >tty; a3s-box run -it IMG sh -c "echo up; exec sleep 60"',

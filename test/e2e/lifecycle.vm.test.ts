@@ -132,7 +132,7 @@ describe('the life of a box', () => {
   });
 
   describe('that nobody needs', () => {
-    it('ends with those that do not run any more [container prune --filter, container prune --force]', async () => {
+    it('ends with those that do not run any more [container prune --filter, container prune --force, system df --format]', async () => {
       for (const name of ['one', 'two'])
         await output('create', '--name', name, '-l', `is=${name}`, ...SMALL, IMAGE, 'true');
       await output('run', '-d', '--name', 'three', ...SMALL, IMAGE, 'sleep', '600');
@@ -149,7 +149,7 @@ describe('the life of a box', () => {
       await output('rm', '-f', 'three');
     });
 
-    it('leaves room when all is removed that nobody needs [system prune --all, system prune --force]', async () => {
+    it('leaves room when all is removed that nobody needs [system prune --all, system prune --force, system prune --filter]', async () => {
       assert.equal((await output('system', 'prune', '-f')).includes('untagged'), false);
       assert.match(await output('images', '--format', '{{.Repository}}'), /a3s\/starter/);
       await output('create', '--name', 'user', ...SMALL, IMAGE, 'true');

@@ -11,6 +11,7 @@ import type { HomeLayout } from '../store/home-layout.js';
 import { InstalledAssets } from '../vm/installed-assets.js';
 import { createCoreContainer } from '../core-container.js';
 import { BoxAdopter } from '../box/box-adopter.js';
+import { BoxRestarter } from '../box/box-restarter.js';
 import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
 import { installedShareProgram, type ShareProgramSearch } from '../volumes/share-program.js';
@@ -85,6 +86,8 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self, shareProgram }));
   stack.defer(() => container.resolve(BoxService).leave());
   stack.defer(() => container.resolve(BoxAdopter).leave());
+  // Nothing is started any more while the boxes are let go of.
+  stack.defer(() => container.resolve(BoxRestarter)[Symbol.dispose]());
   await container.resolve(BoxRecovery).recover(layout.platform.bootId());
   const server = stack.use(container.resolve(SupervisorServer));
   await server.listen(layout.supervisorSocket, layout.platform);
