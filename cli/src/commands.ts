@@ -38,6 +38,7 @@ import { stop } from './commands/stop.js';
 import { containerPrune, systemDf, systemInstall, systemPrune, systemUninstall } from './commands/system.js';
 import { tag } from './commands/tag.js';
 import { templateCreate, templateList, templatePrune, templateRemove } from './commands/template.js';
+import { top } from './commands/top.js';
 import { unpause } from './commands/unpause.js';
 import { update } from './commands/update.js';
 import { version } from './commands/version.js';
@@ -62,6 +63,7 @@ export const COMMANDS = [
   containerPrune,
   wait,
   inspect,
+  top,
   port,
   rename,
   update,

@@ -133,6 +133,11 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Every process of the cgroup and below it, by its id in the guest.
+    pub fn processes(&self) -> Result<Vec<i32>> {
+        processes(&self.path).map_err(|error| AgentError::system("list the container's processes", error))
+    }
+
     /// Freezes or thaws all processes and waits until the kernel says that they are.
     pub async fn freeze(&self, frozen: bool) -> Result<()> {
         let failed =

@@ -18,6 +18,7 @@ pub mod oci;
 pub mod oom;
 pub mod pid1;
 pub mod process;
+pub mod processes;
 pub mod proto;
 pub mod service;
 pub mod share;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { BoxCli } from './support/box-cli.ts';
+import { once } from 'node:events';
+import { BIN, BoxCli } from './support/box-cli.ts';
 import { SdkHome } from './support/sdk-home.ts';
 
 const IMAGE = 'a3s/starter';
@@ -48,15 +50,12 @@ describe('boxes that are looked after', () => {
     await output('rm', 'kept');
   });
 
-  const HEALTH =
-    '[run --health-cmd, run --health-interval, run --health-retries, run --health-timeout, run --health-start-period, ' +
-    'run --health-start-interval, run --no-healthcheck]';
-  it(`are asked whether they are well, by a process of their own ${HEALTH}`, async () => {
+  it('are asked whether they are well [run --health-cmd, run --health-interval, run --health-retries, run --health-timeout, run --health-start-period, run --health-start-interval, run --no-healthcheck]', async () => {
     const flags = ['--health-cmd', 'cat /well', '--health-interval', '500ms', '--health-retries', '2'];
     const times = ['--health-timeout', '20s', '--health-start-period', '1m', '--health-start-interval', '300ms'];
     await output('run', '-d', '--name', 'asked', ...flags, ...times, ...SMALL, IMAGE, 'sleep', '600');
     assert.match(await output('ps', '--format', '{{.Status}}', '-f', 'name=asked'), /\(health: starting\)$/m);
-    await output('exec', 'asked', 'sh', '-c', 'echo fine >/well');
+    await output('exec', 'asked', 'sh', '-c', 'echo fine >/new; mv /new /well');
     await becomes('asked', '.State.Health.Status', 'healthy');
     assert.match(
       await output('inspect', '-f', '{{json .State.Health.Log}}', 'asked'),
@@ -97,6 +96,45 @@ describe('boxes that are looked after', () => {
     assert.match(stderr, /log driver is "none"/);
     assert.equal(await field('mute', '.LogPath'), '');
     await output('rm', 'mute');
+  });
+
+  it('are left by keys on a terminal [start --detach-keys, attach --detach-keys, exec --detach-keys]', async () => {
+    await output('create', '-it', '--name', 'shell', ...SMALL, IMAGE, 'sh', '-c', 'echo up; exec sleep 600');
+    const keys = '--detach-keys ctrl-a,q';
+    for (const command of [`start -ai ${keys} shell`, `attach ${keys} shell`, `exec -it ${keys} shell cat`]) {
+      const { code, stdout } = await typed(command, '\x01q');
+      assert.deepEqual([code, /read escape sequence/.test(stdout)], [0, true], `${command}: ${stdout}`);
+    }
+    assert.equal(await field('shell', '.State.Status'), 'running');
+    await output('rm', '-f', 'shell');
+  });
+
+  /** Runs a command on a terminal, on which keys are typed again and again until it ends. */
+  async function typed(command: string, keys: string): Promise<{ code: number | null; stdout: string }> {
+    const child = spawn('script', ['-qefc', `${BIN} ${command}`, '/dev/null'], {
+      env: { ...process.env, A3S_BOX_HOME: cli.home, SHELL: '/bin/sh' },
+    });
+    let stdout = '';
+    child.stdout.on('data', (data: Buffer) => (stdout += String(data)));
+    child.stdin.on('error', () => {});
+    // The terminal is lent only once the box is joined, of which nothing tells.
+    const typing = setInterval(() => child.stdin.write(keys), 500);
+    const [code] = (await once(child, 'close')) as [number | null];
+    clearInterval(typing);
+    return { code, stdout };
+  }
+
+  it('tell what runs in them, whatever their image holds', async () => {
+    await output('run', '-d', '--name', 'busy', '-u', '7', ...SMALL, IMAGE, 'sh', '-c', 'sleep 555 & wait');
+    let lines: string[] = [];
+    while (lines.length < 4) lines = (await output('top', 'busy')).split('\n');
+    assert.match(lines[0]!, /^UID +PID +PPID +C +STIME +TTY +TIME +CMD$/);
+    assert.match(lines[1]!, /^7 +1 +0 +\d+ +\d\d:\d\d +\? +00:00:\d\d +sh -c sleep 555 & wait$/);
+    assert.match(lines[2]!, /^7 +\d+ +1 .* sleep 555$/);
+    const { code, stderr } = await cli.run(['top', 'busy', 'aux']);
+    assert.equal(code, 125);
+    assert.match(stderr, /options of ps are not supported: aux/);
+    await output('rm', '-f', 'busy');
   });
 
   it('are joined by several at a time, also without stdin [attach --no-stdin, attach --sig-proxy, run --sig-proxy]', async () => {

@@ -1,6 +1,13 @@
 import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
-import { ExecService, PtyService, ResizeRequest, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
+import {
+  ContainerService,
+  ExecService,
+  PtyService,
+  ResizeRequest,
+  SignalRequest,
+  type ListProcessesResponse,
+} from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
@@ -226,6 +233,11 @@ export class BoxService {
     }
     const request = SignalRequest.create({ containerId: CONTAINER_ID, processId: execId, signal: number });
     await runningVm(box).session.call(ExecService.signal, request, operation.signal);
+  }
+
+  /** What runs in a box. @throws CONFLICT when it does not run or is paused */
+  processes(box: Box, { signal }: Operation): Promise<ListProcessesResponse> {
+    return runningVm(box).session.call(ContainerService.listProcesses, { containerId: CONTAINER_ID }, signal);
   }
 
   async resize(box: Box, execId: string, size: TerminalSize, operation: Operation): Promise<void> {

@@ -10,8 +10,17 @@ import { SUPERVISOR_PROTOCOL_MINOR } from './protocol-version.js';
 import { layoutOf, prepareHome } from './home.js';
 import { FilesClient } from './files-client.js';
 import { ImageClient } from './image-client.js';
-import { boxFrom, exitStatusFrom, infoFrom, logRecordFrom, specTo, updateTo } from './record-conversion.js';
+import {
+  boxFrom,
+  exitStatusFrom,
+  infoFrom,
+  logRecordFrom,
+  processesFrom,
+  specTo,
+  updateTo,
+} from './record-conversion.js';
 import type {
+  BoxProcesses,
   BoxRecord,
   BoxUpdate,
   CreatedBox,
@@ -252,6 +261,11 @@ export class BoxClient implements Disposable {
     const request = PruneBoxesRequest.create({ untilNs, labels: [...labels] });
     const { removed, reclaimedBytes } = await this.#connection.call(LifecycleService.prune, request, signal);
     return { removed, reclaimedBytes: Number(reclaimedBytes) };
+  }
+
+  /** What runs in a box, whatever its image holds. */
+  async top(box: string, { signal }: CallOptions = {}): Promise<BoxProcesses> {
+    return processesFrom(await this.#connection.call(LifecycleService.top, { box }, signal));
   }
 
   /** What boxes and templates take on the disk. */

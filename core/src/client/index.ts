@@ -36,6 +36,7 @@ export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from '
 export type {
   BackendInfo,
   BoxHealth,
+  BoxProcesses,
   BoxRecord,
   BoxState,
   BoxUpdate,

@@ -2,7 +2,7 @@
 import type { BoxSpec, RestartPolicy } from '../box/box-spec.js';
 import { containerOptionsFrom, containerOptionsTo } from '../box/container-option-messages.js';
 import type { HealthcheckSpec } from '../box/health-check.js';
-import { UpdateBoxRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
+import { UpdateBoxRequest, type TopResponse } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { PublishedPort } from '../ports/network.js';
@@ -11,6 +11,7 @@ import { volumeMountFrom, volumeMountTo } from '../volumes/volume-mount-message.
 import type {
   BackendInfo,
   BoxHealth,
+  BoxProcesses,
   BoxRecord,
   BoxState,
   BoxUpdate,
@@ -190,6 +191,17 @@ export function boxFrom(box: proto.BoxRecord): BoxRecord {
     ...(box.startError && { startError: box.startError }),
     ...(box.logPath && { logPath: box.logPath }),
     ...(box.health && { health: healthFrom(box.health) }),
+  };
+}
+
+export function processesFrom({ processes, leftOut }: TopResponse): BoxProcesses {
+  return {
+    leftOut,
+    processes: processes.map(({ startTimeNs, cpuNs, ...rest }) => ({
+      ...rest,
+      started: dateOf(startTimeNs),
+      cpuMs: Number(cpuNs / NS_PER_MS),
+    })),
   };
 }
 

@@ -80,6 +80,26 @@ export interface CreatedBox {
   readonly notices: readonly string[];
 }
 
+/** What runs in a box. */
+export interface BoxProcesses {
+  /** By id. */
+  readonly processes: readonly {
+    /** As the box sees it. */
+    readonly pid: number;
+    /** 0 where that is outside of the box. */
+    readonly parent: number;
+    /** Effective user id. */
+    readonly user: number;
+    readonly started: Date;
+    readonly cpuMs: number;
+    /** `pts/0`, or `?` without one. */
+    readonly terminal: string;
+    readonly command: string;
+  }[];
+  /** How many more there are than were told. */
+  readonly leftOut: number;
+}
+
 /** What is to change of a box; absent: it stays. */
 export interface BoxUpdate {
   readonly memoryBytes?: number;

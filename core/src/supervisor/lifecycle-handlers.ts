@@ -47,6 +47,7 @@ export class LifecycleHandlers {
         const { removed, reclaimedBytes } = await prunes.prune({ labels, ...(untilNs > 0n && { untilNs }) });
         return { removed: [...removed], reclaimedBytes: BigInt(reclaimedBytes) };
       }),
+      top: unaryHandler(logger, async ({ box }, context) => boxes.processes(boxes.find(box), context)),
       diskUsage: unaryHandler(logger, async () => {
         const all = boxes.list().map(async (box) => ({ id: box.id, bytes: BigInt(await usage.of(box)) }));
         return { boxes: await Promise.all(all), templateBytes: BigInt(await usage.templates()) };

@@ -25,7 +25,8 @@ use crate::oom::OomWatcher;
 use crate::process::plan::ProcessPlan;
 use crate::process::reaper::Registry;
 use crate::process::running::Process;
-use crate::proto::{ContainerStats, CreateContainerRequest, OutOfMemory, event};
+use crate::processes;
+use crate::proto::{ContainerStats, CreateContainerRequest, ListProcessesResponse, OutOfMemory, event};
 use crate::share::Share;
 use crate::slots::{SlotUse, Slots};
 use crate::sync::lock;
@@ -220,6 +221,11 @@ impl Container {
     /// Where its files are.
     pub fn files(&self) -> Result<Arc<Files>> {
         lock(&self.files).clone().ok_or_else(|| self.gone())
+    }
+
+    /// What runs in it.
+    pub fn processes(&self) -> Result<ListProcessesResponse> {
+        Ok(processes::describe(&self.cgroup.processes()?))
     }
 
     /// What it uses.

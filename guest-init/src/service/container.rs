@@ -7,8 +7,8 @@ use crate::container::{Container, fingerprint};
 use crate::proto::container_server::Container as ContainerApi;
 use crate::proto::{
     CreateContainerRequest, CreateContainerResponse, DeleteContainerRequest, DeleteContainerResponse,
-    FreezeContainerRequest, FreezeContainerResponse, StartContainerRequest, StartContainerResponse,
-    UpdateContainerRequest, UpdateContainerResponse,
+    FreezeContainerRequest, FreezeContainerResponse, ListProcessesRequest, ListProcessesResponse,
+    StartContainerRequest, StartContainerResponse, UpdateContainerRequest, UpdateContainerResponse,
 };
 
 #[derive(Debug)]
@@ -53,6 +53,14 @@ impl ContainerApi for ContainerService {
         let guest = self.0.guest.clone();
         complete(async move { guest.delete(&request.into_inner().container_id).await }).await?;
         Ok(Response::new(DeleteContainerResponse {}))
+    }
+
+    async fn list_processes(
+        &self,
+        request: Request<ListProcessesRequest>,
+    ) -> Result<Response<ListProcessesResponse>, Status> {
+        let container = self.0.guest.container(&request.into_inner().container_id)?;
+        Ok(Response::new(container.processes()?))
     }
 
     async fn freeze(

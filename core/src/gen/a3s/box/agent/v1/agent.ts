@@ -298,6 +298,32 @@ export interface FreezeContainerRequest {
 export interface FreezeContainerResponse {
 }
 
+export interface ListProcessesRequest {
+  containerId: string;
+}
+
+export interface ListProcessesResponse {
+  /** By id. */
+  processes: ProcessInfo[];
+  /** How many more there are than fit into an answer. */
+  leftOut: number;
+}
+
+export interface ProcessInfo {
+  /** As the container sees it. */
+  pid: number;
+  /** 0 where that is outside of the container. */
+  parent: number;
+  /** Effective user id. */
+  user: number;
+  startTimeNs: bigint;
+  cpuNs: bigint;
+  /** "pts/0", or "?" without one. */
+  terminal: string;
+  /** Its command line, cut to a kilobyte, or its name in brackets. */
+  command: string;
+}
+
 export interface StartProcessRequest {
   containerId: string;
   /** Chosen by the host, unique in its container, not empty. */
@@ -3073,6 +3099,263 @@ export const FreezeContainerResponse: MessageFns<FreezeContainerResponse> = {
   },
 };
 
+function createBaseListProcessesRequest(): ListProcessesRequest {
+  return { containerId: "" };
+}
+
+export const ListProcessesRequest: MessageFns<ListProcessesRequest> = {
+  encode(message: ListProcessesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.containerId !== "") {
+      writer.uint32(10).string(message.containerId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListProcessesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListProcessesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListProcessesRequest>): ListProcessesRequest {
+    return ListProcessesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListProcessesRequest>): ListProcessesRequest {
+    const message = createBaseListProcessesRequest();
+    message.containerId = object.containerId ?? "";
+    return message;
+  },
+};
+
+function createBaseListProcessesResponse(): ListProcessesResponse {
+  return { processes: [], leftOut: 0 };
+}
+
+export const ListProcessesResponse: MessageFns<ListProcessesResponse> = {
+  encode(message: ListProcessesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.processes) {
+      ProcessInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.leftOut !== 0) {
+      writer.uint32(16).uint32(message.leftOut);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListProcessesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListProcessesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.processes.push(ProcessInfo.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leftOut = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListProcessesResponse>): ListProcessesResponse {
+    return ListProcessesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListProcessesResponse>): ListProcessesResponse {
+    const message = createBaseListProcessesResponse();
+    message.processes = object.processes?.map((e) => ProcessInfo.fromPartial(e)) || [];
+    message.leftOut = object.leftOut ?? 0;
+    return message;
+  },
+};
+
+function createBaseProcessInfo(): ProcessInfo {
+  return { pid: 0, parent: 0, user: 0, startTimeNs: 0n, cpuNs: 0n, terminal: "", command: "" };
+}
+
+export const ProcessInfo: MessageFns<ProcessInfo> = {
+  encode(message: ProcessInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pid !== 0) {
+      writer.uint32(8).uint32(message.pid);
+    }
+    if (message.parent !== 0) {
+      writer.uint32(16).uint32(message.parent);
+    }
+    if (message.user !== 0) {
+      writer.uint32(24).uint32(message.user);
+    }
+    if (message.startTimeNs !== 0n) {
+      if (BigInt.asUintN(64, message.startTimeNs) !== message.startTimeNs) {
+        throw new globalThis.Error("value provided for field message.startTimeNs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.startTimeNs);
+    }
+    if (message.cpuNs !== 0n) {
+      if (BigInt.asUintN(64, message.cpuNs) !== message.cpuNs) {
+        throw new globalThis.Error("value provided for field message.cpuNs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.cpuNs);
+    }
+    if (message.terminal !== "") {
+      writer.uint32(50).string(message.terminal);
+    }
+    if (message.command !== "") {
+      writer.uint32(58).string(message.command);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProcessInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProcessInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.parent = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.user = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startTimeNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.cpuNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.terminal = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.command = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProcessInfo>): ProcessInfo {
+    return ProcessInfo.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProcessInfo>): ProcessInfo {
+    const message = createBaseProcessInfo();
+    message.pid = object.pid ?? 0;
+    message.parent = object.parent ?? 0;
+    message.user = object.user ?? 0;
+    message.startTimeNs = (object.startTimeNs !== undefined && object.startTimeNs !== null)
+      ? BigInt(object.startTimeNs)
+      : 0n;
+    message.cpuNs = (object.cpuNs !== undefined && object.cpuNs !== null) ? BigInt(object.cpuNs) : 0n;
+    message.terminal = object.terminal ?? "";
+    message.command = object.command ?? "";
+    return message;
+  },
+};
+
 function createBaseStartProcessRequest(): StartProcessRequest {
   return { containerId: "", processId: "", process: Buffer.alloc(0), stdin: false };
 }
@@ -4832,6 +5115,17 @@ export const ContainerService = {
       Buffer.from(FreezeContainerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FreezeContainerResponse => FreezeContainerResponse.decode(value),
   },
+  /** What runs in the container, whatever its image holds. */
+  listProcesses: {
+    path: "/a3s.box.agent.v1.Container/ListProcesses" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListProcessesRequest): Buffer => Buffer.from(ListProcessesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListProcessesRequest => ListProcessesRequest.decode(value),
+    responseSerialize: (value: ListProcessesResponse): Buffer =>
+      Buffer.from(ListProcessesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListProcessesResponse => ListProcessesResponse.decode(value),
+  },
 } as const;
 
 export interface ContainerServer extends UntypedServiceImplementation {
@@ -4851,6 +5145,8 @@ export interface ContainerServer extends UntypedServiceImplementation {
   delete: handleUnaryCall<DeleteContainerRequest, DeleteContainerResponse>;
   /** Stops and continues every process of the container (cgroup freezer). */
   freeze: handleUnaryCall<FreezeContainerRequest, FreezeContainerResponse>;
+  /** What runs in the container, whatever its image holds. */
+  listProcesses: handleUnaryCall<ListProcessesRequest, ListProcessesResponse>;
 }
 
 export interface ContainerClient extends Client {
@@ -4939,6 +5235,22 @@ export interface ContainerClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FreezeContainerResponse) => void,
+  ): ClientUnaryCall;
+  /** What runs in the container, whatever its image holds. */
+  listProcesses(
+    request: ListProcessesRequest,
+    callback: (error: ServiceError | null, response: ListProcessesResponse) => void,
+  ): ClientUnaryCall;
+  listProcesses(
+    request: ListProcessesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListProcessesResponse) => void,
+  ): ClientUnaryCall;
+  listProcesses(
+    request: ListProcessesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListProcessesResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -94,6 +94,30 @@ export interface PruneBoxesResponse {
   reclaimedBytes: bigint;
 }
 
+export interface TopRequest {
+  box: string;
+}
+
+export interface TopResponse {
+  /** By id. */
+  processes: BoxProcess[];
+  /** How many more there are than were told. */
+  leftOut: number;
+}
+
+export interface BoxProcess {
+  /** As the box sees it. */
+  pid: number;
+  /** 0 where that is outside of the box. */
+  parent: number;
+  user: number;
+  startTimeNs: bigint;
+  cpuNs: bigint;
+  /** "pts/0", or "?" without one. */
+  terminal: string;
+  command: string;
+}
+
 export interface DiskUsageRequest {
 }
 
@@ -903,6 +927,263 @@ export const PruneBoxesResponse: MessageFns<PruneBoxesResponse> = {
   },
 };
 
+function createBaseTopRequest(): TopRequest {
+  return { box: "" };
+}
+
+export const TopRequest: MessageFns<TopRequest> = {
+  encode(message: TopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.box !== "") {
+      writer.uint32(10).string(message.box);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TopRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTopRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TopRequest>): TopRequest {
+    return TopRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TopRequest>): TopRequest {
+    const message = createBaseTopRequest();
+    message.box = object.box ?? "";
+    return message;
+  },
+};
+
+function createBaseTopResponse(): TopResponse {
+  return { processes: [], leftOut: 0 };
+}
+
+export const TopResponse: MessageFns<TopResponse> = {
+  encode(message: TopResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.processes) {
+      BoxProcess.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.leftOut !== 0) {
+      writer.uint32(16).uint32(message.leftOut);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TopResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTopResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.processes.push(BoxProcess.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leftOut = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TopResponse>): TopResponse {
+    return TopResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TopResponse>): TopResponse {
+    const message = createBaseTopResponse();
+    message.processes = object.processes?.map((e) => BoxProcess.fromPartial(e)) || [];
+    message.leftOut = object.leftOut ?? 0;
+    return message;
+  },
+};
+
+function createBaseBoxProcess(): BoxProcess {
+  return { pid: 0, parent: 0, user: 0, startTimeNs: 0n, cpuNs: 0n, terminal: "", command: "" };
+}
+
+export const BoxProcess: MessageFns<BoxProcess> = {
+  encode(message: BoxProcess, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pid !== 0) {
+      writer.uint32(8).uint32(message.pid);
+    }
+    if (message.parent !== 0) {
+      writer.uint32(16).uint32(message.parent);
+    }
+    if (message.user !== 0) {
+      writer.uint32(24).uint32(message.user);
+    }
+    if (message.startTimeNs !== 0n) {
+      if (BigInt.asUintN(64, message.startTimeNs) !== message.startTimeNs) {
+        throw new globalThis.Error("value provided for field message.startTimeNs of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.startTimeNs);
+    }
+    if (message.cpuNs !== 0n) {
+      if (BigInt.asUintN(64, message.cpuNs) !== message.cpuNs) {
+        throw new globalThis.Error("value provided for field message.cpuNs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.cpuNs);
+    }
+    if (message.terminal !== "") {
+      writer.uint32(50).string(message.terminal);
+    }
+    if (message.command !== "") {
+      writer.uint32(58).string(message.command);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoxProcess {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoxProcess();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.parent = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.user = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startTimeNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.cpuNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.terminal = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.command = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BoxProcess>): BoxProcess {
+    return BoxProcess.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BoxProcess>): BoxProcess {
+    const message = createBaseBoxProcess();
+    message.pid = object.pid ?? 0;
+    message.parent = object.parent ?? 0;
+    message.user = object.user ?? 0;
+    message.startTimeNs = (object.startTimeNs !== undefined && object.startTimeNs !== null)
+      ? BigInt(object.startTimeNs)
+      : 0n;
+    message.cpuNs = (object.cpuNs !== undefined && object.cpuNs !== null) ? BigInt(object.cpuNs) : 0n;
+    message.terminal = object.terminal ?? "";
+    message.command = object.command ?? "";
+    return message;
+  },
+};
+
 function createBaseDiskUsageRequest(): DiskUsageRequest {
   return {};
 }
@@ -1149,6 +1430,16 @@ export const LifecycleService = {
     responseSerialize: (value: PruneBoxesResponse): Buffer => Buffer.from(PruneBoxesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PruneBoxesResponse => PruneBoxesResponse.decode(value),
   },
+  /** What runs in a box. */
+  top: {
+    path: "/a3s.box.supervisor.v1.Lifecycle/Top" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TopRequest): Buffer => Buffer.from(TopRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TopRequest => TopRequest.decode(value),
+    responseSerialize: (value: TopResponse): Buffer => Buffer.from(TopResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TopResponse => TopResponse.decode(value),
+  },
   /** What boxes and templates take on the disk. */
   diskUsage: {
     path: "/a3s.box.supervisor.v1.Lifecycle/DiskUsage" as const,
@@ -1173,6 +1464,8 @@ export interface LifecycleServer extends UntypedServiceImplementation {
   update: handleUnaryCall<UpdateBoxRequest, UpdateBoxResponse>;
   /** Removes boxes that do not run. */
   prune: handleUnaryCall<PruneBoxesRequest, PruneBoxesResponse>;
+  /** What runs in a box. */
+  top: handleUnaryCall<TopRequest, TopResponse>;
   /** What boxes and templates take on the disk. */
   diskUsage: handleUnaryCall<DiskUsageRequest, DiskUsageResponse>;
 }
@@ -1272,6 +1565,19 @@ export interface LifecycleClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PruneBoxesResponse) => void,
+  ): ClientUnaryCall;
+  /** What runs in a box. */
+  top(request: TopRequest, callback: (error: ServiceError | null, response: TopResponse) => void): ClientUnaryCall;
+  top(
+    request: TopRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TopResponse) => void,
+  ): ClientUnaryCall;
+  top(
+    request: TopRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TopResponse) => void,
   ): ClientUnaryCall;
   /** What boxes and templates take on the disk. */
   diskUsage(
