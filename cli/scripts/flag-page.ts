@@ -35,7 +35,7 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   init: "the init is the guest's own, never a file of the image",
   memory: 'is the memory of the VM; 512 MiB without it',
   'memory-swap': 'a VM has no swap: the value of `--memory` is taken, all others are refused',
-  mount: 'type=tmpfs; see the reference for what else',
+  mount: 'types tmpfs, bind and volume',
   network: 'one network',
   platform: 'another processor than the host’s is emulated',
   privileged: 'everything of the VM, nothing of the host; device nodes have to be made (mknod)',

@@ -1,6 +1,6 @@
 /**
  * Every flag of the command line has a test that runs the real command and observes what the flag does. Such a test says
- * so at the end of its title: `it('lets the guest write nothing to its root [run --read-only]', ...)`.
+ * so in its title: `it('lets the guest write nothing to its root [run --read-only]', ...)`.
  */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -13,14 +13,18 @@ const root = join(import.meta.dirname, '../..');
 const TESTS = ['test/e2e/**/*.test.ts', 'cli/test/**/*.integration.test.ts'];
 /** A title of a test, up to its end. */
 const TITLE = /\bit\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g;
-const TAGS = /\[((?:[a-z][a-z ]*[a-z] --[a-z-]+(?:, )?)+)\]$/;
+/** Commands and their flags in brackets. */
+const TAGS = /\[([a-z][a-z -]*(?:, [a-z][a-z -]*)*)\]/g;
 
 /** By tag, the files that have it. */
 function tagsOf(files: readonly string[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const file of files) {
     for (const [, , title = ''] of readFileSync(join(root, file), 'utf8').matchAll(TITLE)) {
-      for (const tag of TAGS.exec(title)?.[1]?.split(', ') ?? []) found.set(tag, [...(found.get(tag) ?? []), file]);
+      const tags = [...title.matchAll(TAGS)]
+        .flatMap(([, list = '']) => list.split(', '))
+        .filter((tag) => tag.includes(' --'));
+      for (const tag of tags) found.set(tag, [...(found.get(tag) ?? []), file]);
     }
   }
   return found;

@@ -262,14 +262,28 @@ describe('container options', () => {
     });
   });
 
-  it('divide the CPUs of the VM [run --cpu-quota, run --cpu-period, run --cpuset-cpus, run --cpuset-mems]', async () => {
-    const options = ['--cpu-quota', '75000', '--cpu-period', '50000', '--cpuset-cpus', '1', '--cpuset-mems', '0'];
+  it('divide the CPUs of the VM [run --cpu-quota, run --cpu-period, run --cpuset-cpus, run --cpuset-mems], and have a disk of their size [run --storage-opt]', async () => {
+    const options = [
+      '--cpu-quota',
+      '75000',
+      '--cpu-period',
+      '50000',
+      '--cpuset-cpus',
+      '1',
+      '--cpuset-mems',
+      '0',
+      '--storage-opt',
+      'size=1g',
+    ];
     const found = sections(
       await run(['--name', 'cpus', '-m', '256m', ...options], {
+        disk: 'df -m / | tail -1',
         quota: 'cat /sys/fs/cgroup/cpu.max',
         allowed: 'grep -E "^(Cpus|Mems)_allowed_list" /proc/self/status; nproc; grep -c ^processor /proc/cpuinfo',
       }),
     );
+    const megabytes = Number(/^\S+\s+(\d+)/.exec(found.get('disk') ?? '')?.[1]);
+    assert.ok(megabytes > 800 && megabytes <= 1024, found.get('disk'));
     assert.equal(found.get('quota'), '75000 50000');
     assert.equal(found.get('allowed'), 'Cpus_allowed_list:\t1\nMems_allowed_list:\t0\n1\n2');
     const { HostConfig } = await inspect('cpus');

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { BoxCli } from './support/box-cli.ts';
+
+describe('volume commands without a box', () => {
+  let cli: BoxCli;
+  before(async () => {
+    cli = await BoxCli.create();
+  });
+  after(() => cli[Symbol.asyncDispose]());
+
+  async function output(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await cli.run(['volume', ...args]);
+    assert.equal(code, 0, `volume ${args.join(' ')}: ${stderr}`);
+    return stdout.toString();
+  }
+
+  it('keep what they are told of a volume [volume create --label, volume create --driver, volume ls --format, volume inspect --format]', async () => {
+    assert.equal(await output('create', '--driver', 'local', '--label', 'a=b', 'one'), 'one\n');
+    assert.equal(await output('ls', '--format', '{{.Driver}} {{.Name}} {{.Labels}}'), 'local one a=b\n');
+    assert.equal(await output('inspect', '--format', '{{.Driver}} {{json .Labels}}', 'one'), 'local {"a":"b"}\n');
+    const other = await cli.run(['volume', 'create', '--driver', 'nfs', 'two']);
+    assert.deepEqual([other.code, /nfs/.test(other.stderr)], [125, true], other.stderr);
+  });
+
+  it('take no notice of what is not there with -f [volume rm --force]', async () => {
+    assert.notEqual((await cli.run(['volume', 'rm', 'nothing'])).code, 0);
+    assert.equal((await cli.run(['volume', 'rm', '-f', 'nothing'])).code, 0);
+  });
+
+  it('remove all that no box has, of those with a label, unasked [volume prune --all, volume prune --filter, volume prune --force]', async () => {
+    await output('create', 'two');
+    await output('prune', '--force');
+    assert.equal(await output('ls', '-q'), 'one\ntwo\n');
+    await output('prune', '--all', '--force', '--filter', 'label=a=b');
+    assert.equal(await output('ls', '-q'), 'two\n');
+    await output('prune', '--all', '--force');
+    assert.equal(await output('ls', '-q'), '');
+  });
+});
