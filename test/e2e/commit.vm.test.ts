@@ -75,6 +75,7 @@ describe('a box that has changed', () => {
       'C /usr/share/file',
       'A /usr/share/file/x',
       'D /usr/share/moved',
+      'C /usr/share/opened',
       'A /usr/share/renamed',
       'C /usr/share/seed',
       'D /usr/share/seed/a',
@@ -120,7 +121,7 @@ describe('a box that has changed', () => {
   });
 
   it('stands still while it is committed, unless told otherwise [commit --pause]', async () => {
-    ok(await cli.run(['exec', 'source', 'sh', '-c', 'head -c 16000000 /dev/urandom > /tmp/large']));
+    ok(await cli.run(['exec', 'source', 'sh', '-c', 'head -c 50000000 /dev/urandom > /tmp/large']));
     ok(await cli.run(['exec', '-d', 'source', 'sh', '-c', LONGEST_GAP]));
     ok(await cli.run(['commit', '--pause=false', 'source', 'moving']));
     const going = Number(ok(await cli.run(['exec', 'source', 'cat', '/tmp/gap'])).stdout);

@@ -121,7 +121,7 @@ export class BoxDisks implements AsyncDisposable {
     try {
       return openOf(await use.vm, false, giveBack);
     } catch (error) {
-      this.#uses.delete(box.id);
+      if (this.#uses.get(box.id) === use) this.#uses.delete(box.id);
       await giveBack();
       throw error;
     }

@@ -104,6 +104,7 @@ export class DiskHelper {
       onLaunch: records.noteVmm.bind(records, this.#id),
     };
     const vm = await this.#machine(request);
+    this.#undo.defer(() => vm.vm.close());
     this.#undo.defer(() => vm.kill());
     this.#followRoom(vm);
     const mount = MountRootRequest.create({

@@ -149,6 +149,7 @@ class HostUnpacker {
       case FileType.REGULAR:
         return this.#begin(path, entry);
       case FileType.SYMBOLIC_LINK:
+        if (entry.link.length === 0 || entry.link.includes(0)) throw refuse(entry.path, 'it is a link to nothing');
         await fs.symlink(entry.link, path);
         return this.#describeLink(path, entry);
       case FileType.HARD_LINK:

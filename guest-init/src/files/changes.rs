@@ -207,7 +207,11 @@ fn same_description((one, first): &Found, (other, second): &Found) -> io::Result
 fn same_file(one: &Found, other: &Found) -> io::Result<bool> {
     let (first, second) = (&one.1, &other.1);
     let times = |status: &Statx| (status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec);
-    if first.stx_size != second.stx_size || times(first) != times(second) || !same_description(one, other)? {
+    if first.stx_nlink != second.stx_nlink
+        || first.stx_size != second.stx_size
+        || times(first) != times(second)
+        || !same_description(one, other)?
+    {
         return Ok(false);
     }
     match kind_of(first) {

@@ -29,6 +29,9 @@ type Sent = HashMap<(u32, u32, u64), Vec<u8>>;
 pub struct TreeReader<'items> {
     items: &'items mut ItemSender,
     sent: Sent,
+    /// The upper directory of the overlay that is read from its root, which knows which names are of one file: a file that
+    /// was copied up may have several numbers in an overlay.
+    upper: Option<OwnedFd>,
 }
 
 /// A directory on the way.
@@ -43,7 +46,20 @@ struct Level {
 impl<'items> TreeReader<'items> {
     /// Sends to `items`.
     pub fn new(items: &'items mut ItemSender) -> Self {
-        Self { items, sent: Sent::new() }
+        Self { items, sent: Sent::new(), upper: None }
+    }
+
+    /// Reads the whole of an overlay with this upper directory.
+    pub fn of_overlay(items: &'items mut ItemSender, upper: OwnedFd) -> Self {
+        Self { items, sent: Sent::new(), upper: Some(upper) }
+    }
+
+    /// What tells a file from others, whatever it is called.
+    fn number(&self, status: &Statx, path: &[u8]) -> (u32, u32, u64) {
+        let flags = path::LOOK | OFlags::NOFOLLOW;
+        let found = self.upper.as_ref().and_then(|upper| path::open(upper.as_fd(), path, flags).ok());
+        let real = found.and_then(|file| path::status(file.as_fd()).ok()).unwrap_or(*status);
+        (real.stx_dev_major, real.stx_dev_minor, real.stx_ino)
     }
 
     /// Sends what `file` is, called `name`, and everything in it. Mounts are entered where they hold files.
@@ -95,7 +111,7 @@ impl<'items> TreeReader<'items> {
         }
         let failed = |error| self::failed("read", &path, error);
         if kind != Kind::Directory && status.stx_nlink > 1 {
-            let number = (status.stx_dev_major, status.stx_dev_minor, status.stx_ino);
+            let number = self.number(status, &path);
             if let Some(first) = self.sent.get(&number) {
                 return self.items.entry(FileEntry {
                     link: first.clone().into(),

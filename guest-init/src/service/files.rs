@@ -59,10 +59,15 @@ impl FilesApi for FilesService {
         let file = read::open(root.as_fd(), &path)?;
         let name = if name.is_empty() { b".".to_vec() } else { name.to_vec() };
         path::check_relative(&name)?;
+        let upper = if root_only && &path[..] == b"/" { Some(files.upper()?) } else { None };
         let (sender, receiver) = mpsc::channel(AHEAD);
         in_thread(move || {
             let mut items = ItemSender::new(sender);
-            let outcome = TreeReader::new(&mut items).tree(&file, &name);
+            let mut reader = match upper {
+                Some(upper) => TreeReader::of_overlay(&mut items, upper),
+                None => TreeReader::new(&mut items),
+            };
+            let outcome = reader.tree(&file, &name);
             items.finish(outcome);
         })?;
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
