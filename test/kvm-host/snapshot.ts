@@ -102,7 +102,11 @@ function snapshotKey(root: string, base: BaseImage, initramfs: Buffer, khz: numb
   const { size, mtimeMs } = statSync(qemu);
   const hash = createHash('sha256').update(JSON.stringify([base.key, machineShape(), khz, qemu, size, mtimeMs]));
   hash.update(initramfs);
-  for (const lock of ['.toolchain/package-lock.json', 'node_modules/.package-lock.json'])
+  for (const lock of [
+    '.toolchain/package-lock.json',
+    'tools/toolchain/virtiofsd.txt',
+    'node_modules/.package-lock.json',
+  ])
     hash.update(readFileSync(join(root, lock)));
   return hash.digest('hex').slice(0, 16);
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,8 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GuestConnection } from '@a3s-box/contract-hypervisor';
 import { cloneScratch } from '../../../core/dist/vm/assets/scratch-disk.js';
 import { MIB, VmScope } from './vm-scope.ts';
-
-const VIRTIOFS_SERVERS = ['/usr/lib/qemu/virtiofsd', '/usr/libexec/virtiofsd'];
 
 /** Clock ticks of /proc/PID/stat in a second (USER_HZ, the same on every Linux). */
 const TICKS = 100;
@@ -111,30 +108,6 @@ describe('a machine of the qemu backend', function () {
     assert.equal(await guest.ask('frame hello'), 'olleh');
     peer.destroy();
     server.close();
-  });
-
-  it('shows the files of a virtiofs server', async function () {
-    const server = VIRTIOFS_SERVERS.find((path) => existsSync(path));
-    // Debian 12's comes with QEMU and runs as root only.
-    if (server === undefined || process.getuid?.() !== 0) this.skip();
-    const shared = join(scope.home, 'shared');
-    mkdirSync(shared);
-    writeFileSync(join(shared, 'greeting'), 'from the host\n');
-    const shareSocket = join(scope.home, 'share.sock');
-    const daemon = spawn(server, [`--socket-path=${shareSocket}`, '-o', `source=${shared}`, '-o', 'sandbox=chroot'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    daemon.stderr.resume();
-    while (!existsSync(shareSocket)) await delay(5);
-    try {
-      const shape = { vcpus: 1, memoryBytes: 256 * MIB, network: false, share: true };
-      const vm = await scope.start({ shape, shareSocket });
-      using guest = await scope.guest(vm);
-      assert.equal(await guest.ask('share greeting'), 'from the host');
-    } finally {
-      daemon.kill('SIGKILL');
-      await once(daemon, 'close');
-    }
   });
 
   it('costs under 2 % of a core and at most 130 MiB while it idles', async () => {

@@ -26,8 +26,20 @@ export interface HypervisorSuiteOptions {
   boot(directory: string): Promise<BootAssets>;
   /** What the provider says that it can. */
   readonly capabilities: readonly HypervisorCapability[];
+  /**
+   * Starts a vhost-user-fs server, which ends with its client. With `share` among the capabilities it is needed.
+   * @param directory what it serves @param socket where it listens on return
+   */
+  serveFiles?(directory: string, socket: string): Promise<FileServer>;
   /** Limit of one case, ms; a guest under emulation takes seconds to boot. Default 60000. */
   readonly timeoutMs?: number;
+}
+
+export interface FileServer {
+  /** Resolves when it has ended. Never rejects. */
+  readonly gone: Promise<void>;
+  /** Ends it and waits. Idempotent. */
+  kill(): Promise<void>;
 }
 
 /** What every case works with. Made anew for each; everything that it made is gone after {@link dispose}. */

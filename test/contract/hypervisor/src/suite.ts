@@ -11,6 +11,7 @@ import { Fixture, type HypervisorSuiteOptions } from './fixture.js';
 import { networkCases } from './network-cases.js';
 import { pauseCases } from './pause-cases.js';
 import { probeCases } from './probe-cases.js';
+import { shareCases } from './share-cases.js';
 import { swapCases } from './swap-cases.js';
 import { templateCases } from './template-cases.js';
 
@@ -45,6 +46,7 @@ export function hypervisorSuite(options: HypervisorSuiteOptions): void {
     createCases(current, options);
     deviceCases(current);
     networkCases(current, options.capabilities.includes('network-card'));
+    shareCases(current, options);
     exitCases(current);
     adoptCases(current);
     pauseCases(current, options.capabilities.includes('pause'));
