@@ -11,14 +11,14 @@ export interface CommandLine {
 }
 
 /** QEMU with the machine options of a box of the default size under emulation, without any device. */
-export async function bareMachine(home: string, initramfs: string): Promise<CommandLine> {
+export async function bareMachine(home: string, initramfs: string, { share = false } = {}): Promise<CommandLine> {
   const assets = join(home, 'assets');
   const kernel = readdirSync(assets).find((name) => name.startsWith('kernel-') && !name.endsWith('.json'));
   const qemu = findQemu();
   if (kernel === undefined || qemu === undefined) throw new Error('no kernel or no QEMU: run a box in this home first');
   const args = machineOptions({
     name: 'bare',
-    shape: { vcpus: DEFAULT_VCPUS, memoryBytes: DEFAULT_MEMORY_BYTES, network: false, share: false },
+    shape: { vcpus: DEFAULT_VCPUS, memoryBytes: DEFAULT_MEMORY_BYTES, network: false, share },
     accelerator: { kind: 'tcg', tscKhz: await measureTscKhz() },
     boot: { kernel: join(assets, kernel), initramfs },
   });
