@@ -162,7 +162,6 @@ fn copy_xattrs(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 fn times(status: &Stat) -> Timestamps {
-    #[expect(clippy::unnecessary_cast, reason = "the fields' types differ by architecture")]
     let time = |seconds, nanoseconds: u64| rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds as _ };
     Timestamps {
         last_access: time(status.st_atime, status.st_atime_nsec),
