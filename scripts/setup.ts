@@ -1,7 +1,7 @@
 /** The second half of scripts/setup.sh, which holds the lock and has put the checkout's Node.js first in PATH. */
 import { join } from 'node:path';
 import { StepFailed, StepRunner } from './setup/step-runner.ts';
-import { buildSteps, dependencyStep, guestSteps, kvmHostSteps, shareServerSteps } from './setup/steps.ts';
+import { buildSteps, dependencyStep, guestSteps, shareServerSteps } from './setup/steps.ts';
 
 const root = join(import.meta.dirname, '..');
 const startedSeconds = Number(process.env['A3S_BOX_SETUP_STARTED']);
@@ -11,11 +11,8 @@ const runner = new StepRunner({ root, started, print: (line) => console.log(line
 try {
   // Cargo has much to compile: it begins while npm is still fetching.
   const forTests = process.argv.includes('--tests');
-  const [base, snapshot] = forTests ? kvmHostSteps() : [];
   const compiled = [...guestSteps(root), ...(forTests ? shareServerSteps(root) : [])];
-  const chains = [[dependencyStep(root), ...buildSteps(root)], compiled, base ? [base] : []];
-  let ran = await runner.runChains(...chains);
-  if (snapshot) ran = (await runner.run(snapshot)) || ran;
+  const ran = await runner.runChains([dependencyStep(root), ...buildSteps(root)], compiled);
   runner.say(ran ? 'set-up: done' : 'set-up: nothing to do');
 } catch (error) {
   if (!(error instanceof StepFailed)) throw error;

@@ -103,18 +103,6 @@ export function shareServerSteps(root: string): Step[] {
   ];
 }
 
-/** What the emulated KVM host of the tests starts from: its root file system, for which nothing else is needed, then the rest. */
-export function kvmHostSteps(): [base: Step, snapshot: Step] {
-  const step = (what: string, inputs: readonly string[]): Step => ({
-    name: `kvm-host-${what}`,
-    inputs: ['test/kvm-host', ...inputs],
-    outputs: ['.cache/kvm-host'],
-    commands: [{ argv: ['node', 'test/kvm-host/prepare.ts', what] }],
-    advice: 'See docs/kvm-host.md.',
-  });
-  return [step('base', []), step('snapshot', ['package-lock.json', 'tools/toolchain'])];
-}
-
 export function workspaces(root: string): Workspace[] {
   const patterns = readPackage(root, '.').workspaces ?? [];
   const directories = globSync(patterns as string[], { cwd: root }).filter((directory) =>

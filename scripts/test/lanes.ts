@@ -28,7 +28,15 @@ export const LANES: readonly Lane[] = [
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
   { name: 'vm', kind: 'mocha', budgetMs: 16 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
   // Inside emulated KVM hosts (test/kvm-host), two at a time, each of which takes a whole core.
-  { name: 'kvm-host', kind: 'kvm-host', budgetMs: 8 * MINUTE, testTimeoutMs: 60_000, parallel: 2, isolate: 'file' },
+  {
+    name: 'kvm-host',
+    kind: 'kvm-host',
+    budgetMs: 8 * MINUTE,
+    testTimeoutMs: 60_000,
+    parallel: 2,
+    isolate: 'file',
+    onDemand: true,
+  },
   // Everything that can run there, on each backend.
   {
     name: 'kvm-host-full',
