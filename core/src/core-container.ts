@@ -92,7 +92,7 @@ export function createCoreContainer({
   self,
   shareProgram,
 }: CoreValues): Container {
-  return new Container()
+  const container = new Container()
     .registerValue(LoggerToken, logger)
     .registerValue(HomeLayout, layout)
     .registerValue(StateDatabaseToken, database)
@@ -102,7 +102,16 @@ export function createCoreContainer({
     .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
     .registerValue(NetworksToken, networksOf(plugins.registry))
     .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
-    .registerValue(DefaultBackendToken, { name: plugins.registry.defaultName(HypervisorPort) })
+    .registerValue(DefaultBackendToken, { name: plugins.registry.defaultName(HypervisorPort) });
+  registerHost(container);
+  registerBoxes(container);
+  registerHandlers(container);
+  return container;
+}
+
+/** What boxes are made from, and where it is written down. */
+function registerHost(container: Container): void {
+  container
     .registerSingleton(Activity)
     .registerSingleton(BackendChooser)
     .registerSingleton(TemplateStore)
@@ -112,12 +121,18 @@ export function createCoreContainer({
     .registerSingleton(VolumeTable)
     .registerSingleton(VolumeRecords)
     .registerSingleton(VolumeService)
-    .registerSingleton(BoxVolumes)
-    .registerSingleton(VolumeHandlers)
     .registerSingleton(Ledger)
     .registerSingleton(Facts)
     .registerSingleton(Reaper)
     .registerSingleton(FreeSpace)
+    .registerSingleton(EmulationNotice)
+    .registerSingleton(SnapshotStore);
+}
+
+/** Boxes, and what can be done with them. */
+function registerBoxes(container: Container): void {
+  container
+    .registerSingleton(BoxVolumes)
     .registerSingleton(BoxRecords)
     .registerSingleton(BoxLogs)
     .registerSingleton(BoxNetworks)
@@ -137,13 +152,17 @@ export function createCoreContainer({
     .registerSingleton(BoxRestarter)
     .registerSingleton(BoxHealth)
     .registerSingleton(BoxRecovery)
-    .registerSingleton(LifecycleHandlers)
     .registerSingleton(BoxDisks)
     .registerSingleton(BoxFiles)
     .registerSingleton(BoxCommits)
-    .registerSingleton(EmulationNotice)
-    .registerSingleton(SnapshotStore)
-    .registerSingleton(BoxSnapshots)
+    .registerSingleton(BoxSnapshots);
+}
+
+/** What clients reach. */
+function registerHandlers(container: Container): void {
+  container
+    .registerSingleton(VolumeHandlers)
+    .registerSingleton(LifecycleHandlers)
     .registerSingleton(FilesHandlers)
     .registerSingleton(SnapshotHandlers)
     .registerSingleton(TemplateHandlers)

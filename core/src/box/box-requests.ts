@@ -37,3 +37,7 @@ export interface RemoveOptions {
   /** Also the volumes that were made for it. Absent: no. */
   readonly volumes?: boolean;
 }
+
+export interface CreateWithOptions extends Operation {
+  readonly prepare: () => Promise<void>;
+}

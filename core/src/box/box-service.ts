@@ -23,11 +23,19 @@ import { BoxNetworks } from './box-networks.js';
 import { makeBoxName } from './box-name.js';
 import { BoxPauses } from './box-pauses.js';
 import { BoxRecords } from './box-records.js';
-import type { BoxFollower, RemoveOptions, RunOptions, StartOptions, StopOptions } from './box-requests.js';
+import type {
+  BoxFollower,
+  CreateWithOptions,
+  RemoveOptions,
+  RunOptions,
+  StartOptions,
+  StopOptions,
+} from './box-requests.js';
 import type { BoxSpec, TerminalSize } from './box-spec.js';
 import { BoxStarter } from './box-starter.js';
 import { CONTAINER_ID } from './container-start.js';
 import { BoxEnding } from './box-ending.js';
+import { findBox } from './find-box.js';
 import { checkAttachable, runningVm, SIGKILL, signalForStop, stopSignalOf } from './guest-signals.js';
 import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
@@ -36,10 +44,6 @@ import type { Spare } from './spare.js';
 
 const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
-
-export interface CreateWithOptions extends Operation {
-  readonly prepare: () => Promise<void>;
-}
 
 interface BeginOptions {
   /** Is called before the start. */
@@ -146,17 +150,7 @@ export class BoxService {
 
   /** Finds a box by name, id, or unique prefix of its id. @throws NOT_FOUND, AMBIGUOUS_REFERENCE */
   find(reference: string): Box {
-    const boxes = [...this.#boxes.values()];
-    const exact = boxes.find((box) => box.name === reference || box.id === reference);
-    if (exact) return exact;
-    const matches = /^[0-9a-f]+$/.test(reference) ? boxes.filter((box) => box.id.startsWith(reference)) : [];
-    if (matches.length > 1) {
-      throw new BoxError('AMBIGUOUS_REFERENCE', `"${reference}" stands for ${matches.length} boxes`, {
-        hint: 'give more digits of the id, or the name',
-      });
-    }
-    if (matches[0]) return matches[0];
-    throw new BoxError('NOT_FOUND', `there is no box "${reference}"`);
+    return findBox(this.#boxes.values(), reference);
   }
 
   /** Spans of a box's start; for a while also of one that is gone, by its full id. @throws NOT_FOUND */

@@ -8,17 +8,16 @@ export type { LogConfig } from '../box/log-config.js';
 export { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';
 export type { ErrorCode } from '../errors/error-table.js';
 export { Attachment, type OutputChunk } from './attachment.js';
-export {
-  BoxClient,
-  type AttachOptions,
-  type ConnectOptions,
-  type ExecSpec,
-  type LogsOptions,
-  type ProcessReference,
-  type RemoveOptions,
-  type RunOptions,
-  type StopOptions,
-} from './box-client.js';
+export { BoxClient, type ConnectOptions } from './box-client.js';
+export type {
+  AttachOptions,
+  ExecSpec,
+  LogsOptions,
+  ProcessReference,
+  RemoveOptions,
+  RunOptions,
+  StopOptions,
+} from './box-requests.js';
 export type { CallOptions } from './call-options.js';
 export type { PublishedPort } from '../ports/network.js';
 export type { ImageConfig } from '../ports/image-store.js';

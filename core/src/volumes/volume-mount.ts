@@ -84,6 +84,7 @@ export function settleMounts(
 
 /** A container's mounts with its volumes, outer ones first. A volume replaces what is mounted at its place. */
 export function withVolumes<T extends OciMount>(mounts: readonly T[], volumes: readonly PlacedVolume[]): OciMount[] {
+  if (volumes.length === 0) return [...mounts];
   const taken = new Set(volumes.map(({ mount }) => normalPath(mount.target)));
   const kept = mounts.filter(({ destination }) => !taken.has(destination));
   const depth = ({ destination }: OciMount): number => destination.split('/').length;
