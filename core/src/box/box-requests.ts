@@ -1,6 +1,7 @@
 /** What is asked of the service of boxes. */
 import type { Operation } from '../ports/operation.js';
-import type { Box } from './box.js';
+import type { Box, RestingState } from './box.js';
+import type { Spare } from './spare.js';
 
 export interface RunOptions extends Operation {
   /** Is called when the box is recorded, before it starts. */
@@ -40,4 +41,12 @@ export interface RemoveOptions {
 
 export interface CreateWithOptions extends Operation {
   readonly prepare: () => Promise<void>;
+}
+
+export interface BeginOptions {
+  /** Is called before the start. */
+  readonly prepare?: (() => Promise<void>) | undefined;
+  readonly spare?: Spare;
+  /** Where it goes back to when the start comes to nothing; absent: it goes away. */
+  readonly before?: RestingState;
 }

@@ -24,6 +24,7 @@ import { makeBoxName } from './box-name.js';
 import { BoxPauses } from './box-pauses.js';
 import { BoxRecords } from './box-records.js';
 import type {
+  BeginOptions,
   BoxFollower,
   CreateWithOptions,
   RemoveOptions,
@@ -40,18 +41,10 @@ import { checkAttachable, runningVm, SIGKILL, signalForStop, stopSignalOf } from
 import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
 import { SpareBoxes } from './spare-boxes.js';
-import type { Spare } from './spare.js';
+import { orEnd } from './spare.js';
 
 const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
-
-interface BeginOptions {
-  /** Is called before the start. */
-  readonly prepare?: (() => Promise<void>) | undefined;
-  readonly spare?: Spare;
-  /** Where it goes back to when the start comes to nothing; absent: it goes away. */
-  readonly before?: RestingState;
-}
 
 /** All boxes of a home, and what can be done with them. */
 @injectable()
@@ -400,14 +393,5 @@ export class BoxService {
     const [oldest = ''] = this.#traces.keys();
     if (this.#traces.size > KEPT_TRACES) this.#traces.delete(oldest);
     this.#boxes.delete(box.id);
-  }
-}
-
-async function orEnd(spare: Spare | undefined, prepare: BeginOptions['prepare']): Promise<void> {
-  try {
-    await prepare?.();
-  } catch (error) {
-    await spare?.end();
-    throw error;
   }
 }

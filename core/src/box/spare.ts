@@ -64,3 +64,13 @@ export class Spare {
     await this.free();
   }
 }
+
+/** Prepares what a spare is taken for. Failed: the spare is ended. */
+export async function orEnd(spare: Spare | undefined, prepare: (() => Promise<void>) | undefined): Promise<void> {
+  try {
+    await prepare?.();
+  } catch (error) {
+    await spare?.end();
+    throw error;
+  }
+}
