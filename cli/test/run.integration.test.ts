@@ -51,6 +51,9 @@ describe('a3s-box run', function () {
       logDriver: '',
       logOptions: {},
       stdinKept: false,
+      volumes: [],
+      volumesFrom: [],
+      storageBytes: 0,
       ports: [
         { hostAddress: '0.0.0.0', hostPort: 8080, guestPort: 80, protocol: 'tcp' },
         { hostAddress: '::1', hostPort: 0, guestPort: 53, protocol: 'udp' },
@@ -187,7 +190,7 @@ describe('a3s-box run', function () {
 
   it('refuses before anything is started or made', async () => {
     for (const args of [
-      ['-v', '/:/x', 'IMG'],
+      ['-v', '/a:/b:frob', 'IMG'],
       ['--foo', 'IMG'],
       [],
       ['-m', 'x', 'IMG'],

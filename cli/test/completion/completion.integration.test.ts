@@ -16,13 +16,13 @@ const names = [...new Set(COMMANDS.map(({ name }) => name.split(' ')[0]!)), 'hel
 
 const cases: [line: string, found: string[] | 'files'][] = [
   ['a3s-box ', names],
-  ['a3s-box r', ['run', 'rm', 'rmi']],
+  ['a3s-box r', ['run', 'restart', 'rm', 'rename', 'rmi']],
   ['a3s-box image ', ['inspect']],
   ['a3s-box image inspect ', IMAGES],
   ['a3s-box rm ', BOXES],
   ['a3s-box rm w', ['web']],
   ['a3s-box rm -f web d', ['db']],
-  ['a3s-box rm web -', ['-f', '--force', '--help']],
+  ['a3s-box rm web -', ['-f', '--force', '-v', '--volumes', '--help']],
   ['a3s-box stop --ti', ['--timeout', '--time']],
   ['a3s-box logs -n 5 ', BOXES],
   ['a3s-box run --name ', []],
