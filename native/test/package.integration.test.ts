@@ -49,15 +49,16 @@ describe('the packed @a3s-box/native', function () {
     execFileSync('npm', ['install', ...options, join(directory, filename)], { cwd: folder, env, stdio: 'pipe' });
     assert.ok(!existsSync(marker));
     const script = `
-      import { confinePath, krunLauncherPath, probeInitPath, processStartTime, makeFifo } from '@a3s-box/native';
+      import { confinePath, krunLauncherPath, probeInitPath, shareLauncherPath, processStartTime, makeFifo } from '@a3s-box/native';
       makeFifo('pipe');
-      console.log(JSON.stringify([confinePath(), krunLauncherPath(), probeInitPath(), processStartTime(process.pid)]));`;
+      const executables = [confinePath(), krunLauncherPath(), probeInitPath(), shareLauncherPath()];
+      console.log(JSON.stringify([...executables, processStartTime(process.pid)]));`;
     writeFileSync(join(folder, 'use.js'), script);
     const output = execFileSync(process.execPath, ['use.js'], { cwd: folder, encoding: 'utf8' });
-    const [confine, launcher, init] = JSON.parse(output) as string[];
+    const [confine, launcher, init, share] = JSON.parse(output) as string[];
     const installed = join(folder, 'node_modules/@a3s-box/native', prebuilds);
     assert.deepEqual(
-      [confine, launcher, init],
+      [confine, launcher, init, share],
       executables.map((path) => join(installed, path.slice(prebuilds.length))),
     );
     assert.ok(existsSync(join(folder, 'pipe')));

@@ -42,8 +42,9 @@ export class BoxStarter {
   ) {}
 
   /** Whether a box has its disk: of an earlier run, or because files were put into it. */
-  hasDisk(box: Box): boolean {
-    return existsSync(this.home.boxScratch(box.id));
+  hasDisk({ id, state }: Box): boolean {
+    const before = state.kind === 'starting' ? state.before : state;
+    return before?.kind === 'exited' || before?.kind === 'dead' || existsSync(this.home.boxScratch(id));
   }
 
   /** What a box has on this host from the moment on in which it starts, beside its disk where that is there. */

@@ -78,7 +78,7 @@ describe('BoxClient', () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
     };
-    assert.deepEqual(fake.requests[0]?.request, { protocolMinor: 1, version, distribution: '' });
+    assert.deepEqual(fake.requests[0]?.request, { protocolMinor: 2, version, distribution: '' });
   });
 
   it('keeps the two output streams apart and tells how the process ended', async () => {

@@ -17,7 +17,7 @@ describe('a disk on a file system with reflinks', () => {
     const image = join(directory, 'image');
     mkdirSync(mount);
     writeFileSync(image, '');
-    truncateSync(image, 128 * 2 ** 20);
+    truncateSync(image, 512 * 2 ** 20);
     execFileSync('mkfs.btrfs', ['-q', image]);
     execFileSync('mount', ['-o', 'loop', image, mount]);
   });
@@ -29,7 +29,7 @@ describe('a disk on a file system with reflinks', () => {
 
   it('is shared by its copy, until one of them is written', async () => {
     const [from, to] = [join(mount, 'from'), join(mount, 'to')];
-    writeFileSync(from, Buffer.alloc(50 * 2 ** 20, 'a'));
+    writeFileSync(from, Buffer.alloc(150 * 2 ** 20, 'a'));
     assert.equal(await copyDisk(from, to, new AbortController().signal), 'shared');
     // Twice as much would not fit.
     assert.equal(await copyDisk(from, join(mount, 'third'), new AbortController().signal), 'shared');

@@ -84,7 +84,7 @@ export async function fakeBoxService(
       home: layout.root,
       version: '9.9.9',
       plugins: [],
-      protocolMinor: 1,
+      protocolMinor: 2,
       stop: async () => void (stopped = true),
     },
   });
