@@ -127,7 +127,8 @@ describe('boxes that are looked after', () => {
   it('tell what runs in them, whatever their image holds', async () => {
     await output('run', '-d', '--name', 'busy', '-u', '7', ...SMALL, IMAGE, 'sh', '-c', 'sleep 555 & wait');
     let lines: string[] = [];
-    while (lines.length < 4) lines = (await output('top', 'busy')).split('\n');
+    // A fork on its way to its program has no arguments yet.
+    while (!lines.some((line) => line.endsWith('sleep 555'))) lines = (await output('top', 'busy')).split('\n');
     assert.match(lines[0]!, /^UID +PID +PPID +C +STIME +TTY +TIME +CMD$/);
     assert.match(lines[1]!, /^7 +1 +0 +\d+ +\d\d:\d\d +\? +00:00:\d\d +sh -c sleep 555 & wait$/);
     assert.match(lines[2]!, /^7 +\d+ +1 .* sleep 555$/);

@@ -1,4 +1,4 @@
-import { BoxError } from '../errors/box-error.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
 import { ExecService, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import type { Box, BoxState } from './box.js';
@@ -18,12 +18,18 @@ export function checkAttachable(box: Box): void {
   if (state.kind === 'paused') runningVm(box);
 }
 
-/** A guest that cannot take the signal any more is about to end by itself, which the caller waits for. */
+/** A process that has ended already is about to end its box, which the caller waits for. A guest that cannot be told is ended. */
 export async function signalForStop(state: BoxState, number: number): Promise<void> {
   if (state.kind === 'paused') return state.vm.kill();
   if (state.kind !== 'running') return;
   const request = SignalRequest.create({ containerId: CONTAINER_ID, signal: number });
-  await state.vm.session.call(ExecService.signal, request).catch(() => state.vm.kill());
+  try {
+    await state.vm.session.call(ExecService.signal, request);
+  } catch (error) {
+    // Its disks are being unmounted.
+    if (isBoxError(error) && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) return;
+    await state.vm.kill();
+  }
 }
 
 /** Number of the signal that ends a box. */

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readlinkSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { BoxError } from '../errors/box-error.js';
+import { makePublicDirectory } from './public-directory.js';
 
 /** Names a file without any right to its contents; Node has no name for it. */
 const O_PATH = 0o10000000;
@@ -46,7 +46,7 @@ function open(path: string): number {
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await makePublicDirectory(path);
   } catch (cause) {
     // A file is a source, too.
     if (codeOf(cause) !== 'EEXIST') throw sourceError(path, cause);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BoxError } from '../errors/box-error.js';
 import { injectable } from '../kernel/container.js';
@@ -8,6 +8,7 @@ import { Reaper } from '../state/reaper.js';
 import { HomeLayout } from '../store/home-layout.js';
 import { cloneScratch } from '../vm/assets/scratch-disk.js';
 import { checkDiskSize } from './disk-size.js';
+import { makePublicDirectory } from './public-directory.js';
 import { sizeOnDisk } from './size-on-disk.js';
 import { checkVolumeName } from './volume-mount.js';
 import { VolumeRecords, volumeOwner } from './volume-records.js';
@@ -107,16 +108,9 @@ export class VolumeService {
    */
   async prepare(volume: StoredVolume): Promise<string> {
     const path = this.placeOf(volume);
-    if (volume.sizeBytes === undefined) {
-      await mkdir(path, { recursive: true, mode: 0o755 });
-      return path;
-    }
-    if (existsSync(path)) return path;
-    const unfinished = `${path}.new`;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rm(unfinished, { force: true });
-    await cloneScratch(unfinished, volume.sizeBytes);
-    await rename(unfinished, path);
+    if (volume.sizeBytes === undefined) await makePublicDirectory(path);
+    else if (!existsSync(path)) await cloneScratch(path, volume.sizeBytes);
     return path;
   }
 
