@@ -12,7 +12,7 @@ describe('machine options', () => {
   it('under emulation run one thread and tell the guest its clock', () => {
     const line = options({ kind: 'tcg', tscKhz: 2_345_678 });
     assert.match(line, /-accel tcg,thread=single,tb-size=64 -cpu max,-erms,-la57/);
-    assert.match(line, /tsc=reliable tsc_early_khz=2345678/);
+    assert.match(line, /no_timer_check clearcpuid=cx16 tsc=reliable tsc_early_khz=2345678/);
   });
 
   it('with KVM pass the host CPU through and leave the clock to the guest', () => {
