@@ -1,11 +1,11 @@
 /** `container prune` and `system prune`. */
-import { createInterface } from 'node:readline/promises';
 import { BoxError, isBoxError } from '@a3s-box/core';
 import { BoxClient, type ImageRecord, type PruneFilter } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { containerPruneFlags, systemPruneFlags } from '../commands/system.js';
 import { parseMoment } from '../grammar/moment.js';
 import type { Invocation } from '../invocation.js';
+import { confirm } from './confirm.js';
 import { humanSize } from '../views/human-size.js';
 
 export async function pruneBoxes(
@@ -13,7 +13,7 @@ export async function pruneBoxes(
   invocation: Invocation,
 ): Promise<number> {
   const filter = pruneFilterOf(flags.filter);
-  if (!flags.force && !(await confirmed('This will remove all boxes that do not run.'))) return 1;
+  if (!flags.force && !(await confirm('This will remove all boxes that do not run.'))) return 1;
   using client = await BoxClient.connect(invocation);
   const { removed, reclaimedBytes } = await client.prune(filter);
   print('Deleted Boxes:', removed);
@@ -24,7 +24,7 @@ export async function pruneBoxes(
 export async function pruneSystem({ flags }: Input<typeof systemPruneFlags>, invocation: Invocation): Promise<number> {
   const filter = pruneFilterOf(flags.filter);
   const images = flags.all ? 'all images that no box is of' : 'all images without a name';
-  if (!flags.force && !(await confirmed(`This will remove all boxes that do not run, and ${images}.`))) return 1;
+  if (!flags.force && !(await confirm(`This will remove all boxes that do not run, and ${images}.`))) return 1;
   using client = await BoxClient.connect(invocation);
   const boxes = await client.prune(filter);
   const pruned = await pruneImages(client, { all: flags.all, filter });
@@ -99,14 +99,4 @@ export function pruneFilterOf(filters: readonly string[]): PruneFilter {
 
 function print(head: string, names: readonly string[]): void {
   if (names.length > 0) process.stdout.write(`${head}\n${names.join('\n')}\n\n`);
-}
-
-async function confirmed(warning: string): Promise<boolean> {
-  using questions = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new Promise<string>((resolve) => questions.once('close', () => resolve('')));
-  const answer = await Promise.race([
-    questions.question(`WARNING! ${warning}\nAre you sure you want to continue? [y/N] `),
-    closed,
-  ]);
-  return /^y(es)?$/i.test(answer.trim());
 }

@@ -10,6 +10,7 @@ import { drawVolumeName } from '../volumes/volume-service.js';
 import { BoxNetworks } from './box-networks.js';
 import { checkBoxSpec, type BoxSpec } from './box-spec.js';
 import { BoxVolumes } from './box-volumes.js';
+import { tmpfsTargets } from './container-mounts.js';
 import { healthCheckOf } from './health-check.js';
 import { logLimitsOf } from './log-config.js';
 import { compileOciConfig } from './oci-config.js';
@@ -53,7 +54,7 @@ export class BoxChecks {
     const spec = {
       ...given,
       network: this.networks.nameOf(given, backend),
-      volumes: settleMounts(mountsOf(given, find), image.config, drawVolumeName),
+      volumes: settleMounts(mountsOf(given, find), image.config, drawVolumeName, tmpfsTargets(given.options ?? {})),
     };
     this.networks.check(spec, backend);
     checkVolumeMounts(spec.volumes);
@@ -64,11 +65,16 @@ export class BoxChecks {
 }
 
 /** What was asked for, and what the boxes have that are named for that; a mount at the same place goes before theirs. */
-function mountsOf({ volumes = [], volumesFrom = [] }: BoxSpec, find: CheckOptions['find']): readonly VolumeMount[] {
+function mountsOf(
+  { volumes = [], volumesFrom = [], options = {} }: BoxSpec,
+  find: CheckOptions['find'],
+): readonly VolumeMount[] {
   const mounts = [...volumes];
+  const others = tmpfsTargets(options).map(normalPath);
   for (const { box, readOnly } of volumesFrom.map(parseVolumesFrom)) {
     for (const mount of find(box).spec.volumes ?? []) {
-      const isTaken = mounts.some(({ target }) => normalPath(target) === normalPath(mount.target));
+      const place = normalPath(mount.target);
+      const isTaken = others.includes(place) || mounts.some(({ target }) => normalPath(target) === place);
       if (!isTaken) mounts.push({ ...mount, readOnly: mount.readOnly || readOnly });
     }
   }

@@ -26,7 +26,7 @@ export function checkContainerOptions(
 ): void {
   capabilitiesOf(options);
   parseSecurityOptions(options.securityOptions ?? []);
-  checkMounts(options);
+  checkMounts(options, spec.volumes);
   checkLimits(options, spec, sizing);
   checkSysctls(options.sysctls);
   checkNames(options);

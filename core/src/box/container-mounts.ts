@@ -1,13 +1,6 @@
 import { BoxError } from '../errors/box-error.js';
+import { isKernels, normalPath, type OciMount } from '../volumes/volume-mount.js';
 import { DEFAULT_SHM_BYTES, type ContainerOptions, type TmpfsMount } from './container-options.js';
-
-/** One of `mounts` of an OCI config. */
-export interface OciMount {
-  readonly destination: string;
-  readonly type: string;
-  readonly source: string;
-  readonly options: readonly string[];
-}
 
 const SHM = '/dev/shm';
 /** What Docker gives a tmpfs that says nothing else. */
@@ -24,8 +17,6 @@ const TMPFS_VALUES: Readonly<Record<string, RegExp>> = {
   nr_inodes: /^\d+[kmg]?$/i,
   nr_blocks: /^\d+[kmg]?$/i,
 };
-/** What no mount of a user may hide: what confines a container lies there. */
-const KEPT = ['/proc', '/sys/fs/cgroup'] as const;
 
 /** The mounts of a container: what every one has, then the user's, outer ones first. A mount of the user's replaces one at its place. */
 export function containerMounts(options: ContainerOptions): readonly OciMount[] {
@@ -37,9 +28,12 @@ export function containerMounts(options: ContainerOptions): readonly OciMount[] 
   return [...usualMounts(options).filter(({ destination }) => !taken.has(destination)), ...own];
 }
 
-/** @throws INVALID_ARGUMENT */
-export function checkMounts({ tmpfs = {}, tmpfsMounts = [] }: ContainerOptions): void {
-  const taken = new Set<string>();
+/** @param volumes of the same box @throws INVALID_ARGUMENT */
+export function checkMounts(
+  { tmpfs = {}, tmpfsMounts = [] }: ContainerOptions,
+  volumes: readonly { readonly target: string }[] = [],
+): void {
+  const taken = new Set(volumes.map(({ target }) => normalPath(target)));
   for (const [path, given] of Object.entries(tmpfs)) {
     checkTarget(path, taken);
     for (const option of splitOptions(given)) checkTmpfsOption(path, option);
@@ -59,8 +53,7 @@ function checkTarget(path: string, taken: Set<string>): void {
   const normal = normalPath(path);
   if (normal === '/')
     fail(`${what} is the root of the container`, 'name a directory below it; --read-only protects the root');
-  if (KEPT.some((kept) => normal === kept || normal.startsWith(`${kept}/`)))
-    fail(`${what} is the kernel's own`, 'name another directory');
+  if (isKernels(normal)) fail(`${what} is the kernel's own`, 'name another directory');
   if (taken.has(normal)) fail(`two mounts are on "${normal}"`, 'leave one out');
   taken.add(normal);
 }
@@ -92,13 +85,6 @@ function tmpfsMount(path: string, options: readonly string[]): OciMount {
   const mode = options.some((option) => option.startsWith('mode=')) ? [] : ['mode=1777'];
   const destination = normalPath(path);
   return { destination, type: 'tmpfs', source: 'tmpfs', options: [...TMPFS_DEFAULTS, ...options, ...mode] };
-}
-
-function normalPath(path: string): string {
-  return `/${path
-    .split('/')
-    .filter((part) => part !== '' && part !== '.')
-    .join('/')}`;
 }
 
 function depth(path: string): number {
@@ -140,4 +126,9 @@ function usualMounts({ shmBytes = DEFAULT_SHM_BYTES, privileged }: ContainerOpti
 
 function fail(message: string, hint: string): never {
   throw new BoxError('INVALID_ARGUMENT', message, { hint });
+}
+
+/** Places of the mounts that options ask for. */
+export function tmpfsTargets({ tmpfs = {}, tmpfsMounts = [] }: ContainerOptions): string[] {
+  return [...Object.keys(tmpfs), ...tmpfsMounts.map(({ target }) => target)];
 }

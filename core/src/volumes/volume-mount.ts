@@ -19,7 +19,7 @@ export interface VolumeMount {
 }
 
 /** One of `mounts` of an OCI config. */
-interface OciMount {
+export interface OciMount {
   readonly destination: string;
   readonly type: string;
   readonly source: string;
@@ -37,7 +37,6 @@ export interface PlacedVolume {
 /** As many as the launcher of the file server takes. */
 const MOST = 128;
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}$/;
-/** What no mount of a user may hide: what confines a container lies there. */
 const KEPT = ['/proc', '/sys/fs/cgroup'] as const;
 
 /** @throws INVALID_ARGUMENT for mounts that cannot be, whatever the host has */
@@ -65,14 +64,15 @@ export function checkVolumeName(name: string): void {
 
 /**
  * The mounts of a box with what its image asks for: each of the image's volumes that nothing else is mounted on gets one
- * of its own. Volumes without a name are named by `draw`.
+ * of its own. Volumes without a name are named by `draw`. `others` are the places of mounts that are no volumes.
  */
 export function settleMounts(
   asked: readonly VolumeMount[],
   image: Pick<ImageConfig, 'volumes'>,
   draw: () => string,
+  others: readonly string[] = [],
 ): readonly VolumeMount[] {
-  const taken = new Set(asked.map(({ target }) => normalPath(target)));
+  const taken = new Set([...asked.map(({ target }) => target), ...others].map(normalPath));
   const own = image.volumes
     .map(normalPath)
     .filter((target) => !taken.has(target))
@@ -105,7 +105,7 @@ function checkTarget(path: string): string {
   checkPath(path, 'mount point');
   const normal = normalPath(path);
   if (normal === '/') fail("the box's root cannot be a mount point", 'name a directory below it');
-  if (KEPT.some((kept) => normal === kept || normal.startsWith(`${kept}/`))) {
+  if (isKernels(normal)) {
     fail(`mount point "${path}" is the kernel's own`, 'name another directory');
   }
   return normal;
@@ -114,6 +114,11 @@ function checkTarget(path: string): string {
 function checkPath(path: string, what: string): void {
   const plain = path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..');
   if (!plain) fail(`${what} "${path}" is not an absolute path`, 'give a path that starts with "/", without ".."');
+}
+
+/** Whether a mount of a user's at a place would hide what confines a container. @param path a normal one */
+export function isKernels(path: string): boolean {
+  return KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`));
 }
 
 /** Without what says nothing. @param path absolute */

@@ -1,3 +1,5 @@
+import { checkMounts } from '../../dist/box/container-mounts.js';
+import { settleMounts } from '../../dist/volumes/volume-mount.js';
 import assert from 'node:assert/strict';
 import { checkBoxSpec, sizingOf, type BoxSpec } from '../../dist/box/box-spec.js';
 import { containerFiles } from '../../dist/box/container-files.js';
@@ -93,6 +95,18 @@ describe('container options', () => {
     assert.equal(sizingOf(spec({ cpuQuotaUs: 150_000 })).vcpus, 2);
     assert.equal(sizingOf(spec({ cpuQuotaUs: 150_000, cpuPeriodUs: 50_000 })).vcpus, 3);
     assert.equal(sizingOf(spec({ cpuQuotaUs: -1 })).vcpus, 1);
+  });
+
+  it('mount nothing where a volume is', () => {
+    const at = (target: string) => [{ kind: 'volume', source: 'v', target, readOnly: false } as const];
+    assert.throws(() => checkMounts({ tmpfs: { '/a/': '' } }, at('/a')), { message: /two mounts are on "\/a"/ });
+    checkMounts({ tmpfs: { '/a': '' } }, at('/a/b'));
+    const image = { volumes: ['/a', '/b'] };
+    const settled = settleMounts([], image, () => 'drawn', ['/a/']);
+    assert.deepEqual(
+      settled.map(({ target }) => target),
+      ['/b'],
+    );
   });
 
   it('mount what is asked for, outer directories first, in the place of what is there', () => {
