@@ -12,7 +12,7 @@ const DIRECTORIES = ['/usr/libexec', '/usr/lib', '/usr/local/libexec', '/usr/loc
 
 const HINT =
   "install the Rust virtiofsd 1.13 or newer: your system's package of that name, or `cargo install --locked virtiofsd`, " +
-  'and name it in A3S_BOX_VIRTIOFSD where it is not in PATH; a checkout has it after `npm run setup`';
+  'and name it in A3S_BOX_VIRTIOFSD where it is not in PATH; a checkout has it after `sh scripts/setup.sh --tests`';
 
 export interface ShareProgramSearch {
   /** Absolute path that the user named. */
