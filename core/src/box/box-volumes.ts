@@ -101,7 +101,7 @@ export class BoxVolumes {
         disks,
         ...(server && { shareSocket: server.socket }),
         filled: () => {
-          for (const name of fills) this.records.noteFilling(name, 'done');
+          for (const name of this.#settled(sources, fills)) this.records.noteFilling(name, 'done');
           for (const name of fills) this.#filling.delete(name);
         },
         release: async () => {
@@ -164,13 +164,21 @@ export class BoxVolumes {
       )?.id;
   }
 
-  /** What of the volumes is to be filled from the image. What a fill that was cut off has left goes first. */
+  /**
+   * What of the volumes is to be filled from the image. What a fill that was cut off has left goes first, and nothing that
+   * a box or the host's user put there does.
+   */
   async #beginFilling(id: string, sources: readonly Source[]): Promise<Set<string>> {
     const fills = new Set<string>();
     for (const { volume, mount } of sources) {
       if (!volume || mount.noCopy === true || mount.readOnly) continue;
       const { filling, name } = this.records.get(volume.name);
       if (filling === 'done' || this.#filling.has(name)) continue;
+      const isOthers = filling === undefined && (await this.volumes.holdsFiles(volume));
+      if (isOthers || this.#runningUser(name, id) !== undefined) {
+        this.records.noteFilling(name, 'done');
+        continue;
+      }
       this.#filling.set(name, id);
       if (filling === 'begun') await rm(this.volumes.placeOf(volume), { recursive: true, force: true });
       await this.volumes.prepare(volume);
@@ -178,6 +186,18 @@ export class BoxVolumes {
       fills.add(name);
     }
     return fills;
+  }
+
+  /**
+   * What is not to be filled any more once a box runs: what it filled, what it writes to while another box fills it, and
+   * disks, of which the host cannot see what is on them.
+   */
+  #settled(sources: readonly Source[], fills: ReadonlySet<string>): string[] {
+    return sources
+      .filter(({ mount }) => !mount.readOnly)
+      .flatMap(({ volume }) => (volume ? [this.records.get(volume.name)] : []))
+      .filter(({ name, filling, sizeBytes }) => fills.has(name) || filling === 'begun' || (sizeBytes && !filling))
+      .map(({ name }) => name);
   }
 
   async #startServer(

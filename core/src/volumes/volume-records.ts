@@ -24,20 +24,20 @@ export class VolumeRecords {
     private readonly home: HomeLayout,
   ) {}
 
-  /** @returns it, or what there was of that name */
+  /** @returns it, or what there was of that name @throws CONFLICT while files of an earlier one are being removed */
   add(volume: StoredVolume): StoredVolume {
     return this.database.transaction(() => {
       const known = this.table.find(volume.name);
-      if (!known) this.table.put(volume);
+      if (!known) this.#begin(volume);
       return known ?? volume;
     });
   }
 
-  /** Has a record for each volume that mounts name. Within a transaction. */
+  /** Has a record for each volume that mounts name. Within a transaction. @throws CONFLICT as {@link add} */
   ensure(mounts: readonly VolumeMount[], createdNs: bigint): void {
     for (const { kind, source, anonymous } of mounts) {
       if (kind !== 'volume' || this.table.find(source)) continue;
-      this.table.put({ name: source, createdNs, labels: {}, ...(anonymous === true && { anonymous }) });
+      this.#begin({ name: source, createdNs, labels: {}, ...(anonymous === true && { anonymous }) });
     }
   }
 
@@ -98,6 +98,17 @@ export class VolumeRecords {
     });
     for (const { source } of own) this.#takeOut(source);
     return own.map(({ source }) => source);
+  }
+
+  /** What the ledger has of a name would be freed with the files of the new one in it. */
+  #begin(volume: StoredVolume): void {
+    const { name } = volume;
+    if (this.ledger.list(volumeOwner(name)).length > 0) {
+      throw new BoxError('CONFLICT', `volume ${name} is being removed`, {
+        hint: "try again in a moment; what could not be removed is in the home's supervisor.log",
+      });
+    }
+    this.table.put(volume);
   }
 
   #takeOut(name: string): void {

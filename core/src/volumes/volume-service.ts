@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BoxError } from '../errors/box-error.js';
 import { injectable } from '../kernel/container.js';
@@ -41,7 +41,10 @@ export class VolumeService {
     private readonly home: HomeLayout,
   ) {}
 
-  /** @throws INVALID_ARGUMENT @throws ALREADY_EXISTS for one of that name and another size @throws DISK_FULL */
+  /**
+   * @throws INVALID_ARGUMENT @throws ALREADY_EXISTS for one of that name and another size @throws DISK_FULL
+   * @throws CONFLICT while one of that name is being removed
+   */
   async create({ name: given, labels, sizeBytes }: VolumeRequest): Promise<VolumeInUse> {
     const anonymous = given === '';
     const name = anonymous ? drawVolumeName() : given;
@@ -77,10 +80,13 @@ export class VolumeService {
     return this.#describe(this.records.get(name), this.records.uses());
   }
 
-  /** @throws NOT_FOUND @throws CONFLICT while a box has it */
+  /** @throws NOT_FOUND @throws CONFLICT while a box has it @throws INTERNAL when files of it are left */
   async remove(name: string): Promise<void> {
     this.records.remove(name);
-    await this.reaper.reap(volumeOwner(name));
+    if (await this.reaper.reap(volumeOwner(name))) return;
+    throw new BoxError('INTERNAL', `files of volume ${name} could not be removed`, {
+      hint: "the home's supervisor.log says why; the next supervisor tries again",
+    });
   }
 
   /**
@@ -112,6 +118,16 @@ export class VolumeService {
     if (volume.sizeBytes === undefined) await makePublicDirectory(path);
     else if (!existsSync(path)) await cloneScratch(path, volume.sizeBytes);
     return path;
+  }
+
+  /** Whether there are files in a volume, as far as the host sees that: not of a disk. */
+  async holdsFiles(volume: StoredVolume): Promise<boolean> {
+    if (volume.sizeBytes !== undefined) return false;
+    const names = await readdir(this.placeOf(volume)).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    });
+    return names.length > 0;
   }
 
   /** Absolute path on the host: of its directory, or of its disk's image. */
