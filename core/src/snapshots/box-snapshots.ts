@@ -20,6 +20,8 @@ import { copyDisk } from './copy-disk.js';
 import { SnapshotStore, type Snapshot } from './snapshot-store.js';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+/** As much of a box's name is in the name of a snapshot that is given none. */
+const LONGEST_PREFIX = 120;
 /** After this time the guest lets its disk go on, whatever became of the host. Milliseconds. */
 const HOLD_LIMIT_MS = 60_000;
 /** What came later than this may have been copied after the disk went on. */
@@ -28,6 +30,9 @@ const TRUSTED_MS = HOLD_LIMIT_MS - 5000;
 /** Makes snapshots of boxes, and boxes of snapshots. */
 @injectable()
 export class BoxSnapshots {
+  /** Names of those that are being made. */
+  readonly #begun = new Set<string>();
+
   constructor(
     private readonly boxes: BoxService,
     private readonly disks: BoxDisks,
@@ -39,18 +44,30 @@ export class BoxSnapshots {
   ) {}
 
   /**
-   * @param name absent: one is made
-   * @throws CONFLICT for a box that stands still, ALREADY_EXISTS, INVALID_ARGUMENT, DISK_FULL, TIMEOUT when the disk of a
-   * box that runs could not be copied in time
+   * @param given its name; absent: one is made
+   * @throws CONFLICT for a box that stands still, or is started or ends meanwhile, ALREADY_EXISTS, INVALID_ARGUMENT,
+   * DISK_FULL, TIMEOUT when the disk of a box that runs could not be copied in time
    */
-  async create(box: Box, name: string | undefined, { signal }: Operation): Promise<Snapshot> {
+  async create(box: Box, given: string | undefined, { signal }: Operation): Promise<Snapshot> {
     const id = randomBytes(32).toString('hex');
+    const name = given ?? `${box.name.slice(0, LONGEST_PREFIX)}-${id.slice(0, 6)}`;
     await this.#checkName(name);
+    this.#begun.add(name);
+    try {
+      return await this.#make(box, { id, name }, signal);
+    } finally {
+      this.#begun.delete(name);
+    }
+  }
+
+  async #make(box: Box, { id, name }: Pick<Snapshot, 'id' | 'name'>, signal: AbortSignal): Promise<Snapshot> {
+    // Its disks are being written back.
+    if (box.state.kind === 'stopping') await box.ended;
     const { name: _name, ...spec } = box.spec;
     const running = box.state.kind === 'running' || box.state.kind === 'starting';
     const draft = {
       id,
-      name: name ?? `${box.name}-${id.slice(0, 6)}`,
+      name,
       box: { id: box.id, name: box.name },
       imageId: box.image.id,
       spec,
@@ -115,6 +132,8 @@ export class BoxSnapshots {
   async #copy(box: Box, to: string, signal: AbortSignal): Promise<boolean> {
     if (box.state.kind === 'paused') throw standsStill(box);
     using _ = await this.disks.take(box);
+    if (box.gone) throw new BoxError('NOT_FOUND', `there is no box "${box.name}" any more`);
+    if (box.live) throw new BoxError('CONFLICT', `box "${box.name}" has just been started`, { hint: 'try again' });
     const from = this.home.boxScratch(box.id);
     return existsSync(from) ? (await copyDisk(from, to, signal)) === 'shared' : false;
   }
@@ -140,14 +159,14 @@ export class BoxSnapshots {
     });
   }
 
-  async #checkName(name: string | undefined): Promise<void> {
-    if (name === undefined) return;
+  async #checkName(name: string): Promise<void> {
     if (!NAME.test(name)) {
       throw new BoxError('INVALID_ARGUMENT', `snapshot name "${name}" is not valid`, {
         hint: 'use letters, digits, "_", "." and "-", starting with a letter or digit',
       });
     }
-    if ((await this.list()).some((snapshot) => snapshot.name === name)) {
+    const known = await this.list();
+    if (this.#begun.has(name) || known.some((snapshot) => snapshot.name === name)) {
       throw new BoxError('ALREADY_EXISTS', `snapshot name "${name}" is in use`, { hint: 'choose another --name' });
     }
   }

@@ -69,7 +69,10 @@ export class SnapshotStore {
 
   /** Newest first. One that is damaged is logged and left out. */
   async list(): Promise<Snapshot[]> {
-    const names = await readdir(this.home.snapshots).catch(() => []);
+    const names = await readdir(this.home.snapshots).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    });
     const found = await Promise.all(names.filter((name) => ID.test(name)).map((id) => this.#read(id)));
     return found
       .filter((snapshot) => snapshot !== undefined)
