@@ -49,9 +49,11 @@ interface Incoming {
   readonly path: Buffer;
   readonly file: fs.FileHandle;
   readonly runs: readonly { readonly offset: number; readonly length: number }[];
-  /** Bytes of data that came. */
-  taken: number;
-  readonly expected: number;
+  /** Bytes of data that are still to come. */
+  left: number;
+  /** The run that the next byte goes into, and how many of it came. */
+  run: number;
+  inRun: number;
 }
 
 class HostUnpacker {
@@ -87,14 +89,15 @@ class HostUnpacker {
   async data(data: Buffer): Promise<void> {
     const incoming = this.#incoming;
     if (!incoming) throw new BoxError('INVALID_ARGUMENT', 'the copy has data of no file');
-    if (incoming.taken + data.length > incoming.expected) throw refuse(incoming.entry.path, 'it has too much data');
+    if (data.length > incoming.left) throw refuse(incoming.entry.path, 'it has too much data');
     try {
       for (let at = 0; at < data.length;) {
         const { position, room } = placeOf(incoming);
         const length = Math.min(room, data.length - at);
         const { bytesWritten } = await incoming.file.write(data, at, length, position);
         at += bytesWritten;
-        incoming.taken += bytesWritten;
+        incoming.inRun += bytesWritten;
+        incoming.left -= bytesWritten;
       }
     } catch (error) {
       throw pathFailure('write', incoming.path, error);
@@ -155,7 +158,7 @@ class HostUnpacker {
       case FileType.HARD_LINK:
         return this.#link(path, entry);
       case FileType.FIFO:
-        await promisify(execFile)('mkfifo', ['-m', '600', '--', path.toString()]);
+        await makeFifo(path, entry);
         return this.#describe(path, entry);
       case FileType.CHARACTER_DEVICE:
       case FileType.BLOCK_DEVICE:
@@ -190,7 +193,7 @@ class HostUnpacker {
       end = offset + length;
     }
     const file = await fs.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    this.#incoming = { entry, path, file, runs, taken: 0, expected: dataLength(entry) };
+    this.#incoming = { entry, path, file, runs, left: dataLength(entry), run: 0, inRun: 0 };
     if (entry.sparse) await file.truncate(size);
   }
 
@@ -209,7 +212,7 @@ class HostUnpacker {
     const incoming = this.#incoming;
     if (!incoming) return;
     const { entry, file, path } = incoming;
-    if (incoming.taken < incoming.expected) throw refuse(entry.path, 'some of its data is missing');
+    if (incoming.left > 0) throw refuse(entry.path, 'some of its data is missing');
     this.#incoming = undefined;
     try {
       await this.#describe(file, entry);
@@ -238,17 +241,28 @@ class HostUnpacker {
 }
 
 /** Where the next byte of a file goes, and how many may follow it there. */
-function placeOf({ runs, taken }: Incoming): { readonly position: number; readonly room: number } {
-  let before = 0;
-  for (const { offset, length } of runs) {
-    if (taken < before + length) return { position: offset + taken - before, room: before + length - taken };
-    before += length;
+function placeOf(incoming: Incoming): { readonly position: number; readonly room: number } {
+  for (let run = incoming.runs[incoming.run]; run; run = incoming.runs[++incoming.run]) {
+    const { offset, length } = run;
+    if (incoming.inRun < length) return { position: offset + incoming.inRun, room: length - incoming.inRun };
+    incoming.inRun = 0;
   }
   throw new BoxError('INTERNAL', 'data has no place in its file');
 }
 
 function timeOf({ mtimeSeconds, mtimeNanoseconds }: FileEntry): number {
   return Number(mtimeSeconds) + mtimeNanoseconds / 1e9;
+}
+
+async function makeFifo(path: Buffer, entry: FileEntry): Promise<void> {
+  const text = path.toString();
+  if (!Buffer.from(text).equals(path)) {
+    throw new BoxError(
+      'UNSUPPORTED',
+      `${shown(entry.path)} is a pipe whose name is no UTF-8, and none is made on the host`,
+    );
+  }
+  await promisify(execFile)('mkfifo', ['-m', '600', '--', text]);
 }
 
 async function look(path: Buffer) {

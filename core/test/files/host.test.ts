@@ -126,4 +126,28 @@ describe('files on the host', () => {
       'INVALID_ARGUMENT',
     );
   });
+
+  it('have their data where it belongs, however it was cut', async () => {
+    const lengths = [3, 0, 5, 1, 7];
+    const runs = lengths.map((length, index) => ({ offset: BigInt(index * 100), length: BigInt(length) }));
+    const bytes = Buffer.from('abcdefghijklmnop');
+    for (const piece of [1, 2, 5, 16]) {
+      const pieces = Array.from({ length: Math.ceil(16 / piece) }, (_, index) =>
+        dataItem(bytes.subarray(index * piece, (index + 1) * piece)),
+      );
+      await unpack([entry('holes', FileType.REGULAR, { size: 500n, sparse: true, runs }), ...pieces]);
+      const read = fs.readFileSync(join(target, 'holes'));
+      assert.deepEqual(
+        [0, 200, 300, 400].map((at) => read.toString('utf8', at, at + 7).replaceAll('\0', '')),
+        [...['abc', 'defgh', 'i', 'jklmnop']],
+      );
+    }
+  });
+
+  it('are no pipes whose names this system cannot be told', async () => {
+    const path = Buffer.from([0x61, 0xff]);
+    await refuses([entryItem({ path, type: FileType.FIFO, mode: 0o644 })], 'UNSUPPORTED');
+    await unpack([entry('pipe', FileType.FIFO)]);
+    assert.ok(fs.statSync(join(target, 'pipe')).isFIFO());
+  });
 });
