@@ -79,7 +79,8 @@ export class BoxKeeper {
     const { box, vm, run, held } = running;
     const exit = await this.#watch(running);
     if (this.#leaving.signal.aborted) return;
-    if (box.marks.pausedByUser) await letSayGoodbye(vm);
+    // A guest that stands still says no goodbye.
+    if (box.marks.pausedByUser) await resumeOrKill(vm);
     this.#recordEnd(box, { kind: 'stopping', run, exit });
     this.#kept.delete(box);
     await this.ending.finish(box, { run, exit, held, vm });
@@ -101,12 +102,28 @@ export class BoxKeeper {
   /** Stops the VM of a box that runs. @throws UNSUPPORTED where the backend cannot do that, CONFLICT */
   async pause(box: Box, { signal }: Operation): Promise<void> {
     const kept = this.#kept.get(box);
-    if (!kept || box.state.kind !== 'running') throw new BoxError('CONFLICT', `box "${box.name}" is not running`);
-    const { vm, run } = kept;
+    if (!kept || box.state.kind !== 'running') throw notRunning(box);
+    const { vm } = kept;
     // Not written down before: a supervisor that dies here leaves a box that goes on, as if nobody had asked.
     await vm.vm.pause({ signal });
+    try {
+      this.#enterPause(box, kept);
+    } catch (error) {
+      await this.#undoPause(kept);
+      throw error;
+    }
+  }
+
+  /** @throws CONFLICT for one that ended, or ran out of room, while it was being stopped */
+  #enterPause(box: Box, kept: RunningBox): void {
+    if (this.#kept.get(box) !== kept || box.state.kind !== 'running') throw notRunning(box);
     this.records.amend(box, { marks: { ...box.marks, pausedByUser: true } });
-    box.state = { kind: 'paused', vm: vm.vm, run, because: 'user' };
+    box.state = { kind: 'paused', vm: kept.vm.vm, run: kept.run, because: 'user' };
+  }
+
+  async #undoPause({ box, vm }: RunningBox): Promise<void> {
+    // For want of room it stands still anyway, until there is some.
+    if (box.state.kind !== 'paused') await resumeOrKill(vm);
   }
 
   /** Lets the VM of a box go on that was paused by its user, with its clock set. Whoever kept it here keeps it. */
@@ -171,9 +188,13 @@ export class BoxKeeper {
   }
 }
 
-/** A guest that stands still says no goodbye. One that cannot go on any more has ended. */
-async function letSayGoodbye({ vm }: RunningVm): Promise<void> {
+/** Lets a VM go on; one that cannot any more is ended. */
+async function resumeOrKill({ vm }: RunningVm): Promise<void> {
   await vm.resume({ signal: AbortSignal.timeout(RESUME_LIMIT_MS) }).catch(() => vm.kill());
+}
+
+function notRunning({ name, state }: Box): BoxError {
+  return new BoxError('CONFLICT', `box "${name}" is not running: it is ${state.kind}`);
 }
 
 function workloadExit(status: ExitStatus): BoxExit {

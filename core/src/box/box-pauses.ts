@@ -16,9 +16,6 @@ export class BoxPauses {
   /** @throws CONFLICT for one that does not run or is paused, UNSUPPORTED where the backend cannot do it */
   async pause(box: Box, operation: Operation): Promise<void> {
     if (box.state.kind === 'paused') throw new BoxError('CONFLICT', `box "${box.name}" is already paused`);
-    if (box.state.kind !== 'running') {
-      throw new BoxError('CONFLICT', `box "${box.name}" is not running: it is ${box.state.kind}`);
-    }
     await this.keeper.pause(box, operation);
   }
 

@@ -171,9 +171,15 @@ export class BoxService {
       const { goesWithItsEnd } = box;
       // This end is not the one that it goes with.
       box.goesWithItsEnd = false;
-      await this.stop(box, { ...options, forGood: false });
-      await this.#start(box, {});
-      box.goesWithItsEnd = goesWithItsEnd;
+      try {
+        await this.stop(box, { ...options, forGood: false });
+        await this.#start(box, {});
+      } catch (error) {
+        if (goesWithItsEnd && !box.live && !box.gone) await this.#remove(box, { force: false });
+        throw error;
+      } finally {
+        box.goesWithItsEnd = goesWithItsEnd;
+      }
     });
   }
 
@@ -302,7 +308,7 @@ export class BoxService {
     }
     if (box.gone) throw new BoxError('NOT_FOUND', `there is no box "${box.name}" any more`);
     box.cancelRestart?.();
-    const { marks } = box;
+    const marks = { ...box.marks, pausedByUser: false };
     const changed = byPolicy
       ? { ...marks, restarts: marks.restarts + 1 }
       : { ...marks, restarts: 0, stoppedByUser: false };

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { mock } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Box } from '../../dist/box/box.js';
 import { BoxLogs } from '../../dist/box/box-logs.js';
+import { BoxRecords } from '../../dist/box/box-records.js';
 import type { BoxService } from '../../dist/box/box-service.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
-import type { BoxError } from '../../dist/index.js';
+import { BoxError } from '../../dist/index.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 import { fakeBoxService, type FakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
@@ -213,6 +215,41 @@ describe('BoxService', () => {
     await boxes.pause(box, operation);
     const exit = await boxes.stop(box, { graceMs: 5 });
     assert.deepEqual([vm.resumes, exit?.known, exit?.code], [2, true, 137]);
+  });
+
+  it('does not pause a box that ends meanwhile, and nothing of that is left for its next run', async () => {
+    const box = await boxes.create(spec(), operation);
+    await boxes.start(box);
+    const vm = await hypervisor.vm();
+    vm.pause = async () => {
+      await vm.workloadExits({ code: 3 });
+      await box.ended;
+    };
+    await assert.rejects(boxes.pause(box, operation), { code: 'CONFLICT', message: /it is exited/ });
+    assert.deepEqual([box.state.kind, box.marks.pausedByUser], ['exited', false]);
+  });
+
+  it('lets a box go on whose pause cannot be written down', async () => {
+    const box = await boxes.create(spec(), operation);
+    await boxes.start(box);
+    const vm = await hypervisor.vm();
+    const amend = mock.method(BoxRecords.prototype, 'amend', () => {
+      throw new BoxError('DISK_FULL', 'no room');
+    });
+    try {
+      await assert.rejects(boxes.pause(box, operation), { code: 'DISK_FULL' });
+    } finally {
+      amend.mock.restore();
+    }
+    assert.deepEqual([vm.pauses, vm.resumes, box.state.kind], [1, 1, 'running']);
+  });
+
+  it('removes a box that was to go with its end when its restart comes to nothing', async () => {
+    const box = await boxes.create(spec({ autoRemove: true }), operation);
+    await boxes.start(box);
+    hypervisor.refuseStart = { code: 5, details: 'gone' };
+    await assert.rejects(boxes.restart(box, { graceMs: 0 }), { message: 'gone' });
+    assert.deepEqual([boxes.size, box.gone], [0, true]);
   });
 
   it('ends a box at its time limit', async () => {
