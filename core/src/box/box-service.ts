@@ -42,6 +42,7 @@ import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
 import { SpareBoxes } from './spare-boxes.js';
 import { orEnd } from './spare.js';
+import { LONGEST_TIMER } from './time-limit.js';
 
 const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
@@ -250,7 +251,7 @@ export class BoxService {
       else await box.state.vm.kill();
     }
     if (box.state.kind === 'running') {
-      const limit = AbortSignal.timeout(graceMs);
+      const limit = AbortSignal.timeout(Math.min(graceMs, LONGEST_TIMER));
       await signalForStop(box.state, graceMs > 0 ? number : SIGKILL);
       const kill = () => void signalForStop(box.state, SIGKILL);
       limit.addEventListener('abort', kill, { once: true });

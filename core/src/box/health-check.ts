@@ -1,6 +1,7 @@
 import { BoxError } from '../errors/box-error.js';
 import type { ImageHealthcheck } from '../ports/image-store.js';
 import type { BoxSpec } from './box-spec.js';
+import { LONGEST_TIMER } from './time-limit.js';
 
 /** How a box is asked whether it is well; what is absent is the image's, else the default. Times are milliseconds. */
 export interface HealthcheckSpec {
@@ -62,7 +63,14 @@ export function healthCheckOf(
     if (Number.isSafeInteger(value) && value >= (name === 'startPeriodMs' ? 0 : 1)) continue;
     throw new BoxError('INVALID_ARGUMENT', `health check: ${name} cannot be ${value}`);
   }
-  return { command, ...given };
+  const { intervalMs, startIntervalMs, timeoutMs } = given;
+  return {
+    ...given,
+    command,
+    intervalMs: Math.min(intervalMs, LONGEST_TIMER),
+    startIntervalMs: Math.min(startIntervalMs, LONGEST_TIMER),
+    timeoutMs: Math.min(timeoutMs, LONGEST_TIMER),
+  };
 }
 
 /** What a box's health is after one more probe. @param sinceStartMs of the box, at the probe's start */

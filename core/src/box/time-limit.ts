@@ -1,6 +1,6 @@
 const NS_PER_MS = 1_000_000n;
-/** What a timer of Node's takes at most, milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** What a timer of Node's takes at most, milliseconds; one that is given more fires at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The end of a box's time, if it has one. */
 export class TimeLimit implements Disposable {

@@ -274,6 +274,20 @@ describe('BoxService', () => {
     assert.equal(exit?.code, 137);
   });
 
+  it('gives a workload all of a long grace time', async () => {
+    const box = await boxes.create(spec(), operation);
+    await boxes.start(box);
+    const vm = await hypervisor.vm();
+    const stopped = boxes.stop(box, { graceMs: 3e9 });
+    await setTimeout(50);
+    assert.deepEqual(
+      vm.signals.map(({ signal }) => signal),
+      [15],
+    );
+    await vm.workloadExits({ code: 0 });
+    assert.equal((await stopped)?.code, 0);
+  });
+
   it('refuses a name in use, an unknown image, a wrong spec and a wrong size before anything starts', async () => {
     await boxes.create(spec({ name: 'taken' }), operation);
     await assert.rejects(boxes.create(spec({ name: 'taken' }), operation), { code: 'ALREADY_EXISTS' });

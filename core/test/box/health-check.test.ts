@@ -26,6 +26,15 @@ describe('health checks', () => {
     assert.throws(() => healthCheckOf({ healthcheck }, undefined), { code: 'INVALID_ARGUMENT' });
   });
 
+  it('wait no longer than a timer can', () => {
+    const month = { intervalMs: 3e9, startIntervalMs: 3e9, timeoutMs: 5e9 };
+    const { intervalMs, startIntervalMs, timeoutMs } = healthCheckOf(
+      { healthcheck: { test: ['CMD', 'a'], ...month } },
+      undefined,
+    )!;
+    assert.deepEqual([intervalMs, startIntervalMs, timeoutMs], [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1]);
+  });
+
   it('make a box unhealthy after so many failures in a row, and healthy after one success', () => {
     let health = judge(NEW_HEALTH, check, result(1), 200);
     assert.deepEqual([health.status, health.failingStreak], ['starting', 1]);
