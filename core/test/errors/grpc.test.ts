@@ -3,6 +3,7 @@ import { Metadata } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { BoxError, ERROR_TABLE, exitStatusOf, type ErrorCode } from '@a3s-box/core';
 import { CODE_TRAILER, ERROR_TRAILER, fromServiceError, toServiceError } from '../../dist/errors/grpc.js';
+import { anyText } from '../../../test/support/any-text.ts';
 
 const CODES = Object.keys(ERROR_TABLE) as ErrorCode[];
 
@@ -24,7 +25,7 @@ describe('errors over gRPC', () => {
   it('keeps every hint and every JSON detail that fits', () => {
     fc.assert(
       fc.property(
-        fc.string({ maxLength: 200, unit: 'binary' }),
+        anyText(200),
         fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 }),
         (hint, details) => {
           const plain = JSON.parse(JSON.stringify(details)) as Record<string, unknown>;
