@@ -273,17 +273,20 @@ describe('container options', () => {
       '--cpuset-mems',
       '0',
       '--storage-opt',
-      'size=1g',
+      'size=64m',
     ];
     const found = sections(
       await run(['--name', 'cpus', '-m', '256m', ...options], {
         disk: 'df -m / | tail -1',
+        full: 'dd if=/dev/zero of=/full bs=1M count=64 2>&1; wc -c </full; rm /full',
         quota: 'cat /sys/fs/cgroup/cpu.max',
         allowed: 'grep -E "^(Cpus|Mems)_allowed_list" /proc/self/status; nproc; grep -c ^processor /proc/cpuinfo',
       }),
     );
     const megabytes = Number(/^\S+\s+(\d+)/.exec(found.get('disk') ?? '')?.[1]);
-    assert.ok(megabytes > 800 && megabytes <= 1024, found.get('disk'));
+    assert.ok(megabytes > 55 && megabytes <= 64, found.get('disk'));
+    assert.match(found.get('full') ?? '', /No space left on device/);
+    assert.ok(Number(found.get('full')?.split('\n').at(-1)) > 50 * 2 ** 20, found.get('full'));
     assert.equal(found.get('quota'), '75000 50000');
     assert.equal(found.get('allowed'), 'Cpus_allowed_list:\t1\nMems_allowed_list:\t0\n1\n2');
     const { HostConfig } = await inspect('cpus');

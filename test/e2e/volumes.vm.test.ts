@@ -29,7 +29,7 @@ describe('binds and volumes', () => {
     await writeFile(path('single'), 'one\n');
     await writeFile(path('secret/file'), 'secret\n');
     await symlink(path('secret'), path('rw/out'));
-    await ok(['volume', 'create', '--opt', 'size=1g', '--label', 'a=b', 'disk']);
+    await ok(['volume', 'create', '--opt', 'size=48m', '--label', 'a=b', 'disk']);
     const mounts = [
       ...['-v', `${path('rw')}:/rw`, '-v', `${path('ro')}:/ro:ro`, '-v', `${path('single')}:/etc/single`],
       ...['--mount', `type=bind,source=${path('ro')},target=/mnt/ro,readonly`, '-v', `${path('made/by/run')}:/made`],
@@ -118,6 +118,10 @@ describe('binds and volumes', () => {
 
   it('gives a disk to one box at a time [volume create --opt]', async () => {
     assert.equal((await sh('echo kept > /disk/file; ls /disk')).stdout.toString(), 'file\n');
+    const full = await sh('df -m /disk | tail -1; dd if=/dev/zero of=/disk/full bs=1M count=48 2>&1; rm /disk/full');
+    const megabytes = Number(/^\S+\s+(\d+)/.exec(full.stdout.toString())?.[1]);
+    assert.ok(megabytes > 40 && megabytes <= 48, full.stdout.toString());
+    assert.match(full.stdout.toString(), /No space left on device/);
     const { code, stderr } = await cli.run(['run', '--rm', '-v', 'disk:/disk', IMAGE, 'true']);
     assert.equal(code, 125);
     assert.match(stderr, /volume disk is in use by box/);

@@ -9,7 +9,7 @@ export const volumeFlags = {
     placeholder: 'size=SIZE',
     parse: parseStorageOption,
     absent: 'size=64g',
-    summary: 'size of the disk that the root file system is written to: 1g, 4g, 16g, 64g or 256g',
+    summary: 'size of the disk that the root file system is written to, from 16m',
   },
   volume: {
     kind: 'list',

@@ -19,7 +19,7 @@ export const volumeCreateFlags = {
     char: 'o',
     placeholder: 'size=SIZE',
     parse: parseVolumeOption,
-    summary: 'a disk of this size (1g, 4g, 16g, 64g or 256g), which one box at a time can have',
+    summary: 'a disk of this size, from 16m, which one box at a time can have',
   },
 } as const;
 

@@ -2,7 +2,7 @@ import { BoxError } from '../errors/box-error.js';
 
 import type { PublishedPort } from '../ports/network.js';
 import { checkVolumeMounts, type VolumeMount } from '../volumes/volume-mount.js';
-import { checkDiskSize } from '../volumes/disk-size.js';
+import { checkDiskSize } from '../vm/assets/scratch-disk.js';
 import { architectureOf } from '../vm/guest-architecture.js';
 import { checkContainerOptions } from './check-container-options.js';
 import { cpusOfQuota } from './container-limits.js';

@@ -7,7 +7,7 @@ import { injectable } from '../kernel/container.js';
 import { Reaper } from '../state/reaper.js';
 import { HomeLayout } from '../store/home-layout.js';
 import { cloneScratch } from '../vm/assets/scratch-disk.js';
-import { checkDiskSize } from './disk-size.js';
+import { checkDiskSize } from '../vm/assets/scratch-disk.js';
 import { makePublicDirectory } from './public-directory.js';
 import { sizeOnDisk } from './size-on-disk.js';
 import { checkVolumeName } from './volume-mount.js';
