@@ -9,7 +9,8 @@ use rustix::fs::{Mode, OFlags};
 use tokio::sync::Notify;
 
 use crate::clock::Phase;
-use crate::container::{Builder, Container, Services, build, check_segment};
+use crate::container::at_rest::RootAtRest;
+use crate::container::{Builder, Container, Services, check_segment};
 use crate::error::{AgentError, Result};
 use crate::events::EventLog;
 use crate::files::Files;
@@ -19,7 +20,7 @@ use crate::oom::OomWatcher;
 use crate::process::reaper::Registry;
 use crate::proto::{ConfigureRequest, MountRootRequest};
 use crate::share::Share;
-use crate::slots::{SlotUse, Slots};
+use crate::slots::Slots;
 use crate::sync::lock;
 use crate::transport::link::{KeyStore, Switchboard};
 
@@ -48,7 +49,7 @@ pub struct Guest {
     pub configured: tokio::sync::Mutex<Option<ConfigureRequest>>,
     containers: Mutex<HashMap<String, Slot>>,
     /// Roots that were mounted for their files alone.
-    roots: Mutex<HashMap<String, (MountRootRequest, Arc<Files>)>>,
+    roots: Mutex<HashMap<String, RootAtRest>>,
     shutting_down: Mutex<bool>,
 }
 
@@ -160,8 +161,8 @@ impl Guest {
 
     /// Where the files of a container, or of a root that was mounted for them, are.
     pub fn files(&self, id: &str) -> Result<Arc<Files>> {
-        if let Some((_, files)) = lock(&self.roots).get(id) {
-            return Ok(files.clone());
+        if let Some(root) = lock(&self.roots).get(id) {
+            return Ok(root.files.clone());
         }
         self.container(id)?.files()
     }
@@ -172,7 +173,7 @@ impl Guest {
         check_segment("scratch_directory", &request.scratch_directory)?;
         let mut roots = lock(&self.roots);
         match roots.get(&request.container_id) {
-            Some((earlier, _)) if *earlier == request => return Ok(()),
+            Some(earlier) if earlier.request == request => return Ok(()),
             Some(_) => return Err(AgentError::already_exists("the root was mounted by another request")),
             None if lock(&self.containers).contains_key(&request.container_id) => {
                 return Err(AgentError::already_exists(format!("there is a container {:?}", request.container_id)));
@@ -180,21 +181,13 @@ impl Guest {
             None if *lock(&self.shutting_down) => return Err(AgentError::conflict("the guest is shutting down")),
             None => {}
         }
-        // What fails leaves the slots mounted; the guest is of no use then, and ends.
-        let slots = &self.services.slots;
-        let image = slots.acquire(&request.image_slot, SlotUse::Image)?;
-        let scratch = slots.acquire(&request.scratch_slot, SlotUse::Scratch)?.join(&request.scratch_directory);
-        let live = build::overlay(&image, &scratch)?;
-        let keep = |error| AgentError::system("keep the root", error);
-        let plain = live.try_clone().map_err(keep)?;
-        let files = Arc::new(Files { live, plain, image, scratch });
-        roots.insert(request.container_id.clone(), (request, files));
+        roots.insert(request.container_id.clone(), RootAtRest::mount(request, &self.services)?);
         Ok(())
     }
 
     /// Lets go of roots that were mounted for their files.
     pub fn unmount_roots(&self) {
-        lock(&self.roots).clear();
+        lock(&self.roots).drain().for_each(|(_, root)| root.unmount());
     }
 
     /// Turns out-of-memory kills into events, for ever.

@@ -65,10 +65,15 @@ impl Slots {
         Ok(Self { devices: find_devices(Path::new(BLOCK_DEVICES))?, mounted: Mutex::default() })
     }
 
+    /// Where a slot is mounted while it is in use.
+    pub fn target(slot: &str) -> PathBuf {
+        Path::new(MOUNT_ROOT).join(slot)
+    }
+
     /// Mounts a slot, or adds a user to it, and returns where it is mounted. Every success is undone by one `release`.
     pub fn acquire(&self, slot: &str, usage: SlotUse) -> Result<PathBuf> {
         check_name(slot)?;
-        let target = Path::new(MOUNT_ROOT).join(slot);
+        let target = Self::target(slot);
         let mut mounted = lock(&self.mounted);
         if let Some(entry) = mounted.get_mut(slot) {
             if entry.usage != usage {
@@ -102,7 +107,7 @@ impl Slots {
         let Some(entry) = mounted.get_mut(slot) else { return Ok(()) };
         entry.users -= 1;
         if entry.users == 0 {
-            rustix::mount::unmount(Path::new(MOUNT_ROOT).join(slot), UnmountFlags::empty()).map_err(|error| {
+            rustix::mount::unmount(Self::target(slot), UnmountFlags::empty()).map_err(|error| {
                 entry.users = 1;
                 AgentError::system(format_args!("unmount disk slot {slot}"), error)
             })?;
@@ -113,7 +118,7 @@ impl Slots {
 
     /// Where everything is mounted, for the end of the machine.
     pub fn targets(&self) -> Vec<PathBuf> {
-        lock(&self.mounted).keys().map(|slot| Path::new(MOUNT_ROOT).join(slot)).collect()
+        lock(&self.mounted).keys().map(|slot| Self::target(slot)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ import { objectFormat } from '../format/object-format.js';
 import type { Invocation } from '../invocation.js';
 import { humanDuration } from '../views/human-duration.js';
 import { shortId } from '../views/image-name.js';
+import { mountDetails } from '../views/mount-details.js';
 import { eachBox, nameOf } from './each-box.js';
 import { humanSize } from '../views/human-size.js';
 import { Interruption } from './interruption.js';
@@ -138,6 +139,8 @@ function detailsOf({ id, name, box, created, imageId, spec, sizeBytes, running, 
       WorkingDir: spec.workingDirectory ?? '',
       Labels: new Map(Object.entries(spec.labels)),
     },
+    // By name: what they hold is not in the snapshot.
+    Mounts: (spec.volumes ?? []).map(mountDetails),
     Size: sizeBytes,
     Shared: shared,
   };

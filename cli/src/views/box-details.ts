@@ -2,6 +2,7 @@
 import type { BoxHealth, BoxRecord, HealthcheckSpec, VolumeMount } from '@a3s-box/core/client';
 import { containerConfig, containerHostConfig } from './container-details.js';
 import { codeOf, isUp } from './box-status.js';
+import { mountDetails } from './mount-details.js';
 import { portMap } from './port-text.js';
 
 /** Go's time before there was one. */
@@ -49,7 +50,7 @@ export function boxDetails(box: BoxRecord): object {
       PortBindings: portMap(spec.ports ?? [], ({ hostPort }) => (hostPort === 0 ? '' : String(hostPort))),
       ...containerHostConfig(spec),
     },
-    Mounts: (spec.volumes ?? []).map(mountOf),
+    Mounts: (spec.volumes ?? []).map(mountDetails),
     NetworkSettings: {
       Ports: portMap(box.ports),
       Networks: new Map(box.network === 'none' || box.network === '' ? [] : [[box.network, endpointOf(box.addresses)]]),
@@ -67,19 +68,6 @@ export function boxDetails(box: BoxRecord): object {
 /** As `-v` takes it. */
 function bindText({ source, target, readOnly }: VolumeMount): string {
   return `${source}:${target}${readOnly ? ':ro' : ''}`;
-}
-
-function mountOf({ kind, source, target, readOnly }: VolumeMount): object {
-  return {
-    Type: kind,
-    ...(kind === 'volume' && { Name: source }),
-    Source: kind === 'bind' ? source : '',
-    Destination: target,
-    ...(kind === 'volume' && { Driver: 'local' }),
-    Mode: readOnly ? 'ro' : '',
-    RW: !readOnly,
-    Propagation: kind === 'bind' ? 'rprivate' : '',
-  };
 }
 
 function stateOf(box: BoxRecord): object {

@@ -15,6 +15,7 @@ import type { RunningVm } from '../vm/running-vm.js';
 import { VmManager } from '../vm/vm-manager.js';
 import type { Box } from './box.js';
 import { BoxRecords } from './box-records.js';
+import { BoxVolumes } from './box-volumes.js';
 import { CONTAINER_ID } from './container-start.js';
 import { DiskHelper, unreachable } from './disk-helper.js';
 
@@ -28,6 +29,11 @@ export interface OpenDisk extends AsyncDisposable {
   readonly container: string;
   /** Whether it is the box's own guest, with its workload. */
   readonly running: boolean;
+}
+
+export interface OpenOptions extends Operation {
+  /** Whether paths may lead into the box's volumes: what reads the root alone does without them, and is quicker. */
+  readonly withVolumes: boolean;
 }
 
 /** The helper of a box, with who uses it. */
@@ -54,14 +60,19 @@ export class BoxDisks implements AsyncDisposable {
     private readonly backends: BackendChooser,
     private readonly vms: VmManager,
     private readonly records: BoxRecords,
+    private readonly volumes: BoxVolumes,
     private readonly reaper: Reaper,
     private readonly space: FreeSpace,
     private readonly home: HomeLayout,
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
-  /** Given back by who opened it. @throws CONFLICT for a box that stands still, what starting a helper throws */
-  async open(box: Box, { signal }: Operation): Promise<OpenDisk> {
+  /**
+   * Given back by who opened it.
+   * @throws CONFLICT for a box that stands still, or a volume with a size that another box has; what starting a helper throws
+   */
+  async open(box: Box, { withVolumes, signal }: OpenOptions): Promise<OpenDisk> {
+    const needsVolumes = withVolumes && (box.spec.volumes ?? []).length > 0;
     for (;;) {
       signal.throwIfAborted();
       const { kind } = box.state;
@@ -69,12 +80,13 @@ export class BoxDisks implements AsyncDisposable {
       else if (kind === 'stopping') await box.ended.catch(() => {});
       else if (this.#taken.has(box.id)) await this.#taken.get(box.id);
       else if (this.#uses.get(box.id)?.ending) await this.#uses.get(box.id)?.ending;
+      else if (needsVolumes && this.#uses.get(box.id)?.helper.hasVolumes === false) await this.#giveUp(box);
       else break;
     }
     const { state } = box;
     if (state.kind === 'running') return openOf(state.vm, true, async () => {});
     if (!['created', 'exited', 'dead'].includes(state.kind)) throw unreachable(box);
-    return this.#help(box);
+    return this.#help(box, needsVolumes);
   }
 
   /**
@@ -108,8 +120,8 @@ export class BoxDisks implements AsyncDisposable {
     await Promise.all([...this.#uses].map(([id, use]) => this.#end(id, use)));
   }
 
-  async #help(box: Box): Promise<OpenDisk> {
-    const use = this.#uses.get(box.id) ?? this.#begin(box);
+  async #help(box: Box, withVolumes: boolean): Promise<OpenDisk> {
+    const use = this.#uses.get(box.id) ?? this.#begin(box, withVolumes);
     clearTimeout(use.timer);
     use.users++;
     const giveBack = async () => {
@@ -127,13 +139,19 @@ export class BoxDisks implements AsyncDisposable {
     }
   }
 
-  #begin(box: Box): Use {
-    const { images, backends, vms, records, reaper, space, home, logger } = this;
-    const helper = new DiskHelper(box, { images, backends, vms, records, reaper, space, home, logger });
+  #begin(box: Box, withVolumes: boolean): Use {
+    const { images, backends, vms, records, volumes, reaper, space, home, logger } = this;
+    const parts = { images, backends, vms, records, volumes, reaper, space, home, logger };
+    const helper = new DiskHelper(box, { withVolumes, giveUp: () => this.#giveUp(box) }, parts);
     const vm = this.#ensureDisk(box).then(() => helper.start());
     const use: Use = { helper, vm, users: 0, idle: Promise.withResolvers() };
     this.#uses.set(box.id, use);
     return use;
+  }
+
+  /** Ends the helper of a box as soon as nobody uses it. */
+  async #giveUp(box: Box): Promise<void> {
+    (await this.take(box))[Symbol.dispose]();
   }
 
   /** A box that never ran has none yet. */

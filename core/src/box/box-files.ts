@@ -42,7 +42,7 @@ export class BoxFiles {
 
   /** @returns an encoded `FileEntry` @throws NOT_FOUND, CONFLICT */
   async stat(box: Box, path: Buffer, { signal }: Operation): Promise<Buffer> {
-    await using disk = await this.disks.open(box, { signal });
+    await using disk = await this.disks.open(box, { signal, withVolumes: true });
     const method = { ...FilesService.stat, responseDeserialize: asItIs };
     const response = await disk.session.call(
       method,
@@ -55,7 +55,7 @@ export class BoxFiles {
 
   /** @returns encoded `FileItems` @throws NOT_FOUND, CONFLICT */
   async *read(box: Box, request: ReadFiles, { signal }: Operation): AsyncGenerator<Buffer, void, void> {
-    await using disk = await this.disks.open(box, { signal });
+    await using disk = await this.disks.open(box, { signal, withVolumes: !request.rootOnly });
     const method = { ...FilesService.read, responseDeserialize: asItIs };
     const message = ReadFilesRequest.create({ containerId: disk.container, ...request });
     yield* answersOf(disk.session, method, message, signal);
@@ -63,7 +63,7 @@ export class BoxFiles {
 
   /** @param items encoded `FileItems` @returns bytes of files @throws NOT_FOUND, CONFLICT, INVALID_ARGUMENT, DISK_FULL */
   async write(box: Box, target: WriteFiles, items: AsyncIterable<Buffer>, { signal }: Operation): Promise<bigint> {
-    await using disk = await this.disks.open(box, { signal });
+    await using disk = await this.disks.open(box, { signal, withVolumes: true });
     const open = WriteFilesRequest.create({
       request: { $case: 'open', value: { containerId: disk.container, ...target } },
     });
@@ -77,7 +77,7 @@ export class BoxFiles {
 
   /** How the root file system differs from its image, in no certain order. */
   async *changes(box: Box, { signal }: Operation): AsyncGenerator<FileChange[], void, void> {
-    await using disk = await this.disks.open(box, { signal });
+    await using disk = await this.disks.open(box, { signal, withVolumes: false });
     const request = ChangesRequest.create({ containerId: disk.container, except: exceptions(box) });
     for await (const { changes } of answersOf(disk.session, FilesService.changes, request, signal)) yield changes;
   }
@@ -87,7 +87,7 @@ export class BoxFiles {
    * @param freeze whether the processes of a running box stand still meanwhile
    */
   async *layer(box: Box, freeze: boolean, { signal }: Operation): AsyncGenerator<Buffer, void, void> {
-    await using disk = await this.disks.open(box, { signal });
+    await using disk = await this.disks.open(box, { signal, withVolumes: false });
     const request = ReadLayerRequest.create({
       containerId: disk.container,
       except: exceptions(box),

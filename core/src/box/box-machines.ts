@@ -112,8 +112,8 @@ export class BoxMachines {
 
   async #attachVolumes(owner: MachineOwner): Promise<AttachedVolumes | undefined> {
     if ((owner.spec.volumes ?? []).length === 0) return undefined;
-    const note = this.records.noteServer.bind(this.records, owner.id);
-    return owner.tracer.span('volumes', () => this.volumes.attach(owner, note));
+    const onLaunch = this.records.noteServer.bind(this.records, owner.id);
+    return owner.tracer.span('volumes', () => this.volumes.attach(owner, { onLaunch }));
   }
 }
 

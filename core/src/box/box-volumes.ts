@@ -39,10 +39,23 @@ export interface AttachedVolumes {
 }
 
 interface VolumeOwner {
-  /** Full id of the box. */
+  /** Full id of the box, or of who looks at its files. */
   readonly id: string;
   readonly image: Pick<Image, 'id'> & { readonly config?: Pick<Image['config'], 'user'> };
   readonly spec: Pick<BoxSpec, 'volumes' | 'user'>;
+}
+
+export interface AttachOptions {
+  /** Is told of the file server before it does anything. */
+  readonly onLaunch: (process: ProcessIdentity) => void;
+  /** For who gives disks up when another wants them: resolves when that is done. Absent: they are kept. */
+  readonly giveUp?: () => Promise<void>;
+}
+
+/** Who has a disk. */
+interface Holder {
+  readonly id: string;
+  readonly giveUp?: () => Promise<void>;
 }
 
 /** A mount with where it is for the guest and what it is on the host. */
@@ -55,7 +68,7 @@ interface Source extends PlacedVolume {
 @injectable()
 export class BoxVolumes {
   /** Disks in use by boxes of this supervisor that start or run, and volumes that one of them fills: by name, the box. */
-  readonly #disks = new Map<string, string>();
+  readonly #disks = new Map<string, Holder>();
   readonly #filling = new Map<string, string>();
 
   constructor(
@@ -79,20 +92,21 @@ export class BoxVolumes {
   /**
    * Makes what a box's mounts come from. Failed: nothing runs.
    *
-   * @param onLaunch is told of the file server before it does anything
    * @returns undefined for a box without volumes
    * @throws NOT_FOUND, PERMISSION_DENIED, UNSUPPORTED for a bind's source @throws CONFLICT for a disk that another box has
    * @throws BACKEND_UNAVAILABLE without a file server @throws CONFINEMENT_FAILED, DISK_FULL
    */
-  async attach(owner: VolumeOwner, onLaunch: (process: ProcessIdentity) => void): Promise<AttachedVolumes | undefined> {
+  async attach(owner: VolumeOwner, { onLaunch, giveUp }: AttachOptions): Promise<AttachedVolumes | undefined> {
     const { id, spec } = owner;
+    const holder = { id, ...(giveUp && { giveUp }) };
     const sources = this.#place(spec.volumes ?? [], (name) => this.records.get(name));
     if (sources.length === 0) return undefined;
     const forget = (): void => {
-      for (const held of [this.#disks, this.#filling]) for (const [name, by] of held) if (by === id) held.delete(name);
+      for (const [name, by] of this.#disks) if (by === holder) this.#disks.delete(name);
+      for (const [name, by] of this.#filling) if (by === id) this.#filling.delete(name);
     };
     try {
-      const disks = await this.#takeDisks(id, sources);
+      const disks = await this.#takeDisks(holder, sources);
       const fills = await this.#beginFilling(id, sources);
       const server = await this.#startServer(owner, sources, onLaunch);
       return {
@@ -137,22 +151,29 @@ export class BoxVolumes {
   }
 
   /** A disk has one box at a time: two kernels that mount it would destroy it. */
-  async #takeDisks(id: string, sources: readonly Source[]): Promise<Partial<Record<DiskSlot, DiskImage>>> {
+  async #takeDisks(holder: Holder, sources: readonly Source[]): Promise<Partial<Record<DiskSlot, DiskImage>>> {
     const disks: Partial<Record<DiskSlot, DiskImage>> = {};
-    for (const { volume, place, mount } of sources) {
+    // All in the same order, so that nobody waits for who waits for him.
+    for (const { volume, place, mount } of sources.toSorted(byVolume)) {
       if (!volume || !('slot' in place)) continue;
-      const user = this.#disks.get(volume.name) ?? this.#runningUser(volume.name, id);
-      if (user !== undefined && user !== id) {
-        throw new BoxError('CONFLICT', `volume ${volume.name} is in use by box ${user.slice(0, 12)}`, {
-          hint: 'a volume with a size has one box at a time: stop that box, or use a volume without a size',
-        });
-      }
-      this.#disks.set(volume.name, id);
+      await this.#takeDisk(volume.name, holder);
       const slot = place.slot as DiskSlot;
       const readOnly = mount.readOnly && disks[slot]?.readOnly !== false;
       disks[slot] = { path: await this.volumes.prepare(volume), format: 'raw', readOnly };
     }
     return disks;
+  }
+
+  async #takeDisk(name: string, holder: Holder): Promise<void> {
+    const other = this.#disks.get(name);
+    if (other !== holder) await other?.giveUp?.();
+    const user = this.#disks.get(name)?.id ?? this.#runningUser(name, holder.id);
+    if (user !== undefined && user !== holder.id) {
+      throw new BoxError('CONFLICT', `volume ${name} is in use by box ${user.slice(0, 12)}`, {
+        hint: 'a volume with a size has one box at a time: stop that box, or use a volume without a size',
+      });
+    }
+    this.#disks.set(name, holder);
   }
 
   #runningUser(name: string, except: string): string | undefined {
@@ -233,6 +254,10 @@ function guestVolume({ mount, place, volume }: Source, fills: ReadonlySet<string
   const fillFrom = volume && fills.has(volume.name) ? mount.target : '';
   if ('share' in place) return GuestVolume.create({ share: place.share, fillFrom });
   return GuestVolume.create({ slot: place.slot, fillFrom, readOnly: mount.readOnly });
+}
+
+function byVolume({ volume: one }: Source, { volume: other }: Source): number {
+  return (one?.name ?? '') < (other?.name ?? '') ? -1 : 1;
 }
 
 /** Who a box's user is, where that is said by number. Names are the image's to know. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { BoxError, isBoxError } from '../errors/box-error.js';
-import { FilesService, MountRootRequest } from '../gen/a3s/box/agent/v1/files.js';
+import { FilesService, MountRootRequest, RootVolume } from '../gen/a3s/box/agent/v1/files.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { FreeSpace } from '../state/free-space.js';
@@ -10,9 +10,11 @@ import type { BackendChooser } from '../vm/backend-chooser.js';
 import { architectureOf } from '../vm/guest-architecture.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import { Tracer } from '../vm/tracer.js';
+import { normalPath, outerFirst } from '../volumes/volume-mount.js';
 import type { VmManager } from '../vm/vm-manager.js';
 import { drawBoxId, type Box } from './box.js';
 import type { BoxRecords } from './box-records.js';
+import type { AttachedVolumes, BoxVolumes } from './box-volumes.js';
 import { CONTAINER_ID } from './container-start.js';
 
 /** Enough to copy files with. */
@@ -26,26 +28,41 @@ export interface HelperParts {
   readonly backends: BackendChooser;
   readonly vms: VmManager;
   readonly records: BoxRecords;
+  readonly volumes: BoxVolumes;
   readonly reaper: Reaper;
   readonly space: FreeSpace;
   readonly home: HomeLayout;
   readonly logger: Logger;
 }
 
+export interface HelperOptions {
+  /** Whether the box's volumes are mounted in its root. */
+  readonly withVolumes: boolean;
+  /** Ends it for a box that wants to have one of its disks. */
+  readonly giveUp: () => Promise<void>;
+}
+
 /**
- * A VM without workload and network that has the disks of a box which does not run. In the ledger it is nobody's: what is
+ * A VM without workload and network that has the disks of a box which does not run, and its volumes if need be. In the ledger it is nobody's: what is
  * left of it after this process's death is freed by the next supervisor.
  */
 export class DiskHelper {
   readonly #id = drawBoxId();
   readonly #parts: HelperParts;
+  readonly #options: HelperOptions;
   readonly #box: Box;
   readonly #undo = new AsyncDisposableStack();
   readonly #ended = new AbortController();
 
-  constructor(box: Box, parts: HelperParts) {
+  constructor(box: Box, options: HelperOptions, parts: HelperParts) {
     this.#box = box;
+    this.#options = options;
     this.#parts = parts;
+  }
+
+  /** Whether all mounts of its box are there. */
+  get hasVolumes(): boolean {
+    return this.#options.withVolumes;
   }
 
   /**
@@ -94,6 +111,7 @@ export class DiskHelper {
     }
     const root = await images.rootDisk(this.#box.image.id, { signal });
     this.#undo.defer(() => root.release());
+    const volumes = await this.#attachVolumes();
     const request = {
       boxId: this.#id,
       backend,
@@ -101,6 +119,8 @@ export class DiskHelper {
       sizing: SIZING,
       tracer: new Tracer(),
       scratch: home.boxScratch(this.#box.id),
+      ...(volumes?.shareSocket !== undefined && { shareSocket: volumes.shareSocket }),
+      ...(volumes && { disks: volumes.disks }),
       onLaunch: records.noteVmm.bind(records, this.#id),
     };
     const vm = await this.#machine(request);
@@ -112,9 +132,23 @@ export class DiskHelper {
       imageSlot: 'root',
       scratchSlot: 'scratch',
       scratchDirectory: CONTAINER_ID,
+      volumes: volumes ? rootVolumes(volumes) : [],
     });
     await vm.session.call(FilesService.mountRoot, mount, signal);
+    volumes?.filled();
     return vm;
+  }
+
+  async #attachVolumes(): Promise<AttachedVolumes | undefined> {
+    if (!this.#options.withVolumes) return undefined;
+    const { records, volumes } = this.#parts;
+    const { image, spec } = this.#box;
+    const attached = await volumes.attach(
+      { id: this.#id, image, spec },
+      { onLaunch: records.noteServer.bind(records, this.#id), giveUp: this.#options.giveUp },
+    );
+    if (attached) this.#undo.defer(() => attached.release());
+    return attached;
   }
 
   /** As a clone, else by booting. */
@@ -144,6 +178,14 @@ export class DiskHelper {
       });
     });
   }
+}
+
+function rootVolumes({ placed, guest }: AttachedVolumes): RootVolume[] {
+  const volumes = placed.map(({ mount: { target, readOnly } }, index) => {
+    const volume = guest[index];
+    return RootVolume.create({ ...(volume && { volume }), destination: normalPath(target), readOnly });
+  });
+  return outerFirst(volumes);
 }
 
 /** What to say of a box whose files cannot be reached. */

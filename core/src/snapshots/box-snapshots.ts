@@ -16,8 +16,10 @@ import type { Operation } from '../ports/operation.js';
 import { ImageStoreToken } from '../service-tokens.js';
 import { Reaper } from '../state/reaper.js';
 import { HomeLayout } from '../store/home-layout.js';
+import { VolumeRecords } from '../volumes/volume-records.js';
 import { copyDisk } from './copy-disk.js';
 import { SnapshotStore, type Snapshot } from './snapshot-store.js';
+import { restoredMounts } from './snapshot-volumes.js';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 /** As much of a box's name is in the name of a snapshot that is given none. */
@@ -38,6 +40,7 @@ export class BoxSnapshots {
     private readonly disks: BoxDisks,
     private readonly records: BoxRecords,
     private readonly store: SnapshotStore,
+    private readonly volumes: VolumeRecords,
     private readonly reaper: Reaper,
     private readonly home: HomeLayout,
     @inject(ImageStoreToken) private readonly images: ImageStore,
@@ -90,7 +93,7 @@ export class BoxSnapshots {
 
   /**
    * Makes a box of a snapshot, which does not run yet. Failed, or cut off by this process's death: nothing of it is left.
-   * @throws ALREADY_EXISTS, IMAGE_NOT_FOUND, DISK_FULL
+   * @throws ALREADY_EXISTS, IMAGE_NOT_FOUND, DISK_FULL, NOT_FOUND for a volume with a name that is gone
    */
   async restore(
     { id: snapshot, spec, imageId }: Snapshot,
@@ -101,8 +104,12 @@ export class BoxSnapshots {
     const image = (await this.#meansStill(spec.image, imageId, operation)) ? spec.image : imageId;
     const directory = this.home.box(id);
     const from = this.store.disk(snapshot);
+    const known = new Set(this.volumes.list().map((volume) => volume.name));
+    const volumes = restoredMounts(spec.volumes ?? [], (wanted) => known.has(wanted));
+    // Those of other boxes were settled when the box was made.
+    const { volumesFrom: _, ...settled } = spec;
     try {
-      return await this.boxes.createWith({ ...spec, image, ...(name !== undefined && { name }) }, id, {
+      return await this.boxes.createWith({ ...settled, image, volumes, ...(name !== undefined && { name }) }, id, {
         ...operation,
         prepare: async () => {
           if (!existsSync(from)) return;
@@ -140,7 +147,7 @@ export class BoxSnapshots {
 
   /** Copies the disk of a box that runs while its guest holds it still. */
   async #copyHeld(box: Box, to: string, signal: AbortSignal): Promise<boolean> {
-    await using disk = await this.disks.open(box, { signal });
+    await using disk = await this.disks.open(box, { signal, withVolumes: false });
     if (!disk.running) throw new BoxError('CONFLICT', `box "${box.name}" has just ended`, { hint: 'try again' });
     const held = await hold(disk.session, signal);
     try {

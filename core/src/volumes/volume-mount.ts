@@ -87,8 +87,13 @@ export function withVolumes<T extends OciMount>(mounts: readonly T[], volumes: r
   if (volumes.length === 0) return [...mounts];
   const taken = new Set(volumes.map(({ mount }) => normalPath(mount.target)));
   const kept = mounts.filter(({ destination }) => !taken.has(destination));
-  const depth = ({ destination }: OciMount): number => destination.split('/').length;
-  return [...kept, ...volumes.map(ociMount)].sort((one, other) => depth(one) - depth(other));
+  return outerFirst([...kept, ...volumes.map(ociMount)]);
+}
+
+/** In an order in which none hides one before it. */
+export function outerFirst<T extends { readonly destination: string }>(mounts: readonly T[]): T[] {
+  const depth = ({ destination }: T): number => destination.split('/').length;
+  return mounts.toSorted((one, other) => depth(one) - depth(other));
 }
 
 function ociMount({ mount, place }: PlacedVolume): OciMount {

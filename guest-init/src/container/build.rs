@@ -161,19 +161,21 @@ pub fn overlay(image: &Path, scratch: &Path) -> Result<OwnedFd> {
 }
 
 /// A second view of a root in which nothing is mounted yet.
-fn plain_root(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub fn plain_root(root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     let view = open_tree(root, "", flags)?;
     mount_setattr(view.as_fd(), false, libc::MOUNT_ATTR_RDONLY, 0, 0)?;
     Ok(view)
 }
 
-fn attach(mount: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
+/// Attaches a mount to a directory or file.
+pub fn attach(mount: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(move_mount(mount, "", target, "", flags)?)
 }
 
-fn apply_mount(root: BorrowedFd<'_>, mount: &CheckedMount) -> io::Result<()> {
+/// Mounts beneath a root what a config asks for.
+pub fn apply_mount(root: BorrowedFd<'_>, mount: &CheckedMount) -> io::Result<()> {
     let made = match mount.kind {
         // The first process mounts it; here is where.
         MountKind::Own(_) => return beneath::make_directory(root, &mount.destination).map(drop),

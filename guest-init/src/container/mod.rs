@@ -1,5 +1,6 @@
 //! Containers: from a config.json to a running workload and back to nothing.
 
+pub mod at_rest;
 pub mod beneath;
 pub(crate) mod build;
 mod builder;

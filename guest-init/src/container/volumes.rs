@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{AgentError, Result};
 use crate::proto::Volume;
 use crate::share::Share;
-use crate::slots::SlotUse;
+use crate::slots::{SlotUse, Slots};
 
 /// Folder of a volume's disk that is shown, so that what else lies there (lost+found) is not.
 const DATA: &str = "data";
@@ -17,6 +17,14 @@ pub struct Fill {
     pub from: String,
     /// The volume.
     pub volume: PathBuf,
+}
+
+/// Where a volume that was prepared is.
+pub fn place(Volume { share: entry, slot, .. }: &Volume, share: &Share) -> Result<PathBuf> {
+    match slot.as_str() {
+        "" => Ok(share.acquire()?.join(entry)),
+        slot => Ok(Slots::target(slot).join(DATA)),
+    }
 }
 
 /// Makes volumes available, each where the mounts of config.json name it. `acquire` mounts a disk slot.

@@ -36,7 +36,9 @@ pub(super) struct FilesService(pub(super) Scope);
 #[tonic::async_trait]
 impl FilesApi for FilesService {
     async fn mount_root(&self, request: Request<MountRootRequest>) -> Reply<MountRootResponse> {
-        self.0.guest.mount_root(request.into_inner())?;
+        let guest = self.0.guest.clone();
+        // Volumes may have to be filled.
+        from_thread(move || guest.mount_root(request.into_inner())).await?;
         Ok(Response::new(MountRootResponse {}))
     }
 

@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Volume } from "./agent.js";
 
 export const protobufPackage = "a3s.box.agent.v1";
 
@@ -56,6 +57,18 @@ export interface MountRootRequest {
   scratchSlot: string;
   /** Folder on the scratch disk, one path segment. */
   scratchDirectory: string;
+  /** What is mounted in it, outer ones first. Stat, Read and Write go through it; what reads the root alone does not. */
+  volumes: RootVolume[];
+}
+
+export interface RootVolume {
+  /** As for a container: filled from the image where that is asked for. */
+  volume:
+    | Volume
+    | undefined;
+  /** Absolute path in the container. What is missing of it is made, as for a container. */
+  destination: string;
+  readOnly: boolean;
 }
 
 export interface MountRootResponse {
@@ -192,7 +205,7 @@ export interface FileRun {
 }
 
 function createBaseMountRootRequest(): MountRootRequest {
-  return { containerId: "", imageSlot: "", scratchSlot: "", scratchDirectory: "" };
+  return { containerId: "", imageSlot: "", scratchSlot: "", scratchDirectory: "", volumes: [] };
 }
 
 export const MountRootRequest: MessageFns<MountRootRequest> = {
@@ -208,6 +221,9 @@ export const MountRootRequest: MessageFns<MountRootRequest> = {
     }
     if (message.scratchDirectory !== "") {
       writer.uint32(34).string(message.scratchDirectory);
+    }
+    for (const v of message.volumes) {
+      RootVolume.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -257,6 +273,14 @@ export const MountRootRequest: MessageFns<MountRootRequest> = {
             message.scratchDirectory = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.volumes.push(RootVolume.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -278,6 +302,88 @@ export const MountRootRequest: MessageFns<MountRootRequest> = {
     message.imageSlot = object.imageSlot ?? "";
     message.scratchSlot = object.scratchSlot ?? "";
     message.scratchDirectory = object.scratchDirectory ?? "";
+    message.volumes = object.volumes?.map((e) => RootVolume.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRootVolume(): RootVolume {
+  return { volume: undefined, destination: "", readOnly: false };
+}
+
+export const RootVolume: MessageFns<RootVolume> = {
+  encode(message: RootVolume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.volume !== undefined) {
+      Volume.encode(message.volume, writer.uint32(10).fork()).join();
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.readOnly !== false) {
+      writer.uint32(24).bool(message.readOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RootVolume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRootVolume();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.volume = Volume.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.readOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RootVolume>): RootVolume {
+    return RootVolume.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RootVolume>): RootVolume {
+    const message = createBaseRootVolume();
+    message.volume = (object.volume !== undefined && object.volume !== null)
+      ? Volume.fromPartial(object.volume)
+      : undefined;
+    message.destination = object.destination ?? "";
+    message.readOnly = object.readOnly ?? false;
     return message;
   },
 };
