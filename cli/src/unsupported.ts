@@ -23,7 +23,6 @@ const WINDOWS = 'for Windows containers only';
 const SIZE = "sizes of boxes' disks are not measured yet";
 const TRUST = 'signatures of Docker Content Trust are not read; name an image by its digest';
 
-const UPDATE = 'only memory, CPUs and the restart policy of a box can be changed';
 const CHECKPOINT = 'checkpoints of processes are not built';
 
 export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
@@ -69,17 +68,9 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--checkpoint', commands: ['start'], reason: CHECKPOINT },
   { spelling: '--checkpoint-dir', commands: ['start'], reason: CHECKPOINT },
   { spelling: '--blkio-weight', commands: ['update'], reason: BLOCK_IO },
-  { spelling: '--cpu-period', commands: ['update'], reason: UPDATE },
-  { spelling: '--cpu-quota', commands: ['update'], reason: UPDATE },
   { spelling: '--cpu-rt-period', commands: ['update'], reason: CPU },
   { spelling: '--cpu-rt-runtime', commands: ['update'], reason: CPU },
-  { spelling: '-c, --cpu-shares', commands: ['update'], reason: UPDATE },
-  { spelling: '--cpuset-cpus', commands: ['update'], reason: UPDATE },
-  { spelling: '--cpuset-mems', commands: ['update'], reason: UPDATE },
-  { spelling: '--kernel-memory', commands: ['update'], reason: UPDATE },
-  { spelling: '--memory-reservation', commands: ['update'], reason: UPDATE },
-  { spelling: '--memory-swap', commands: ['update'], reason: UPDATE },
-  { spelling: '--pids-limit', commands: ['update'], reason: UPDATE },
+  { spelling: '--kernel-memory', commands: ['update'], reason: CGROUP },
   {
     spelling: '--volumes',
     commands: ['system prune'],

@@ -88,6 +88,27 @@ describe('the life of a box', () => {
       assert.equal(await output('exec', 'web', 'cat', '/sys/fs/cgroup/memory.max'), 'max\n');
     });
 
+    it('has the other limits of its control group at once [update --cpu-shares, update --cpuset-cpus, update --cpuset-mems, update --memory-reservation, update --memory-swap, update --pids-limit]', async () => {
+      const { before, after } = { before: await field('web', '.HostConfig.PidsLimit'), after: '77' };
+      assert.notEqual(before, after);
+      const given = ['--cpu-shares', '512', '--cpuset-cpus', '0', '--cpuset-mems', '0', '--pids-limit', after];
+      await output('update', ...given, '--memory-reservation', '32m', '--memory-swap', '256m', 'web');
+      await refused(['update', '--cpu-quota', '20000', 'web'], /a number of CPUs and a quota/);
+      const files = ['cpu.weight', 'cpuset.cpus', 'cpuset.mems', 'pids.max', 'memory.low', 'cpu.max'];
+      const limits = async (): Promise<string> =>
+        await output('exec', 'web', 'sh', '-c', `cd /sys/fs/cgroup && cat ${files.join(' ')}`);
+      assert.equal(await limits(), `59\n0\n0\n77\n${32 * 2 ** 20}\nmax 100000\n`);
+      const shown = ['CpuShares', 'CpusetCpus', 'PidsLimit', 'MemoryReservation', 'MemorySwap'];
+      assert.equal(
+        await output('inspect', '-f', shown.map((name) => `{{.HostConfig.${name}}}`).join(' '), 'web'),
+        `512 0 77 ${32 * 2 ** 20} ${256 * 2 ** 20}\n`,
+      );
+      await refused(['update', '--memory-swap', '512m', 'web'], /swap is not supported/);
+      await refused(['update', '--cpuset-cpus', '3', 'web'], /the box has 1 CPUs/);
+      await refused(['update', '--blkio-weight', '300', 'web'], /block devices/);
+      assert.match(await limits(), /^59\n0\n/);
+    });
+
     it('has a restart policy that was given later [update --restart]', async () => {
       await output('update', '--restart', 'on-failure:3', 'web');
       assert.equal(await output('inspect', '-f', '{{json .HostConfig.RestartPolicy}}', 'web'), POLICY);

@@ -355,6 +355,20 @@ describe('container options', () => {
       assert.deepEqual([CapEff, CapBnd, Seccomp], ['000001ffffffffff', '000001ffffffffff', '2']);
     });
 
+    it('can be given another share of a CPU [update --cpu-quota, update --cpu-period]', async () => {
+      const update = async (...flags: string[]) => {
+        const { code, stderr } = await cli.run(['update', ...flags, 'on']);
+        const { stdout } = await cli.run(['exec', 'on', 'cat', '/sys/fs/cgroup/cpu.max']);
+        return [code, stdout.toString(), stderr];
+      };
+      assert.deepEqual(await update('--cpu-quota', '40000', '--cpu-period', '50000'), [0, '40000 50000\n', '']);
+      assert.deepEqual(await update('--cpu-quota', '20000'), [0, '20000 50000\n', '']);
+      const [code, limit, message] = await update('--cpu-quota', '150000');
+      assert.deepEqual([code, limit], [1, '20000 50000\n']);
+      assert.match(String(message), /has 1 CPUs while it runs/);
+      assert.deepEqual(await update('--cpu-quota', '-1'), [0, 'max 50000\n', '']);
+    });
+
     it('say how long a stop waits [run --stop-timeout]', async () => {
       const begin = performance.now();
       assert.equal((await cli.run(['stop', 'on'])).code, 0);

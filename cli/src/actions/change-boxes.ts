@@ -5,6 +5,7 @@ import type { Input } from '../command.js';
 import type { stopFlags } from '../commands/stop-flags.js';
 import type { updateFlags } from '../commands/update.js';
 import type { Invocation } from '../invocation.js';
+import { resourcesOf } from './container-options.js';
 import { eachBox, nameOf } from './each-box.js';
 import { stopOptions } from './end-boxes.js';
 
@@ -30,16 +31,18 @@ export async function renameBox({ args: [box = '', name = ''] }: Input<None>, in
 
 export async function updateBoxes({ flags, args }: Input<typeof updateFlags>, invocation: Invocation): Promise<number> {
   const { memory, cpus, restart } = flags;
-  if (memory === undefined && cpus === undefined && restart === undefined) {
-    throw new BoxError('INVALID_ARGUMENT', 'nothing to update was given', {
-      hint: "'a3s-box update --help' lists what can be",
-    });
-  }
+  const limits = resourcesOf(flags);
   const update = {
     ...(memory !== undefined && { memoryBytes: memory }),
     ...(cpus !== undefined && { nanoCpus: cpus }),
     ...(restart !== undefined && { restart }),
+    ...(Object.keys(limits).length > 0 && { limits }),
   };
+  if (Object.keys(update).length === 0) {
+    throw new BoxError('INVALID_ARGUMENT', 'nothing to update was given', {
+      hint: "'a3s-box update --help' lists what can be",
+    });
+  }
   return await changeEach(args, invocation, (client, box) => client.update(box, update));
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { BoxError } from '@a3s-box/core';
-import type { ContainerOptions } from '@a3s-box/core/client';
-import type { containerFlags } from '../commands/container-flags.js';
+import type { ContainerLimits, ContainerOptions } from '@a3s-box/core/client';
+import type { containerFlags, resourceFlags } from '../commands/container-flags.js';
 import type { FlagValues } from '../grammar/flag.js';
 
 type Flags = FlagValues<typeof containerFlags>;
@@ -26,7 +26,16 @@ function confinementOf(flags: Flags): ContainerOptions {
 }
 
 function limitsOf(flags: Flags): ContainerOptions {
-  // As in Docker, 0 is as not given.
+  return {
+    ...resourcesOf(flags),
+    ...some('oomScoreAdj', flags['oom-score-adj']),
+    ...some('shmBytes', flags['shm-size'] || undefined),
+    ...list('ulimits', flags.ulimit),
+  };
+}
+
+/** As in Docker, 0 is as not given. */
+export function resourcesOf(flags: FlagValues<typeof resourceFlags>): ContainerLimits {
   return {
     ...some('cpuPeriodUs', flags['cpu-period'] || undefined),
     ...some('cpuQuotaUs', flags['cpu-quota'] || undefined),
@@ -35,10 +44,7 @@ function limitsOf(flags: Flags): ContainerOptions {
     ...some('cpusetMems', flags['cpuset-mems']),
     ...some('memoryReservationBytes', flags['memory-reservation'] || undefined),
     ...some('memorySwapBytes', flags['memory-swap'] || undefined),
-    ...some('oomScoreAdj', flags['oom-score-adj']),
     ...some('pidsLimit', flags['pids-limit'] === 0 ? -1 : flags['pids-limit']),
-    ...some('shmBytes', flags['shm-size'] || undefined),
-    ...list('ulimits', flags.ulimit),
   };
 }
 

@@ -42,7 +42,8 @@ const confinementFlags = {
   },
 } as const;
 
-const limitFlags = {
+/** Limits that a control group keeps. */
+export const resourceFlags = {
   'cpu-period': {
     kind: 'value',
     placeholder: 'MICROSECONDS',
@@ -88,18 +89,21 @@ const limitFlags = {
     parse: parseSizeOrNone,
     summary: 'limit of memory and swap together; a VM has no swap, so it is the value of --memory',
   },
+  'pids-limit': {
+    kind: 'value',
+    placeholder: 'NUMBER',
+    parse: parseWhole,
+    summary: 'most processes and threads; -1 for no limit',
+  },
+} as const;
+
+const limitFlags = {
   'oom-score-adj': {
     kind: 'value',
     placeholder: 'NUMBER',
     parse: parseWhole,
     absent: '0',
     summary: 'how readily the workload is killed for lack of memory, -1000 to 1000',
-  },
-  'pids-limit': {
-    kind: 'value',
-    placeholder: 'NUMBER',
-    parse: parseWhole,
-    summary: 'most processes and threads; -1 for no limit',
   },
   'shm-size': { kind: 'value', placeholder: 'SIZE', parse: parseSize, absent: '64m', summary: 'size of /dev/shm' },
   ulimit: {
@@ -192,4 +196,10 @@ const imageFlags = {
   quiet: { kind: 'boolean', char: 'q', summary: 'print no progress of fetching the image' },
 } as const;
 
-export const containerFlags = { ...confinementFlags, ...limitFlags, ...setUpFlags, ...imageFlags } as const;
+export const containerFlags = {
+  ...confinementFlags,
+  ...resourceFlags,
+  ...limitFlags,
+  ...setUpFlags,
+  ...imageFlags,
+} as const;

@@ -1,8 +1,14 @@
 import { defineCommand } from '../command.js';
 import { parseRestartPolicy } from '../grammar/restart-policy.js';
+import { resourceFlags } from './container-flags.js';
 import { parseCpus, parseSize } from '../grammar/values.js';
 
+const { 'cpu-period': period, 'cpu-shares': shares, ...others } = resourceFlags;
+
 export const updateFlags = {
+  ...others,
+  'cpu-period': withoutDefault(period),
+  'cpu-shares': withoutDefault(shares),
   cpus: { kind: 'value', placeholder: 'NUMBER', parse: parseCpus, summary: 'CPUs, decimals allowed' },
   memory: {
     kind: 'value',
@@ -18,6 +24,11 @@ export const updateFlags = {
     summary: 'restart policy, no to have none',
   },
 } as const;
+
+/** What is not given stays as it is. */
+function withoutDefault<T extends { readonly absent: string }>({ absent: _, ...flag }: T): Omit<T, 'absent'> {
+  return flag;
+}
 
 export const update = defineCommand({
   name: 'update',

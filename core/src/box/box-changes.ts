@@ -5,16 +5,17 @@ import type { Operation } from '../ports/operation.js';
 import type { Box } from './box.js';
 import { BoxRecords } from './box-records.js';
 import { checkBoxSpec, sizingOf, type BoxSpec, type RestartPolicy, type Sizing } from './box-spec.js';
+import { changedResources, CPU_PERIOD_US, cpusOfQuota, type ContainerLimits } from './container-limits.js';
 import { CONTAINER_ID } from './container-start.js';
 import { runningVm } from './guest-signals.js';
 
 const MIB = 1024 * 1024;
-const CPU_PERIOD_US = 100_000;
 
 /** What is to change of a box; absent: it stays. */
 export interface BoxUpdate {
   readonly memoryBytes?: number;
   readonly nanoCpus?: number;
+  readonly limits?: ContainerLimits;
   /** `none` takes it away. */
   readonly restart?: RestartPolicy | 'none';
 }
@@ -41,39 +42,61 @@ export class BoxChanges {
    */
   update(box: Box, update: BoxUpdate, operation: Operation): Promise<void> {
     return box.turns.take(async () => {
-      const { restart, ...limits } = update;
+      const { restart, limits, ...sizes } = update;
       const { restart: before, ...rest } = box.spec;
+      const options = limits && { ...rest.options, ...limits };
       const kept = restart ?? before;
       if (box.spec.autoRemove && restart !== undefined && restart !== 'none') {
         throw new BoxError('CONFLICT', `box "${box.name}" is removed at its end: it cannot have a restart policy`);
       }
-      const spec: BoxSpec = { ...rest, ...limits, ...(kept && kept !== 'none' && { restart: kept }) };
+      const spec: BoxSpec = {
+        ...rest,
+        ...sizes,
+        ...(options && { options }),
+        ...(kept && kept !== 'none' && { restart: kept }),
+      };
       checkBoxSpec(spec);
-      const limited = limits.memoryBytes !== undefined || limits.nanoCpus !== undefined;
-      if (limited && box.live) await updateGuest(box, limits, operation);
+      const limited = [sizes.memoryBytes, sizes.nanoCpus, limits].some((change) => change !== undefined);
+      if (limited && box.live) await updateGuest(box, update, operation);
       this.records.amend(box, { spec });
     });
   }
 }
 
 /** Applies limits to a workload that runs, up to what its machine was given when it started. */
-async function updateGuest(box: Box, { memoryBytes, nanoCpus }: BoxUpdate, { signal }: Operation): Promise<void> {
+async function updateGuest(box: Box, update: BoxUpdate, { signal }: Operation): Promise<void> {
   const { session } = runningVm(box);
-  const machine = machineOf(box);
-  if ((memoryBytes ?? 0) > machine.memoryBytes) throw tooLarge(box, `${machine.memoryBytes / MIB} MiB of memory`);
-  const most = machine.vcpus * 1e9;
-  if ((nanoCpus ?? 0) > most) throw tooLarge(box, `${machine.vcpus} CPUs`);
-  const resources = {
-    ...(memoryBytes !== undefined && { memory: { limit: memoryBytes === machine.memoryBytes ? -1 : memoryBytes } }),
-    ...(nanoCpus !== undefined && {
-      cpu: { quota: nanoCpus === most ? -1 : Math.round((nanoCpus / 1e9) * CPU_PERIOD_US), period: CPU_PERIOD_US },
-    }),
-  };
+  const resources = resourcesFor(box, update);
   const request = UpdateContainerRequest.create({
     containerId: CONTAINER_ID,
     resources: Buffer.from(JSON.stringify(resources)),
   });
   await session.call(ContainerService.update, request, signal);
+}
+
+/** @throws CONFLICT for what is more than the machine has */
+function resourcesFor(box: Box, { memoryBytes, nanoCpus, limits = {} }: BoxUpdate): Record<string, unknown> {
+  const machine = machineOf(box);
+  const options = { ...box.spec.options, ...limits };
+  if ((memoryBytes ?? 0) > machine.memoryBytes) throw tooLarge(box, `${machine.memoryBytes / MIB} MiB of memory`);
+  const most = machine.vcpus * 1e9;
+  if ((nanoCpus ?? 0) > most || (cpusOfQuota(options) ?? 0) > machine.vcpus)
+    throw tooLarge(box, `${machine.vcpus} CPUs`);
+  const { cpu, memory, ...others } = changedResources(limits, options);
+  return {
+    ...others,
+    memory: {
+      ...(memory as object | undefined),
+      ...(memoryBytes !== undefined && { limit: memoryBytes === machine.memoryBytes ? -1 : memoryBytes }),
+    },
+    cpu: {
+      ...(cpu as object | undefined),
+      ...(nanoCpus !== undefined && {
+        quota: nanoCpus === most ? -1 : Math.round((nanoCpus / 1e9) * CPU_PERIOD_US),
+        period: CPU_PERIOD_US,
+      }),
+    },
+  };
 }
 
 /** vCPUs and memory of the machine of a box that runs. */

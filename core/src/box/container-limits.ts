@@ -3,6 +3,20 @@ import type { BoxSpec } from './box-spec.js';
 import type { ContainerOptions, Ulimit } from './container-options.js';
 
 export const CPU_PERIOD_US = 100_000;
+/** Limits that can be changed while a box runs. */
+const CHANGEABLE = [
+  ...(['cpuShares', 'cpuQuotaUs', 'cpuPeriodUs', 'cpusetCpus', 'cpusetMems'] as const),
+  ...(['memoryReservationBytes', 'memorySwapBytes', 'pidsLimit'] as const),
+] as const;
+export type ContainerLimits = Pick<ContainerOptions, (typeof CHANGEABLE)[number]>;
+
+/** @throws UNSUPPORTED for an option that holds from a box's creation to its removal */
+export function checkChangeable(options: ContainerOptions): ContainerLimits {
+  const other = Object.keys(options).find((name) => !CHANGEABLE.some((changeable) => changeable === name));
+  if (other === undefined) return options;
+  throw new BoxError('UNSUPPORTED', `container option ${other} cannot be changed`, { hint: 'make another box' });
+}
+
 const UNLIMITED = 2n ** 64n - 1n;
 /** Docker's names of resource limits (getrlimit(2)). */
 const ULIMITS: readonly string[] = [
@@ -40,6 +54,30 @@ export function resourcesOf({ nanoCpus, options = {} }: BoxSpec): Record<string,
     ...(reservation !== undefined && { memory: { reservation } }),
     ...(pidsLimit !== undefined && { pids: { limit: pidsLimit } }),
     ...(privileged === true && { devices: [{ allow: true }] }),
+  };
+}
+
+/**
+ * `linux.resources` for what is to change of a container that runs.
+ * @param limits what changes @param options all options, with that
+ */
+export function changedResources(limits: ContainerLimits, options: ContainerOptions): Record<string, unknown> {
+  const { cpuQuotaUs, cpuPeriodUs, cpuShares, cpusetCpus, cpusetMems } = limits;
+  const cpu = {
+    // The kernel has both in one file.
+    ...((cpuQuotaUs ?? cpuPeriodUs) !== undefined && {
+      quota: options.cpuQuotaUs ?? -1,
+      period: options.cpuPeriodUs ?? CPU_PERIOD_US,
+    }),
+    ...(cpuShares !== undefined && { shares: cpuShares }),
+    ...(cpusetCpus !== undefined && { cpus: cpusetCpus }),
+    ...(cpusetMems !== undefined && { mems: cpusetMems }),
+  };
+  const { memoryReservationBytes: reservation, pidsLimit } = limits;
+  return {
+    ...(Object.keys(cpu).length > 0 && { cpu }),
+    ...(reservation !== undefined && { memory: { reservation } }),
+    ...(pidsLimit !== undefined && { pids: { limit: pidsLimit } }),
   };
 }
 

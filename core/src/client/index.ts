@@ -2,6 +2,7 @@
  * `@a3s-box/core/client`: what programs use A3S Box with. Start at {@link BoxClient}.
  */
 export type { BoxSpec, RestartPolicy, TerminalSize } from '../box/box-spec.js';
+export type { ContainerLimits } from '../box/container-limits.js';
 export type { ContainerOptions, TmpfsMount, Ulimit } from '../box/container-options.js';
 export type { HealthcheckSpec } from '../box/health-check.js';
 export type { LogConfig } from '../box/log-config.js';

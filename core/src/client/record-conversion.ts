@@ -100,11 +100,12 @@ function restartTo({ name, maximumRetries = 0 }: RestartPolicy): proto.RestartPo
   return { name, maximumRetries };
 }
 
-export function updateTo(box: string, { memoryBytes = 0, nanoCpus = 0, restart }: BoxUpdate): UpdateBoxRequest {
+export function updateTo(box: string, { memoryBytes = 0, nanoCpus = 0, limits, restart }: BoxUpdate): UpdateBoxRequest {
   return UpdateBoxRequest.create({
     box,
     memoryBytes: wholeNumber(memoryBytes, 'memory'),
     nanoCpus: wholeNumber(nanoCpus, 'CPUs in billionths'),
+    ...(limits && { limits: containerOptionsTo(limits) }),
     ...(restart && { restart: restart === 'no' ? { name: 'no', maximumRetries: 0 } : restartTo(restart) }),
   });
 }

@@ -1,5 +1,6 @@
 /** What the client returns: plain values, free of the protocol's own types. Sizes are bytes. */
 import type { BoxSpec, RestartPolicy } from '../box/box-spec.js';
+import type { ContainerLimits } from '../box/container-limits.js';
 import type { ImageConfig } from '../ports/image-store.js';
 import type { PublishedPort } from '../ports/network.js';
 
@@ -105,6 +106,7 @@ export interface BoxUpdate {
   readonly memoryBytes?: number;
   /** Billionths of a CPU. */
   readonly nanoCpus?: number;
+  readonly limits?: ContainerLimits;
   /** `no` takes it away. */
   readonly restart?: RestartPolicy | 'no';
 }

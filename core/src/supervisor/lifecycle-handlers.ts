@@ -1,5 +1,7 @@
 import { BoxChanges, type BoxUpdate } from '../box/box-changes.js';
 import { BoxDiskUsage } from '../box/box-disk-usage.js';
+import { containerOptionsFrom } from '../box/container-option-messages.js';
+import { checkChangeable } from '../box/container-limits.js';
 import { BoxPrunes } from '../box/box-prunes.js';
 import { BoxService } from '../box/box-service.js';
 import type { LifecycleServer, UpdateBoxRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
@@ -56,8 +58,10 @@ export class LifecycleHandlers {
   }
 }
 
-function updateFrom({ memoryBytes, nanoCpus, restart }: UpdateBoxRequest): BoxUpdate {
+function updateFrom({ memoryBytes, nanoCpus, restart, limits: message }: UpdateBoxRequest): BoxUpdate {
+  const limits = containerOptionsFrom(message);
   return {
+    ...(limits && { limits: checkChangeable(limits) }),
     ...(memoryBytes > 0n && { memoryBytes: Number(memoryBytes) }),
     ...(nanoCpus > 0n && { nanoCpus: Number(nanoCpus) }),
     ...(restart && { restart: restartPolicyFrom(restart) ?? 'none' }),

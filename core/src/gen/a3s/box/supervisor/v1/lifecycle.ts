@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { ContainerOptions } from "./container_options.js";
 import { RestartPolicy } from "./supervisor.js";
 
 export const protobufPackage = "a3s.box.supervisor.v1";
@@ -65,7 +66,11 @@ export interface UpdateBoxRequest {
   /** 0: as it is. */
   nanoCpus: bigint;
   /** Absent: as it is. Name "no": none. */
-  restart: RestartPolicy | undefined;
+  restart:
+    | RestartPolicy
+    | undefined;
+  /** Limits that a control group keeps; of those that are absent nothing changes. Other options are refused. */
+  limits: ContainerOptions | undefined;
 }
 
 export interface UpdateBoxResponse {
@@ -563,7 +568,7 @@ export const RenameBoxResponse: MessageFns<RenameBoxResponse> = {
 };
 
 function createBaseUpdateBoxRequest(): UpdateBoxRequest {
-  return { box: "", memoryBytes: 0n, nanoCpus: 0n, restart: undefined };
+  return { box: "", memoryBytes: 0n, nanoCpus: 0n, restart: undefined, limits: undefined };
 }
 
 export const UpdateBoxRequest: MessageFns<UpdateBoxRequest> = {
@@ -585,6 +590,9 @@ export const UpdateBoxRequest: MessageFns<UpdateBoxRequest> = {
     }
     if (message.restart !== undefined) {
       RestartPolicy.encode(message.restart, writer.uint32(34).fork()).join();
+    }
+    if (message.limits !== undefined) {
+      ContainerOptions.encode(message.limits, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -634,6 +642,14 @@ export const UpdateBoxRequest: MessageFns<UpdateBoxRequest> = {
             message.restart = RestartPolicy.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.limits = ContainerOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -658,6 +674,9 @@ export const UpdateBoxRequest: MessageFns<UpdateBoxRequest> = {
     message.nanoCpus = (object.nanoCpus !== undefined && object.nanoCpus !== null) ? BigInt(object.nanoCpus) : 0n;
     message.restart = (object.restart !== undefined && object.restart !== null)
       ? RestartPolicy.fromPartial(object.restart)
+      : undefined;
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? ContainerOptions.fromPartial(object.limits)
       : undefined;
     return message;
   },
