@@ -76,11 +76,6 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
     commands: ['system prune'],
     reason: "volumes are pruned by themselves: 'a3s-box volume prune'",
   },
-  {
-    spelling: '-v, --verbose',
-    commands: ['system df'],
-    reason: "'a3s-box images' and 'a3s-box template ls' list them one by one",
-  },
   { spelling: '-s, --size', commands: ['ps', 'inspect'], reason: SIZE },
   { spelling: '-l, --link', commands: ['rm'], reason: NETWORK },
   { spelling: '--type', commands: ['inspect'], reason: "it looks at boxes; 'a3s-box image inspect' looks at images" },

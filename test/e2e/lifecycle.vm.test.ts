@@ -153,7 +153,7 @@ describe('the life of a box', () => {
   });
 
   describe('that nobody needs', () => {
-    it('ends with those that do not run any more [container prune --filter, container prune --force, system df --format]', async () => {
+    it('ends with those that do not run any more [container prune --filter, container prune --force, system df --format, system df --verbose]', async () => {
       for (const name of ['one', 'two'])
         await output('create', '--name', name, '-l', `is=${name}`, ...SMALL, IMAGE, 'true');
       await output('run', '-d', '--name', 'three', ...SMALL, IMAGE, 'sleep', '600');
@@ -166,6 +166,19 @@ describe('the life of a box', () => {
       assert.equal(await output('container', 'ls', '-a', '--format', '{{.Names}}'), 'three\ntwo\n');
       assert.equal(await output('container', 'prune', '-f', '--filter', 'until=1h'), 'Total reclaimed space: 0B\n');
       assert.match(await output('system', 'df', '--format', '{{.Type}} {{.TotalCount}} {{.Active}}'), /^Boxes 2 1$/m);
+      await output('volume', 'create', 'kept');
+      const listed = await output('system', 'df', '--verbose');
+      assert.match(
+        listed,
+        /^Images space usage:\n\nREPOSITORY +TAG +IMAGE ID +CREATED +SIZE +BOXES\na3s\/starter .* 2$/m,
+      );
+      assert.match(
+        listed,
+        /^Boxes space usage:\n\nBOX ID .*\n[0-9a-f]{12} .* 0 +\S+B .* Up .* three\n[0-9a-f]{12} .* Created +two$/m,
+      );
+      assert.match(listed, /^Local Volumes space usage:\n\nVOLUME NAME +LINKS +SIZE\nkept +0 +\S+B$/m);
+      await refused(['system', 'df', '-v', '--format', 'json'], /--verbose and --format/);
+      await output('volume', 'rm', 'kept');
       await refused(['container', 'prune', '-f', '--filter', 'x=1'], /invalid filter/);
       await output('rm', '-f', 'three');
     });

@@ -46,14 +46,17 @@ export const systemPrune = defineCommand({
   load: async () => (await import('../actions/prune.js')).pruneSystem,
 });
 
-export const systemDfFlags = { ...listFormatFlag } as const;
+export const systemDfFlags = {
+  ...listFormatFlag,
+  verbose: { kind: 'boolean', char: 'v', summary: 'list them one by one' },
+} as const;
 
 export const systemDf = defineCommand({
   name: 'system df',
   family: 'System',
-  summary: 'Show what images, boxes and templates take on the disk',
+  summary: 'Show what images, boxes, volumes, snapshots and templates take on the disk',
   description: [
-    'Of boxes and templates what their files really take. Images have the size of their layers, of which one that several ' +
+    'What their files really take, but for images: these have the size of their layers, of which one that several ' +
       'images have counts each time.',
   ],
   synopsis: '',

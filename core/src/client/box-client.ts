@@ -214,11 +214,14 @@ export class BoxClient implements Disposable {
     return processesFrom(await this.#connection.call(LifecycleService.top, { box }, signal));
   }
 
-  /** What boxes and templates take on the disk. */
+  /** What boxes, volumes and templates take on the disk. */
   async diskUsage({ signal }: CallOptions = {}): Promise<DiskUsage> {
-    const { boxes, templateBytes } = await this.#connection.call(LifecycleService.diskUsage, {}, signal);
-    const bytesOf = new Map(boxes.map(({ id, bytes }) => [id, Number(bytes)]));
-    return { boxes: bytesOf, templateBytes: Number(templateBytes) };
+    const { boxes, templateBytes, volumes } = await this.#connection.call(LifecycleService.diskUsage, {}, signal);
+    return {
+      boxes: new Map(boxes.map(({ id, bytes }) => [id, Number(bytes)])),
+      templateBytes: Number(templateBytes),
+      volumes: new Map(volumes.map(({ name, bytes }) => [name, Number(bytes)])),
+    };
   }
 
   /**

@@ -136,6 +136,8 @@ export interface DiskUsage {
   /** By full id: scratch disk and log. */
   readonly boxes: ReadonlyMap<string, number>;
   readonly templateBytes: number;
+  /** By name: files, or the disk, holes left out. */
+  readonly volumes: ReadonlyMap<string, number>;
 }
 
 /** `restarting`: it has ended, and its restart policy will start it again in a moment. */

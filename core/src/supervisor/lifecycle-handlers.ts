@@ -8,6 +8,7 @@ import type { LifecycleServer, UpdateBoxRequest } from '../gen/a3s/box/superviso
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
 import { LoggerToken } from '../service-tokens.js';
+import { VolumeService } from '../volumes/volume-service.js';
 import { unaryHandler } from './grpc-handlers.js';
 import { restartPolicyFrom } from './messages.js';
 
@@ -19,11 +20,12 @@ export class LifecycleHandlers {
     private readonly changes: BoxChanges,
     private readonly prunes: BoxPrunes,
     private readonly usage: BoxDiskUsage,
+    private readonly volumes: VolumeService,
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
   handlers(): LifecycleServer {
-    const { boxes, changes, prunes, usage, logger } = this;
+    const { boxes, changes, prunes, usage, volumes, logger } = this;
     return {
       restart: unaryHandler(logger, async ({ box, graceMs, signal }) => {
         await boxes.restart(boxes.find(box), { graceMs, ...(signal !== '' && { signal }) });
@@ -52,7 +54,11 @@ export class LifecycleHandlers {
       top: unaryHandler(logger, async ({ box }, context) => boxes.processes(boxes.find(box), context)),
       diskUsage: unaryHandler(logger, async () => {
         const all = boxes.list().map(async (box) => ({ id: box.id, bytes: BigInt(await usage.of(box)) }));
-        return { boxes: await Promise.all(all), templateBytes: BigInt(await usage.templates()) };
+        return {
+          boxes: await Promise.all(all),
+          templateBytes: BigInt(await usage.templates()),
+          volumes: [...(await volumes.usage())].map(([name, bytes]) => ({ name, bytes: BigInt(bytes) })),
+        };
       }),
     };
   }

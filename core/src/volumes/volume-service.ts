@@ -108,6 +108,13 @@ export class VolumeService {
     return { removed, freedBytes };
   }
 
+  /** Bytes that each takes on the disk, by name. */
+  async usage(): Promise<ReadonlyMap<string, number>> {
+    const usage = new Map<string, number>();
+    for (const { name } of this.records.list()) usage.set(name, await sizeOnDisk(this.home.volume(name)));
+    return usage;
+  }
+
   /**
    * Makes what a volume is on the host, where that is not there: a directory appears empty, a disk by renaming.
    * @returns absolute path @throws DISK_FULL

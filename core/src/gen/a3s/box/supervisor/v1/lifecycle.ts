@@ -130,6 +130,13 @@ export interface DiskUsageResponse {
   boxes: BoxUsage[];
   /** Of the whole directory of templates. */
   templateBytes: bigint;
+  volumes: VolumeUsage[];
+}
+
+export interface VolumeUsage {
+  name: string;
+  /** Blocks of its files, or of its disk. */
+  bytes: bigint;
 }
 
 export interface BoxUsage {
@@ -1247,7 +1254,7 @@ export const DiskUsageRequest: MessageFns<DiskUsageRequest> = {
 };
 
 function createBaseDiskUsageResponse(): DiskUsageResponse {
-  return { boxes: [], templateBytes: 0n };
+  return { boxes: [], templateBytes: 0n, volumes: [] };
 }
 
 export const DiskUsageResponse: MessageFns<DiskUsageResponse> = {
@@ -1260,6 +1267,9 @@ export const DiskUsageResponse: MessageFns<DiskUsageResponse> = {
         throw new globalThis.Error("value provided for field message.templateBytes of type uint64 too large");
       }
       writer.uint32(16).uint64(message.templateBytes);
+    }
+    for (const v of message.volumes) {
+      VolumeUsage.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1293,6 +1303,14 @@ export const DiskUsageResponse: MessageFns<DiskUsageResponse> = {
             message.templateBytes = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.volumes.push(VolumeUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1314,6 +1332,77 @@ export const DiskUsageResponse: MessageFns<DiskUsageResponse> = {
     message.templateBytes = (object.templateBytes !== undefined && object.templateBytes !== null)
       ? BigInt(object.templateBytes)
       : 0n;
+    message.volumes = object.volumes?.map((e) => VolumeUsage.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVolumeUsage(): VolumeUsage {
+  return { name: "", bytes: 0n };
+}
+
+export const VolumeUsage: MessageFns<VolumeUsage> = {
+  encode(message: VolumeUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.bytes !== 0n) {
+      if (BigInt.asUintN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VolumeUsage>): VolumeUsage {
+    return VolumeUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VolumeUsage>): VolumeUsage {
+    const message = createBaseVolumeUsage();
+    message.name = object.name ?? "";
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
     return message;
   },
 };
