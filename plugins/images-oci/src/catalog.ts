@@ -2,6 +2,8 @@ import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlit
 import { BoxError } from '@a3s-box/core';
 
 const SCHEMA_VERSION = 1;
+/** SQLite's result code of what another connection keeps from happening. */
+const BUSY = 5;
 
 const SCHEMA = `
 CREATE TABLE layers (
@@ -85,7 +87,8 @@ export class Catalog implements Disposable {
   static open(path: string): Catalog {
     const db = new DatabaseSync(path, { timeout: 10_000 });
     const catalog = new Catalog(db);
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    useWriteAheadLog(db);
+    db.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     if (catalog.version() !== SCHEMA_VERSION) catalog.transaction(() => catalog.prepareSchema());
     return catalog;
   }
@@ -163,5 +166,21 @@ export class Catalog implements Disposable {
     if (!this.db.isOpen) return;
     this.statements.clear();
     this.db.close();
+  }
+}
+
+/**
+ * For the one change that SQLite makes only where nobody writes at that moment: it waits for no one, whatever the time limit
+ * says. Another process that opens a new store at the same time makes that same change.
+ */
+function useWriteAheadLog(db: DatabaseSync): void {
+  for (;;) {
+    try {
+      return db.exec('PRAGMA journal_mode = WAL');
+    } catch (error) {
+      if ((error as { errcode?: unknown }).errcode !== BUSY) throw error;
+    }
+    // Waits for who writes now, up to the time limit.
+    db.exec('BEGIN IMMEDIATE; COMMIT');
   }
 }
