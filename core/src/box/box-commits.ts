@@ -8,6 +8,7 @@ import { ImageStoreToken } from '../service-tokens.js';
 import type { Box } from './box.js';
 import { BoxFiles } from './box-files.js';
 import { applyChanges } from './config-changes.js';
+import { imageHealthcheckOf } from './health-check.js';
 import { mergeEnvironment } from './oci-config.js';
 
 export interface CommitOptions extends Operation {
@@ -74,6 +75,7 @@ export function configOf({ spec, image }: Pick<Box, 'spec' | 'image'>): ImageCon
   const user = spec.user ?? config.user;
   const workingDir = spec.workingDirectory ?? config.workingDir;
   const stopSignal = spec.stopSignal ?? config.stopSignal;
+  const healthcheck = imageHealthcheckOf(spec.healthcheck, config.healthcheck);
   const { cmd: _cmd, entrypoint: _entrypoint, ...rest } = config;
   const ports = (spec.ports ?? []).map(({ guestPort, protocol }) => `${guestPort}/${protocol}`);
   return {
@@ -86,6 +88,7 @@ export function configOf({ spec, image }: Pick<Box, 'spec' | 'image'>): ImageCon
     ...(user !== undefined && { user }),
     ...(workingDir !== undefined && { workingDir }),
     ...(stopSignal !== undefined && { stopSignal }),
+    ...(healthcheck && { healthcheck }),
   };
 }
 

@@ -73,6 +73,22 @@ export function healthCheckOf(
   };
 }
 
+/** What an image says of the health check of its boxes, with what was asked for with one. */
+export function imageHealthcheckOf(spec: HealthcheckSpec = {}, image?: ImageHealthcheck): ImageHealthcheck | undefined {
+  const test = spec.test ?? image?.test;
+  if (!test) return undefined;
+  const { intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = spec;
+  return {
+    ...image,
+    test,
+    ...(intervalMs !== undefined && { intervalNs: intervalMs * NS_PER_MS }),
+    ...(timeoutMs !== undefined && { timeoutNs: timeoutMs * NS_PER_MS }),
+    ...(startPeriodMs !== undefined && { startPeriodNs: startPeriodMs * NS_PER_MS }),
+    ...(startIntervalMs !== undefined && { startIntervalNs: startIntervalMs * NS_PER_MS }),
+    ...(retries !== undefined && { retries }),
+  };
+}
+
 /** What a box's health is after one more probe. @param sinceStartMs of the box, at the probe's start */
 export function judge(health: Health, check: HealthCheck, result: HealthResult, sinceStartMs: number): Health {
   const log = [...health.log, result].slice(-KEPT);

@@ -82,6 +82,17 @@ describe('the config of a box', () => {
     assert.deepEqual([asked.workingDir, asked.stopSignal, asked.exposedPorts], ['/d', 'INT', ['53/udp', '80/tcp']]);
   });
 
+  it('has the health check that was asked for, over the image’s', () => {
+    assert.deepEqual(of({ healthcheck: { test: ['CMD', 'x'], intervalMs: 5, retries: 2 } }).healthcheck, {
+      ...{ test: ['CMD', 'x'], intervalNs: 5e6, retries: 2 },
+    });
+    assert.deepEqual(of({ healthcheck: { test: ['NONE'] } }).healthcheck, { test: ['NONE'] });
+    assert.equal('healthcheck' in of({ healthcheck: { retries: 2 } }), false);
+    const image = { config: { ...BASE, healthcheck: { test: ['CMD', 'own'], timeoutNs: 7 } } };
+    const { healthcheck } = configOf({ spec: { ...spec, healthcheck: { retries: 4 } }, image } as unknown as Box);
+    assert.deepEqual(healthcheck, { test: ['CMD', 'own'], timeoutNs: 7, retries: 4 });
+  });
+
   it('has no command of the image’s for an entrypoint of its own', () => {
     const asked = of({ entrypoint: ['e'] });
     assert.deepEqual([asked.cmd, asked.entrypoint], [undefined, ['e']]);
