@@ -60,6 +60,11 @@ describe("Docker's longer names", () => {
   it('stand for the short ones', () => {
     assert.deepEqual(wordsOf(['container', 'ls', '-a']), ['ps', '-a']);
     assert.deepEqual(wordsOf(['container', 'start', 'web']), ['start', 'web']);
+    assert.deepEqual(wordsOf(['container', 'cp', 'a:/b', 'c']), ['cp', 'a:/b', 'c']);
+    assert.deepEqual(wordsOf(['image', 'rm', 'a']), ['rmi', 'a']);
+    assert.deepEqual(wordsOf(['image', 'inspect', 'a']), ['image', 'inspect', 'a']);
+    assert.deepEqual(wordsOf(['volume', 'remove', 'v']), ['volume', 'rm', 'v']);
+    assert.deepEqual(wordsOf(['container', 'constructor']), ['container', 'constructor']);
     assert.deepEqual(wordsOf(['container', 'prune', '-f']), ['container', 'prune', '-f']);
     assert.deepEqual(wordsOf(['run', 'container', 'ls']), ['run', 'container', 'ls']);
   });
