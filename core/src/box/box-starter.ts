@@ -138,7 +138,6 @@ export class BoxStarter {
   }
 }
 
-/** Whether a box that starts has run before: its disk and its log are there. */
 function runRecordOf({ vm, nextKey, origin }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {
   return {
     startedNs: nowNs(),

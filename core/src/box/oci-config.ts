@@ -11,6 +11,7 @@ import { splitSysctls } from './sysctls.js';
 
 const OCI_VERSION = '1.2.0';
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** The `process` document of the OCI runtime specification, as far as it is used here. */
 export interface OciProcess {
   readonly terminal: boolean;
@@ -156,8 +157,7 @@ export function commandOf(spec: BoxSpec, image: ImageConfig): readonly string[] 
   return args;
 }
 
-/** Later lists win; a name keeps the place where it first stood, and a bare one goes. */
-/** Later lists go before earlier ones; `NAME` alone takes one away. */
+/** Later lists win; a name keeps the place where it first stood, and `NAME` alone takes one away. */
 export function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
   const values = new Map<string, string>();
   for (const variable of lists.flat()) {
