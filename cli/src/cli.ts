@@ -77,10 +77,15 @@ function invocationOf({ version, supervisorEntry, environment }: Surroundings, t
 
 function checkCount({ name, minArgs, maxArgs }: Command, args: readonly string[]): void {
   if (args.length >= minArgs && args.length <= maxArgs) return;
-  const count = args.length < minArgs ? minArgs : maxArgs;
-  const amount = count === 0 ? 'no arguments' : `${count} argument${count === 1 ? '' : 's'}`;
-  const wanted = maxArgs === Infinity ? `requires at least ${amount}` : `accepts ${amount}`;
-  throw new BoxError('INVALID_ARGUMENT', `'a3s-box ${name}' ${wanted}`, {
+  throw new BoxError('INVALID_ARGUMENT', `'a3s-box ${name}' ${countText(minArgs, maxArgs)}`, {
     hint: `run 'a3s-box ${name} --help' for more information`,
   });
+}
+
+function countText(least: number, most: number): string {
+  const amount = (count: number): string => `${count} argument${count === 1 ? '' : 's'}`;
+  if (most === 0) return 'accepts no arguments';
+  if (least === most) return `requires ${amount(least)}`;
+  if (most === Infinity) return `requires at least ${amount(least)}`;
+  return least === 0 ? `accepts at most ${amount(most)}` : `requires at least ${least} and at most ${amount(most)}`;
 }

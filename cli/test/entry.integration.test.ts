@@ -81,6 +81,9 @@ describe('a3s-box', function () {
   it('counts arguments', async () => {
     assert.match((await cli.run(['run'])).stderr, /^a3s-box: 'a3s-box run' requires at least 1 argument\n/);
     assert.match((await cli.run(['info', 'x'])).stderr, /^a3s-box: 'a3s-box info' accepts no arguments\n/);
+    assert.match((await cli.run(['cp', 'x'])).stderr, /'a3s-box cp' requires 2 arguments\n/);
+    assert.match((await cli.run(['commit'])).stderr, /'a3s-box commit' requires at least 1 and at most 2 arguments\n/);
+    assert.match((await cli.run(['volume', 'create', 'a', 'b'])).stderr, /accepts at most 1 argument\n/);
   });
 
   it('shows backends, plugins and home, as a table and as JSON [info --json]', async () => {

@@ -10,8 +10,8 @@ export const psFlags = {
     placeholder: 'NAME=VALUE',
     parse: nonEmpty,
     summary:
-      'only boxes with this id, name, label, status, exited, ancestor, before, since, network or publish; of several ' +
-      'values for one name any will do, but every label has to be there',
+      'only boxes with this id, name, label, status, exited, ancestor, before, since, network, publish or health; of ' +
+      'several values for one name any will do, but every label has to be there',
   },
   ...listFormatFlag,
   last: {

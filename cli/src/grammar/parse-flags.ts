@@ -18,6 +18,9 @@ export interface Parsed<F extends Flags> {
   readonly help: boolean;
 }
 
+/** Why a value cannot be: what its parser said. */
+type Reason = Pick<BoxError, 'message'> & Partial<Pick<BoxError, 'code' | 'hint'>>;
+
 /** Go's strconv.ParseBool, which Docker's flags are read with. */
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   ...{ '1': true, t: true, T: true, true: true, TRUE: true, True: true },
@@ -137,7 +140,7 @@ class Reader {
       return;
     }
     const truth = Object.hasOwn(BOOLEANS, value) ? BOOLEANS[value] : undefined;
-    if (truth === undefined) throw this.#invalid(name, flag, value, 'it is neither true nor false');
+    if (truth === undefined) throw this.#invalid(name, flag, value, { message: 'it is neither true nor false' });
     given.push(truth);
   }
 
@@ -146,13 +149,13 @@ class Reader {
       return flag.parse(value);
     } catch (error) {
       if (!isBoxError(error)) throw error;
-      throw this.#invalid(name, flag, value, error.message);
+      throw this.#invalid(name, flag, value, error);
     }
   }
 
-  #invalid(name: string, { char }: Flag, value: string, why: string): BoxError {
+  #invalid(name: string, { char }: Flag, value: string, why: Reason): BoxError {
     const spelled = char === undefined ? `--${name}` : `-${char}, --${name}`;
-    return this.#wrong(`invalid argument "${value}" for "${spelled}" flag: ${why}`);
+    return this.#wrong(`invalid argument "${value}" for "${spelled}" flag: ${why.message}`, why);
   }
 
   #unknown(spelled: string, message: string): BoxError {
@@ -163,9 +166,9 @@ class Reader {
     });
   }
 
-  #wrong(message: string): BoxError {
-    return new BoxError('INVALID_ARGUMENT', message, {
-      hint: `run 'a3s-box ${this.#grammar.name} --help' for more information`,
+  #wrong(message: string, { code = 'INVALID_ARGUMENT', hint }: Omit<Reason, 'message'> = {}): BoxError {
+    return new BoxError(code, message, {
+      hint: hint ?? `run 'a3s-box ${this.#grammar.name} --help' for more information`,
     });
   }
 }

@@ -36,8 +36,12 @@ function packageOf(version: string): Interfaces.PJSON {
       commands: { strategy: 'explicit', target: './command-classes.js', identifier: 'COMMAND_CLASSES' },
       topicSeparator: ' ',
       topics: {
+        container: { description: 'Boxes, by the name that Docker has for them' },
         image: { description: 'Look at one image' },
+        snapshot: { description: 'Boxes as they were at a moment: settings and file system' },
+        system: { description: 'What there is on the disk, and the start with the machine' },
         template: { description: 'Booted guests that boxes are cloned from' },
+        volume: { description: 'Directories and disks that outlive boxes' },
       },
     },
   } as unknown as Interfaces.PJSON;

@@ -202,6 +202,15 @@ describe('grammar of other commands', () => {
     }
   });
 
+  it('says of a value that is not supported what is', () => {
+    assert.throws(() => parse('--storage-opt', 'inodes=5', 'IMG'), {
+      code: 'UNSUPPORTED',
+      message: /invalid argument "inodes=5" for "--storage-opt" flag: storage option 'inodes' is not supported/,
+      hint: 'there is size=SIZE',
+    });
+    assert.throws(() => parse('-m', 'x', 'IMG'), { code: 'INVALID_ARGUMENT', hint: /run --help/ });
+  });
+
   it('takes -h as help where it means nothing else', () => {
     assert.equal(parseFlags(info, ['-h']).help, true);
   });
