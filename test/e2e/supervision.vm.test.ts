@@ -138,7 +138,7 @@ describe('boxes that are looked after', () => {
     await output('rm', '-f', 'busy');
   });
 
-  it('are joined by several at a time, also without stdin [attach --no-stdin, attach --sig-proxy, run --sig-proxy]', async () => {
+  it('are joined by several at a time, also without stdin [attach --no-stdin, attach --sig-proxy]', async () => {
     const script = 'trap "echo hup; exit 5" HUP; while :; do read -t 1 x && echo "got $x"; done';
     await output('run', '-d', '-i', '--name', 'shared', ...SMALL, IMAGE, 'sh', '-c', script);
     const watching = cli.run(['attach', '--no-stdin', 'shared']);
@@ -151,6 +151,16 @@ describe('boxes that are looked after', () => {
     for (const { code, stdout } of await Promise.all([watching, typing]))
       assert.deepEqual([code, stdout.toString()], [5, 'got one\nhup\n']);
     await output('rm', 'shared');
+  });
+
+  it('hear nothing of the signals of a command that keeps them to itself [run --sig-proxy]', async () => {
+    const script = 'trap "echo heard" HUP; echo up; while :; do sleep 0.1; done';
+    const args = ['run', '--sig-proxy=false', '--name', 'deaf', ...SMALL, IMAGE, 'sh', '-c', script];
+    const left = await cli.run(args, { started: (child) => child.stdout?.once('data', () => child.kill('SIGHUP')) });
+    assert.deepEqual([left.code, await field('deaf', '.State.Status')], [129, 'running']);
+    await output('stop', '-t', '0', 'deaf');
+    assert.equal(await output('logs', 'deaf'), 'up\n');
+    await output('rm', 'deaf');
   });
 });
 
