@@ -37,12 +37,11 @@ import { BoxStarter } from './box-starter.js';
 import { CONTAINER_ID } from './container-start.js';
 import { BoxEnding } from './box-ending.js';
 import { findBox } from './find-box.js';
-import { checkAttachable, runningVm, SIGKILL, signalForStop, stopSignalOf } from './guest-signals.js';
+import { checkAttachable, endWorkload, runningVm, SIGKILL, stopSignalOf } from './guest-signals.js';
 import type { ProcessIo } from './process-io.js';
 import { signalNumber } from './signals.js';
 import { SpareBoxes } from './spare-boxes.js';
 import { orEnd } from './spare.js';
-import { LONGEST_TIMER } from './time-limit.js';
 
 const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
@@ -250,15 +249,7 @@ export class BoxService {
       if (box.marks.pausedByUser && !box.goesWithItsEnd) await this.pauses.unpause(box, { signal: NEVER });
       else await box.state.vm.kill();
     }
-    if (box.state.kind === 'running') {
-      const limit = AbortSignal.timeout(Math.min(graceMs, LONGEST_TIMER));
-      await signalForStop(box.state, graceMs > 0 ? number : SIGKILL);
-      const kill = () => void signalForStop(box.state, SIGKILL);
-      limit.addEventListener('abort', kill, { once: true });
-      if (limit.aborted) kill();
-      await box.ended;
-      limit.removeEventListener('abort', kill);
-    }
+    if (box.state.kind === 'running') await endWorkload(box, number, graceMs);
     return box.state.kind === 'created' ? undefined : box.ended.catch(() => undefined);
   }
 

@@ -4,6 +4,7 @@ import type { RunningVm } from '../vm/running-vm.js';
 import type { Box, BoxState } from './box.js';
 import { CONTAINER_ID } from './container-start.js';
 import { signalNumber } from './signals.js';
+import { LONGEST_TIMER } from './time-limit.js';
 
 export const SIGKILL = 9;
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
@@ -18,8 +19,19 @@ export function checkAttachable(box: Box): void {
   if (state.kind === 'paused') runningVm(box);
 }
 
+/** Ends a box that runs: with a signal, and with SIGKILL after the grace time. Returns at its end. */
+export async function endWorkload(box: Box, number: number, graceMs: number): Promise<void> {
+  const limit = AbortSignal.timeout(Math.min(graceMs, LONGEST_TIMER));
+  await signalForStop(box.state, graceMs > 0 ? number : SIGKILL);
+  const kill = () => void signalForStop(box.state, SIGKILL);
+  limit.addEventListener('abort', kill, { once: true });
+  if (limit.aborted) kill();
+  await box.ended;
+  limit.removeEventListener('abort', kill);
+}
+
 /** A process that has ended already is about to end its box, which the caller waits for. A guest that cannot be told is ended. */
-export async function signalForStop(state: BoxState, number: number): Promise<void> {
+async function signalForStop(state: BoxState, number: number): Promise<void> {
   if (state.kind === 'paused') return state.vm.kill();
   if (state.kind !== 'running') return;
   const request = SignalRequest.create({ containerId: CONTAINER_ID, signal: number });
