@@ -53,6 +53,7 @@ export class DiskHelper {
   readonly #box: Box;
   readonly #undo = new AsyncDisposableStack();
   readonly #ended = new AbortController();
+  #started: Promise<RunningVm> | undefined;
 
   constructor(box: Box, options: HelperOptions, parts: HelperParts) {
     this.#box = box;
@@ -69,13 +70,9 @@ export class DiskHelper {
    * Starts it; called once. Failed: nothing of it is left.
    * @throws what the backend and the image store refuse, CANCELLED
    */
-  async start(): Promise<RunningVm> {
-    try {
-      return await this.#start();
-    } catch (error) {
-      await this.kill();
-      throw error;
-    }
+  start(): Promise<RunningVm> {
+    this.#started = this.#startOrFree();
+    return this.#started;
   }
 
   /** Ends it, after everything that was written is on the disk. */
@@ -89,7 +86,19 @@ export class DiskHelper {
   /** Ends it at once. */
   async kill(): Promise<void> {
     this.#ended.abort();
+    // What is being made for it can only be freed when it is there.
+    await this.#started?.catch(() => {});
     await this.#free();
+  }
+
+  async #startOrFree(): Promise<RunningVm> {
+    try {
+      return await this.#start();
+    } catch (error) {
+      this.#ended.abort();
+      await this.#free();
+      throw error;
+    }
   }
 
   async #free(): Promise<void> {
@@ -104,6 +113,7 @@ export class DiskHelper {
   async #start(): Promise<RunningVm> {
     const { images, backends, records, home } = this.#parts;
     const { signal } = this.#ended;
+    signal.throwIfAborted();
     const architecture = architectureOf(this.#box.spec.platform);
     const backend = await backends.choose(this.#box.spec.backend, { signal, architecture });
     for (const path of [home.box(this.#id), home.boxRun(this.#id)]) {
