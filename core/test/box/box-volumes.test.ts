@@ -44,7 +44,7 @@ describe('the volumes of boxes', () => {
   const attach = (digit: string, mount: Partial<VolumeMount> = {}): Promise<AttachedVolumes | undefined> => {
     const data: VolumeMount = { kind: 'volume', source: 'data', target: '/data', readOnly: false, ...mount };
     const owner = { id: digit.repeat(64), image: { id: 'x' }, spec: { volumes: [data] } };
-    return boxes.attach(owner, () => assert.fail('nothing is to run'));
+    return boxes.attach(owner, { onLaunch: () => assert.fail('nothing is to run') });
   };
   const fillOf = (attached: AttachedVolumes | undefined): string | undefined => attached?.guest[0]?.fillFrom;
 
