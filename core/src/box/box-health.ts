@@ -7,6 +7,7 @@ import { nowNs, type Box, type ExecProcess } from './box.js';
 import { BoxRecords } from './box-records.js';
 import type { BoxFollower } from './box-requests.js';
 import { BoxService } from './box-service.js';
+import { orAborted } from './or-aborted.js';
 import { delayOf, healthCheckOf, judge, NEW_HEALTH, type HealthCheck, type HealthResult } from './health-check.js';
 
 /** As much of a probe's output is kept as in Docker, bytes. */
@@ -122,16 +123,4 @@ class Output {
 
 function runningMs({ state }: Box): number {
   return 'run' in state ? Number((nowNs() - state.run.startedNs) / NS_PER_MS) : 0;
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

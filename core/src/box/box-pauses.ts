@@ -1,9 +1,15 @@
 import { BoxError } from '../errors/box-error.js';
-import { injectable } from '../kernel/container.js';
+import { inject, injectable } from '../kernel/container.js';
+import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
+import { LoggerToken } from '../service-tokens.js';
 import type { Box } from './box.js';
 import { BoxAdopter } from './box-adopter.js';
 import { BoxKeeper } from './box-keeper.js';
+import { orAborted } from './or-aborted.js';
+
+/** How long the guest of a box that is to end may take to go on. */
+const ANSWER_LIMIT_MS = 10_000;
 
 /** Stops whole boxes where they are, and lets them go on. */
 @injectable()
@@ -11,6 +17,7 @@ export class BoxPauses {
   constructor(
     private readonly keeper: BoxKeeper,
     private readonly adopter: BoxAdopter,
+    @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
   /** @throws CONFLICT for one that does not run or is paused, UNSUPPORTED where the backend cannot do it */
@@ -25,5 +32,20 @@ export class BoxPauses {
       throw new BoxError('CONFLICT', `box "${box.name}" is not paused`);
     }
     if (!(await this.adopter.unpause(box))) await this.keeper.unpause(box, operation);
+  }
+
+  /** For a box that is to end: lets it go on, or ends its VM where it cannot, does not answer, or is not to. */
+  async letEnd(box: Box): Promise<void> {
+    if (box.state.kind !== 'paused') return;
+    const { vm } = box.state;
+    if (!box.marks.pausedByUser || box.goesWithItsEnd) return vm.kill();
+    const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
+    try {
+      await orAborted(this.unpause(box, { signal: limit }), limit);
+    } catch (error) {
+      if (box.state.kind !== 'paused') return;
+      this.logger.warn({ box: box.id, error }, 'a paused box could not go on, and is ended');
+      await vm.kill();
+    }
   }
 }

@@ -43,7 +43,6 @@ import { signalNumber } from './signals.js';
 import { SpareBoxes } from './spare-boxes.js';
 import { orEnd } from './spare.js';
 
-const NEVER = new AbortController().signal;
 const KEPT_TRACES = 32;
 
 /** All boxes of a home, and what can be done with them. */
@@ -245,10 +244,7 @@ export class BoxService {
     box.cancelRestart?.();
     if (box.state.kind === 'starting') box.cancelStart();
     // A machine that stands still takes no signal.
-    if (box.state.kind === 'paused') {
-      if (box.marks.pausedByUser && !box.goesWithItsEnd) await this.pauses.unpause(box, { signal: NEVER });
-      else await box.state.vm.kill();
-    }
+    await this.pauses.letEnd(box);
     if (box.state.kind === 'running') await endWorkload(box, number, graceMs);
     return box.state.kind === 'created' ? undefined : box.ended.catch(() => undefined);
   }

@@ -244,6 +244,23 @@ describe('BoxService', () => {
     assert.deepEqual([vm.pauses, vm.resumes, box.state.kind], [1, 1, 'running']);
   });
 
+  it('ends a paused box whose guest does not go on', async () => {
+    const box = await boxes.create(spec(), operation);
+    await boxes.start(box);
+    const vm = await hypervisor.vm();
+    await boxes.pause(box, operation);
+    const realTimeout = AbortSignal.timeout;
+    const timeout = mock.method(AbortSignal, 'timeout', () => realTimeout.call(AbortSignal, 20));
+    vm.resume = ({ signal }: { signal: AbortSignal }) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    try {
+      const exit = await boxes.stop(box, { graceMs: 60_000 });
+      assert.deepEqual([exit?.known, box.state.kind, vm.over], [false, 'dead', true]);
+    } finally {
+      timeout.mock.restore();
+    }
+  });
+
   it('removes a box that was to go with its end when its restart comes to nothing', async () => {
     const box = await boxes.create(spec({ autoRemove: true }), operation);
     await boxes.start(box);

@@ -4,6 +4,7 @@ import {
   BoxError,
   type Hypervisor,
   type HypervisorProbe,
+  type Operation,
   type Vm,
   type VmExit,
   type VmRecord,
@@ -158,7 +159,7 @@ export class FakeVm implements Vm {
   async pause(): Promise<void> {
     this.pauses++;
   }
-  async resume(): Promise<void> {
+  async resume(_operation: Operation): Promise<void> {
     this.resumes++;
   }
   onNoSpace(callback: () => void): () => void {
