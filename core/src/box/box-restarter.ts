@@ -59,10 +59,7 @@ export class BoxRestarter implements BoxFollower, Disposable {
     if (this.#closed || box.restarting) return;
     this.#delays.set(box, Math.max(delayMs, 1));
     const use = this.activity.begin();
-    const timer = setTimeout(() => {
-      box.cancelRestart?.();
-      void this.#start(box);
-    }, delayMs);
+    const timer = setTimeout(() => void this.#start(box), delayMs);
     this.#pending.add(box);
     box.cancelRestart = () => {
       clearTimeout(timer);
@@ -73,8 +70,6 @@ export class BoxRestarter implements BoxFollower, Disposable {
   }
 
   async #start(box: Box): Promise<void> {
-    // Its user may have been faster.
-    if (box.live || box.gone) return;
     try {
       await this.boxes.start(box, { byPolicy: true });
     } catch (error) {

@@ -285,6 +285,9 @@ export class BoxService {
   }
 
   async #start(box: Box, { prepare, signal, byPolicy = false }: StartOptions): Promise<void> {
+    // While it waited for its turn, its user may have taken that back.
+    if (byPolicy && !box.restarting) return;
+    box.cancelRestart?.();
     if (box.state.kind === 'stopping') await box.ended;
     const { state: before } = box;
     if (before.kind === 'running') return prepare?.();
@@ -295,7 +298,6 @@ export class BoxService {
       });
     }
     if (box.gone) throw new BoxError('NOT_FOUND', `there is no box "${box.name}" any more`);
-    box.cancelRestart?.();
     const marks = { ...box.marks, pausedByUser: false };
     const changed = byPolicy
       ? { ...marks, restarts: marks.restarts + 1 }

@@ -207,6 +207,21 @@ describe('recovery of boxes', () => {
       assert.deepEqual([one.restarting, hypervisor.vms.length, service.boxes.size], [false, 2, 1]);
     });
 
+    it('is not started any more once it is stopped while its start waits for its turn', async () => {
+      const box = await run(always);
+      const turn = Promise.withResolvers<void>();
+      const busy = box.turns.take(() => turn.promise);
+      await (await hypervisor.vm()).workloadExits({ code: 1 });
+      await box.ended;
+      await delay(200);
+      assert.equal(box.restarting, true);
+      await service.boxes.stop(box, { graceMs: 0 });
+      turn.resolve();
+      await busy;
+      await box.turns.take(async () => {});
+      assert.deepEqual([box.state.kind, box.restarting, hypervisor.vms.length], ['exited', false, 1]);
+    });
+
     it('is started by the next supervisor when its VM is gone, and after a reboot also when it was stopped', async () => {
       await run({ ...always, name: 'lost' });
       await run({ ...always, name: 'stopped' });
