@@ -195,7 +195,7 @@ describe('a box that has changed', () => {
     assert.match(ok(await cli.run(['diff', 'source'])).stdout.toString(), /^A \/usr\/share\/put-later$/m);
   });
 
-  it('is kept as it is when it has ended, and its snapshots outlive it [snapshot prune --all]', async () => {
+  it('is kept as it is when it has ended, and its snapshots outlive it [snapshot prune --all, snapshot prune --force]', async () => {
     const id = ok(await cli.run(['snapshot', 'create', 'source']))
       .stdout.toString()
       .trim();
@@ -205,13 +205,14 @@ describe('a box that has changed', () => {
     assert.deepEqual(differences(before, manifestOf(ok(await cli.run(['export', 'heir'])).stdout)), []);
     ok(await cli.run(['snapshot', 'create', '--name', 'of-heir', 'heir']));
     ok(await cli.run(['snapshot', 'rm', 'before']));
+    const list = async () => ok(await cli.run(['snapshot', 'ls', '--format', '{{.Name}}'])).stdout.toString();
+    assert.deepEqual([(await cli.run(['snapshot', 'prune'])).code, (await list()).trim().split('\n').length], [1, 2]);
     assert.match(
-      ok(await cli.run(['snapshot', 'prune'])).stdout.toString(),
+      ok(await cli.run(['snapshot', 'prune', '-f'])).stdout.toString(),
       new RegExp(`^Deleted Snapshots:\\n${id}\\n\\n`),
     );
-    const list = async () => ok(await cli.run(['snapshot', 'ls', '--format', '{{.Name}}'])).stdout.toString();
     assert.equal(await list(), 'of-heir\n');
-    ok(await cli.run(['snapshot', 'prune', '-a']));
+    ok(await cli.run(['snapshot', 'prune', '-af']));
     assert.equal(await list(), '');
     assert.deepEqual(readdirSync(join(cli.home, 'snapshots')), []);
   });

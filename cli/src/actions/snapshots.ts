@@ -15,6 +15,7 @@ import type { Invocation } from '../invocation.js';
 import { humanDuration } from '../views/human-duration.js';
 import { shortId } from '../views/image-name.js';
 import { mountDetails } from '../views/mount-details.js';
+import { confirm } from './confirm.js';
 import { eachBox, nameOf } from './each-box.js';
 import { humanSize } from '../views/human-size.js';
 import { Interruption } from './interruption.js';
@@ -103,6 +104,8 @@ export async function pruneSnapshots(
   { flags }: Input<typeof snapshotPruneFlags>,
   invocation: Invocation,
 ): Promise<number> {
+  const which = flags.all ? 'all snapshots' : 'the snapshots of boxes that are gone';
+  if (!flags.force && !(await confirm(`This will remove ${which}.`))) return 1;
   using client = await BoxClient.connect(invocation);
   const removed = await client.snapshots.prune({ all: flags.all });
   const freed = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

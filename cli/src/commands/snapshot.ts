@@ -88,12 +88,14 @@ export const snapshotRemove = defineCommand({
 
 export const snapshotPruneFlags = {
   all: { kind: 'boolean', char: 'a', summary: 'also those of boxes that are there' },
+  force: { kind: 'boolean', char: 'f', summary: 'do not ask' },
 } as const;
 
 export const snapshotPrune = defineCommand({
   name: 'snapshot prune',
   family: 'Boxes',
   summary: 'Remove the snapshots of boxes that are gone',
+  description: ['Asks first, unless -f is given.'],
   synopsis: '',
   minArgs: 0,
   maxArgs: 0,
