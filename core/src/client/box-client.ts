@@ -176,7 +176,7 @@ export class BoxClient implements Disposable {
   }
 
   /** Stops a box, if it runs, and starts it. @param options those of {@link stop} */
-  async restart(box: string, { graceMs = 10_000, stopSignal = '', signal }: StopOptions = {}): Promise<void> {
+  async restart(box: string, { graceMs, stopSignal = '', signal }: StopOptions = {}): Promise<void> {
     await this.#connection.call(LifecycleService.restart, { box, graceMs, signal: stopSignal }, signal);
   }
 

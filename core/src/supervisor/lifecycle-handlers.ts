@@ -4,6 +4,7 @@ import { containerOptionsFrom } from '../box/container-option-messages.js';
 import { checkChangeable } from '../box/container-limits.js';
 import { BoxPrunes } from '../box/box-prunes.js';
 import { BoxService } from '../box/box-service.js';
+import { stopTimeoutOf } from '../box/container-options.js';
 import type { LifecycleServer, UpdateBoxRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
@@ -28,7 +29,9 @@ export class LifecycleHandlers {
     const { boxes, changes, prunes, usage, volumes, logger } = this;
     return {
       restart: unaryHandler(logger, async ({ box, graceMs, signal }) => {
-        await boxes.restart(boxes.find(box), { graceMs, ...(signal !== '' && { signal }) });
+        const found = boxes.find(box);
+        const limit = graceMs ?? stopTimeoutOf(found.spec.options);
+        await boxes.restart(found, { graceMs: limit, ...(signal !== '' && { signal }) });
         return {};
       }),
       pause: unaryHandler(logger, async ({ box }, context) => {

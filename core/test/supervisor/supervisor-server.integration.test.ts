@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { mock } from 'node:test';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BoxService } from '../../dist/box/box-service.js';
 import { BoxClient } from '../../dist/client/index.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 import { SupervisorServer } from '../../dist/supervisor/supervisor-server.js';
@@ -91,6 +93,21 @@ describe('SupervisorServer', () => {
     assert.equal((await client.inspect(box.id)).state, 'running');
     await vm.workloadExits({ code: 4 });
     assert.equal(((await client.wait(box.id)) as { code: number }).code, 4);
+  });
+
+  it('gives a box its own time to stop, also for a restart, unless it is told another', async () => {
+    const { id } = await client.create({ ...spec, options: { stopTimeoutMs: 3000 } });
+    const given: number[] = [];
+    const take = async (_box: unknown, { graceMs }: { graceMs: number }) => void given.push(graceMs);
+    const mocks = (['stop', 'restart'] as const).map((name) => mock.method(BoxService.prototype, name, take));
+    try {
+      await client.stop(id);
+      await client.restart(id);
+      await client.restart(id, { graceMs: 0 });
+    } finally {
+      for (const { mock: one } of mocks) one.restore();
+    }
+    assert.deepEqual(given, [3000, 3000, 0]);
   });
 
   it('leaves nothing of a run that fails or is given up', async () => {

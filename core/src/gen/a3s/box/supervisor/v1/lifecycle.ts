@@ -29,7 +29,10 @@ export const protobufFileName = "a3s/box/supervisor/v1/lifecycle.proto";
 
 export interface RestartBoxRequest {
   box: string;
-  graceMs: number;
+  /** Absent: the box's own, else 10 seconds. */
+  graceMs?:
+    | number
+    | undefined;
   /** By name or number; empty: the box's stop signal. */
   signal: string;
 }
@@ -147,7 +150,7 @@ export interface BoxUsage {
 }
 
 function createBaseRestartBoxRequest(): RestartBoxRequest {
-  return { box: "", graceMs: 0, signal: "" };
+  return { box: "", graceMs: undefined, signal: "" };
 }
 
 export const RestartBoxRequest: MessageFns<RestartBoxRequest> = {
@@ -155,7 +158,7 @@ export const RestartBoxRequest: MessageFns<RestartBoxRequest> = {
     if (message.box !== "") {
       writer.uint32(10).string(message.box);
     }
-    if (message.graceMs !== 0) {
+    if (message.graceMs !== undefined) {
       writer.uint32(16).uint32(message.graceMs);
     }
     if (message.signal !== "") {
@@ -219,7 +222,7 @@ export const RestartBoxRequest: MessageFns<RestartBoxRequest> = {
   fromPartial(object: DeepPartial<RestartBoxRequest>): RestartBoxRequest {
     const message = createBaseRestartBoxRequest();
     message.box = object.box ?? "";
-    message.graceMs = object.graceMs ?? 0;
+    message.graceMs = object.graceMs ?? undefined;
     message.signal = object.signal ?? "";
     return message;
   },
