@@ -12,7 +12,10 @@ export class MountFields {
     for (const field of splitRecord(text)) {
       const equals = field.indexOf('=');
       const name = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-      this.#fields.set(ALIASES[name] ?? name, equals < 0 ? undefined : field.slice(equals + 1));
+      this.#fields.set(
+        Object.hasOwn(ALIASES, name) ? (ALIASES[name] as string) : name,
+        equals < 0 ? undefined : field.slice(equals + 1),
+      );
     }
   }
 

@@ -57,6 +57,7 @@ describe('--mount of the host’s', () => {
     ['type=bind,dst=/b', /field "source" is missing/],
     ['type=bind,src=/a', /field "target" is missing/],
     ['type=bind,src=/a,dst=/b,volume-nocopy', /field "volume-nocopy" is not one of a mount of type bind/],
+    ['type=bind,src=/a,dst=/b,constructor', /field "constructor" is not one of a mount of type bind/],
     ['type=bind,src=/a,dst=/b,bind-propagation=shared', /propagation 'shared' is not supported/, 'UNSUPPORTED'],
     ['type=bind,src=/a,dst=/b,consistency=cached', /field "consistency"/, 'UNSUPPORTED'],
     ['src=a,dst=/b,volume-driver=nfs', /field "volume-driver"/, 'UNSUPPORTED'],
