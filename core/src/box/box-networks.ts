@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { BoxError, isBoxError } from '../errors/box-error.js';
+import { BoxError } from '../errors/box-error.js';
 import { ConfigureRequest, type Route } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
@@ -90,15 +90,18 @@ export class BoxNetworks {
     return this.#find(name).attach({ boxId: id, directory, ports: spec.ports ?? [], hostAccess: [] }, operation);
   }
 
-  /** Takes an end over that an earlier supervisor made. @returns undefined when it is gone; that is logged */
+  /**
+   * Takes an end over that an earlier supervisor made.
+   * @returns undefined when it is gone, or cannot be had: that is logged, and no other box is to wait for it. What serves it ends
+   * with the VM
+   */
   async adopt(box: Box, record: EndpointRecord, operation: Operation): Promise<NetworkEndpoint | undefined> {
     try {
       const endpoint = await this.#find(record.network).adopt(record, operation);
       this.watch(box, endpoint);
       return endpoint;
     } catch (error) {
-      if (!isBoxError(error) || (error.code !== 'NOT_FOUND' && error.code !== 'INVALID_ARGUMENT')) throw error;
-      this.logger.error({ box: box.id, error }, 'the network of a running box is gone');
+      this.logger.error({ box: box.id, error }, 'the network of a running box cannot be taken over');
       return undefined;
     }
   }
