@@ -26,7 +26,8 @@ export const updateFlags = {
 } as const;
 
 /** What is not given stays as it is. */
-function withoutDefault<T extends { readonly absent: string }>({ absent: _, ...flag }: T): Omit<T, 'absent'> {
+function withoutDefault<T extends { readonly absent: string }>(given: T): Omit<T, 'absent'> {
+  const { absent: _absent, ...flag } = given;
   return flag;
 }
 
