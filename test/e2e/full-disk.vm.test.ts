@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BoxClient, BoxRecord } from '@a3s-box/core/client';
 import { needs } from '../support/skip.ts';
+import { BIN } from './support/box-cli.ts';
 import { SdkHome } from './support/sdk-home.ts';
 
 const MIB = 2 ** 20;
@@ -44,6 +45,8 @@ describe('a disk that is full', function () {
     await home[Symbol.asyncDispose]();
     rmSync(join(image, '..'), { recursive: true });
   });
+  const command = (...args: string[]): string =>
+    execFileSync(BIN, args, { env: { ...process.env, A3S_BOX_HOME: home.path }, encoding: 'utf8' });
   beforeEach(() =>
     execFileSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1M', `count=${BALLAST_MIB}`], { stdio: 'ignore' }),
   );
@@ -55,6 +58,10 @@ describe('a disk that is full', function () {
     const paused = await until(client, id, ({ state }) => state === 'paused');
     assert.equal(paused.pausedBecause, 'no-space');
     await assert.rejects(client.exec(id, { command: ['true'] }), { code: 'CONFLICT', message: /disk is full/ });
+    assert.match(command('ps', '--format', '{{.State}} {{.Status}}'), /^paused Up .* \(Paused: no space\)\n$/);
+    const state = '{{.State.Status}} {{.State.Running}} {{.State.Paused}} {{.State.PausedBecause}}';
+    assert.equal(command('inspect', '-f', state, id), 'paused true true no-space\n');
+    // Nothing is asked of it from here on: it goes on by itself.
     rmSync(ballast);
     const exit = await client.wait(id);
     assert.deepEqual([exit.known, exit.known && exit.code], [true, 0]);
@@ -102,10 +109,14 @@ describe('a disk that is full', function () {
     await home.assertEmpty();
   });
 
-  it('lets a box that was paused be removed', async () => {
-    const { id } = await client.runDetached(home.spec('dd if=/dev/zero of=/big bs=1M count=400'));
-    await until(client, id, ({ state }) => state === 'paused');
+  it('pauses a box that writes to a volume with a size, and lets it be removed', async () => {
+    await client.volumes.create({ name: 'disk', sizeBytes: 1000 * MIB });
+    const volumes = [{ kind: 'volume', source: 'disk', target: '/v', readOnly: false } as const];
+    const { id } = await client.runDetached(home.spec('dd if=/dev/zero of=/v/big bs=1M count=400', { volumes }));
+    const paused = await until(client, id, ({ state }) => state === 'paused');
+    assert.equal(paused.pausedBecause, 'no-space');
     await client.remove(id, { force: true });
+    await client.volumes.remove('disk');
     await home.assertEmpty();
   });
 });
