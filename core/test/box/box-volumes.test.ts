@@ -41,10 +41,14 @@ describe('the volumes of boxes', () => {
     fs.rmSync(home, { recursive: true });
   });
 
-  const attach = (digit: string, mount: Partial<VolumeMount> = {}): Promise<AttachedVolumes | undefined> => {
+  const attach = (
+    digit: string,
+    mount: Partial<VolumeMount> = {},
+    giveUp?: () => Promise<void>,
+  ): Promise<AttachedVolumes | undefined> => {
     const data: VolumeMount = { kind: 'volume', source: 'data', target: '/data', readOnly: false, ...mount };
     const owner = { id: digit.repeat(64), image: { id: 'x' }, spec: { volumes: [data] } };
-    return boxes.attach(owner, { onLaunch: () => assert.fail('nothing is to run') });
+    return boxes.attach(owner, { onLaunch: () => assert.fail('nothing is to run'), ...(giveUp && { giveUp }) });
   };
   const fillOf = (attached: AttachedVolumes | undefined): string | undefined => attached?.guest[0]?.fillFrom;
 
@@ -100,6 +104,23 @@ describe('the volumes of boxes', () => {
     other?.filled();
     await other?.release();
     assert.equal(fillOf(await attach('3')), '');
+  });
+
+  it('are given up by who only looks at files, and by nobody else, to a box that wants them', async () => {
+    await volumes.create({ name: 'data', labels: {}, sizeBytes: GIB });
+    let asked = 0;
+    const looking = await attach('1', {}, async () => {
+      asked++;
+      await looking?.release();
+    });
+    const running = await attach('2');
+    assert.deepEqual([asked, running?.disks.disk0?.readOnly], [1, false]);
+    await assert.rejects(attach('3'), { code: 'CONFLICT', message: /in use by box 222222222222/ });
+    await running?.release();
+    const stubborn = await attach('4', {}, async () => void asked++);
+    await assert.rejects(attach('5'), { code: 'CONFLICT', message: /in use by box 444444444444/ });
+    assert.equal(asked, 2);
+    await stubborn?.release();
   });
 
   it('are not begun while the files of another one of that name are being removed', async () => {

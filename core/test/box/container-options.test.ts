@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { checkBoxSpec, sizingOf, type BoxSpec } from '../../dist/box/box-spec.js';
 import { containerFiles } from '../../dist/box/container-files.js';
 import { containerOptionsFrom, containerOptionsTo } from '../../dist/box/container-option-messages.js';
+import { changedResources, checkChangeable } from '../../dist/box/container-limits.js';
 import { stopTimeoutOf, type ContainerOptions } from '../../dist/box/container-options.js';
 import { compileExecProcess, compileOciConfig, encodeDocument } from '../../dist/box/oci-config.js';
 import { ContainerOptions as Message } from '../../dist/gen/a3s/box/supervisor/v1/container_options.js';
@@ -268,4 +269,30 @@ describe('container options that are wrong', () => {
       assert.throws(() => checkBoxSpec(spec(options)), { code: 'UNSUPPORTED', message, hint: /\w/ });
     });
   }
+});
+
+describe('limits that change', () => {
+  it('are those that control groups keep, and no other options', () => {
+    const limits = { cpuShares: 512, cpusetCpus: '0', pidsLimit: -1, memoryReservationBytes: MIB, memorySwapBytes: -1 };
+    assert.deepEqual(checkChangeable(limits), limits);
+    for (const other of [{ shmBytes: MIB }, { privileged: true }, { cpuShares: 512, ulimits: [] }]) {
+      assert.throws(() => checkChangeable(other), { code: 'UNSUPPORTED', message: /cannot be changed/ });
+    }
+  });
+
+  it('become resources with what they belong together with', () => {
+    assert.deepEqual(changedResources({ cpuQuotaUs: 20_000 }, { cpuQuotaUs: 20_000, cpuPeriodUs: 50_000 }), {
+      cpu: { quota: 20_000, period: 50_000 },
+    });
+    assert.deepEqual(changedResources({ cpuPeriodUs: 50_000 }, { cpuPeriodUs: 50_000 }), {
+      cpu: { quota: -1, period: 50_000 },
+    });
+    const limits = { cpuShares: 2, cpusetMems: '0', pidsLimit: 5, memoryReservationBytes: MIB, memorySwapBytes: MIB };
+    assert.deepEqual(changedResources(limits, { ...limits, cpuQuotaUs: 5000 }), {
+      cpu: { shares: 2, mems: '0' },
+      memory: { reservation: MIB },
+      pids: { limit: 5 },
+    });
+    assert.deepEqual(changedResources({}, { cpuQuotaUs: 5000 }), {});
+  });
 });
