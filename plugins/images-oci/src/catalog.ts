@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlite';
-import { BoxError } from '@a3s-box/core';
+import { BoxError, isBoxError } from '@a3s-box/core';
+import { diskFailure } from './disk-failure.js';
 
 const SCHEMA_VERSION = 1;
 /** SQLite's result code of what another connection keeps from happening. */
@@ -71,6 +72,16 @@ CREATE TABLE held_disks (
 ) STRICT;
 `;
 
+/** Does what can be left to a later time. @returns undefined when the disk is full */
+export function unlessFull<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isBoxError(error) && error.code === 'DISK_FULL') return undefined;
+    throw error;
+  }
+}
+
 export type Row = Readonly<Record<string, string | number | null>>;
 
 /**
@@ -80,6 +91,8 @@ export type Row = Readonly<Record<string, string | number | null>>;
  */
 export class Catalog implements Disposable {
   private readonly statements = new Map<string, StatementSync>();
+  /** Holds that have ended, and for which the disk had no room yet to say so. */
+  private readonly ended = new Set<string>();
 
   private constructor(private readonly db: DatabaseSync) {}
 
@@ -127,17 +140,30 @@ export class Catalog implements Disposable {
     }
   }
 
-  /** Runs a change alone; undone when it throws, durable when it returns. Not to be nested. */
+  /** Runs a change alone; undone when it throws, durable when it returns. Not to be nested. @throws DISK_FULL */
   transaction<T>(change: () => T): T {
-    this.db.exec('BEGIN IMMEDIATE');
+    const ended = [...this.ended];
     try {
-      const result = change();
-      this.db.exec('COMMIT');
-      return result;
+      this.db.exec('BEGIN IMMEDIATE');
+      try {
+        for (const token of ended) this.run('DELETE FROM holders WHERE token = ?', token);
+        const result = change();
+        this.db.exec('COMMIT');
+        for (const token of ended) this.ended.delete(token);
+        return result;
+      } catch (error) {
+        if (this.db.isTransaction) this.db.exec('ROLLBACK');
+        throw error;
+      }
     } catch (error) {
-      if (this.db.isTransaction) this.db.exec('ROLLBACK');
-      throw error;
+      throw diskFailure(error);
     }
+  }
+
+  /** Ends a hold. On a full disk that is written down with the next change that it has room for; no call fails for it. */
+  endHold(token: string): void {
+    this.ended.add(token);
+    unlessFull(() => this.passingTransaction(() => undefined));
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {

@@ -5,6 +5,7 @@ import { BoxError } from '@a3s-box/core';
 import { writeLayer } from '@a3s-box/erofs';
 import { FrameWriter } from './archive-frames.js';
 import { decompress } from './decompress.js';
+import { diskFailure } from './disk-failure.js';
 import { FRAMES_FILE, LAYER_FILE } from './store-paths.js';
 
 /** Bounds of what one archive may make of itself. */
@@ -101,14 +102,4 @@ class Meter {
   digest(): string {
     return `sha256:${this.hash.digest('hex')}`;
   }
-}
-
-/** Gives a failed write its code. */
-export function diskFailure(error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
-  return new BoxError('DISK_FULL', 'cannot write to the image store: no space left on the disk', {
-    hint: 'free some space, or remove images that are no longer needed',
-    cause: error,
-  });
 }

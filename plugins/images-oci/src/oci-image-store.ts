@@ -18,7 +18,8 @@ import {
 import { Catalog } from './catalog.js';
 import { EMPTY_CONFIG, parseConfig } from './image-config.js';
 import { ImageLibrary } from './image-library.js';
-import { diskFailure, type LayerLimits } from './layer-job.js';
+import { diskFailure } from './disk-failure.js';
+import type { LayerLimits } from './layer-job.js';
 import { LayerLibrary, type Layer, type StoreParts } from './layer-library.js';
 import { cancelled, LayerWorkers } from './layer-workers.js';
 import { loadArchive } from './load-archive.js';

@@ -1,8 +1,8 @@
 import { BoxError, type RemovedImage } from '@a3s-box/core';
-import type { Catalog } from './catalog.js';
+import { unlessFull, type Catalog } from './catalog.js';
 import type { ImageLibrary } from './image-library.js';
 import type { StorePaths } from './store-paths.js';
-import { dropDeadHolders, sweepNow } from './sweep.js';
+import { dropDeadHolders, sweep } from './sweep.js';
 
 /**
  * Takes a name away, or by digest or id all names; with the last name goes the image, and what only it needed.
@@ -13,14 +13,13 @@ export function removeImage(
   force: boolean,
   { catalog, paths, images }: { catalog: Catalog; paths: StorePaths; images: ImageLibrary },
 ): RemovedImage {
-  return catalog.transaction(() => {
+  const { untagged, deleted } = catalog.transaction(() => {
     dropDeadHolders(catalog);
     const id = images.resolve(reference);
     const name = images.nameMeant(reference);
     const names = images.names(id);
     if (name !== undefined && names.length > 1) {
       catalog.run('DELETE FROM names WHERE name = ?', name);
-      sweepNow(catalog, paths);
       return { untagged: [name], deleted: [] };
     }
     if (!force && catalog.get('SELECT 1 FROM held_disks WHERE image_id = ?', id) !== undefined) {
@@ -29,6 +28,8 @@ export function removeImage(
       });
     }
     catalog.run('DELETE FROM images WHERE id = ?', id);
-    return { untagged: names, deleted: [id, ...sweepNow(catalog, paths)] };
+    return { untagged: names, deleted: [id] };
   });
+  // After the image is gone for good: one that stays has its files.
+  return { untagged, deleted: [...deleted, ...(unlessFull(() => sweep(catalog, paths)) ?? [])] };
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { DiskImage, RootDisk } from '@a3s-box/core';
-import type { Catalog } from './catalog.js';
+import { unlessFull, type Catalog } from './catalog.js';
 import { notFound } from './image-library.js';
 import type { LayerWorkers } from './layer-workers.js';
 import { MergedDisks } from './merged-disks.js';
 import type { StorePaths } from './store-paths.js';
 import { sweep } from './sweep.js';
-import { registerHolder, releaseHolder } from './work.js';
+import { registerHolder } from './work.js';
 
 interface HeldImage {
   readonly diskKey: string;
@@ -78,7 +78,8 @@ export class RootDisks {
 
   /** Ends the hold; where the image is gone meanwhile, so is what only this disk needed. */
   private giveBack(token: string, imageId: string): void {
-    releaseHolder(this.catalog, token);
-    if (this.catalog.get('SELECT 1 FROM images WHERE id = ?', imageId) === undefined) sweep(this.catalog, this.paths);
+    this.catalog.endHold(token);
+    if (this.catalog.get('SELECT 1 FROM images WHERE id = ?', imageId) === undefined)
+      unlessFull(() => sweep(this.catalog, this.paths));
   }
 }

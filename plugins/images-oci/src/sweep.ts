@@ -14,8 +14,7 @@ export function sweep(catalog: Catalog, paths: StorePaths): string[] {
   return catalog.transaction(() => sweepNow(catalog, paths));
 }
 
-/** {@link sweep} within a transaction of the caller. */
-export function sweepNow(catalog: Catalog, paths: StorePaths): string[] {
+function sweepNow(catalog: Catalog, paths: StorePaths): string[] {
   dropDeadHolders(catalog);
   sweepDisks(catalog, paths);
   const layers = sweepLayers(catalog, paths);

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Catalog } from './catalog.js';
+import { unlessFull, type Catalog } from './catalog.js';
 import { thisProcess } from './process-owner.js';
 import type { StorePaths } from './store-paths.js';
-import { sweepNow } from './sweep.js';
+import { sweep } from './sweep.js';
 
 /**
  * One operation's hold on the store: a directory for what it makes, and the layers that it needs before an image does.
@@ -22,7 +22,12 @@ export class Work implements AsyncDisposable {
     const token = randomBytes(16).toString('hex');
     catalog.passingTransaction(() => registerHolder(catalog, token, 'work'));
     const work = new Work(catalog, paths, token, join(paths.work, token));
-    await mkdir(work.directory, { mode: 0o700 });
+    try {
+      await mkdir(work.directory, { mode: 0o700 });
+    } catch (error) {
+      catalog.endHold(token);
+      throw error;
+    }
     return work;
   }
 
@@ -41,10 +46,8 @@ export class Work implements AsyncDisposable {
   /** Ends the hold, and removes the directory and those of the layers that came to be part of no image. */
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
-    this.catalog.transaction(() => {
-      this.catalog.run('DELETE FROM holders WHERE token = ?', this.token);
-      sweepNow(this.catalog, this.paths);
-    });
+    this.catalog.endHold(this.token);
+    unlessFull(() => sweep(this.catalog, this.paths));
   }
 }
 
@@ -52,8 +55,4 @@ export class Work implements AsyncDisposable {
 export function registerHolder(catalog: Catalog, token: string, kind: 'work' | 'disk'): void {
   const { pid, born } = thisProcess();
   catalog.run('INSERT INTO holders (token, kind, pid, born) VALUES (?, ?, ?, ?)', token, kind, pid, born);
-}
-
-export function releaseHolder(catalog: Catalog, token: string): void {
-  catalog.passingTransaction(() => catalog.run('DELETE FROM holders WHERE token = ?', token));
 }
