@@ -77,18 +77,24 @@ export class BackendChooser {
     throw new BoxError('BACKEND_UNAVAILABLE', `backend "${name}" is not known`, { hint: `known backends: ${names}` });
   }
 
-  async #probe(hypervisors: readonly Hypervisor[], operation: Operation): Promise<ProbedBackend[]> {
-    try {
-      return await Promise.all(
-        hypervisors.map(async (hypervisor) => {
-          const answer = this.#probes.get(hypervisor) ?? hypervisor.probe(operation);
-          this.#probes.set(hypervisor, answer);
-          return { hypervisor, probe: await answer };
-        }),
-      );
-    } catch (error) {
-      this.#forget(hypervisors);
-      throw error;
+  #probe(hypervisors: readonly Hypervisor[], operation: Operation): Promise<ProbedBackend[]> {
+    return Promise.all(
+      hypervisors.map(async (hypervisor) => ({ hypervisor, probe: await this.#probeOnce(hypervisor, operation) })),
+    );
+  }
+
+  /** Calls at the same time share the work; where the first of them gives up, the next goes on. */
+  async #probeOnce(hypervisor: Hypervisor, operation: Operation): Promise<HypervisorProbe> {
+    for (;;) {
+      const others = this.#probes.get(hypervisor);
+      const answer = others ?? hypervisor.probe(operation);
+      this.#probes.set(hypervisor, answer);
+      try {
+        return await answer;
+      } catch (error) {
+        if (this.#probes.get(hypervisor) === answer) this.#probes.delete(hypervisor);
+        if (others === undefined || operation.signal.aborted) throw error;
+      }
     }
   }
 

@@ -41,6 +41,25 @@ describe('the choice of a backend', () => {
     await assert.rejects(chosen([hardware], 'unknown'), { message: /"unknown" is not known/, hint: /hardware/ });
   });
 
+  it('is not given up with another one that waited for the same probe', async () => {
+    const probes: AbortSignal[] = [];
+    const slow = {
+      ...hardware,
+      probe: ({ signal: own }: { signal: AbortSignal }) => {
+        probes.push(own);
+        if (probes.length > 1) return hardware.probe({ signal: own });
+        return new Promise((_resolve, reject) => own.addEventListener('abort', () => reject(own.reason)));
+      },
+    } as Hypervisor;
+    const chooser = new BackendChooser([slow], { name: undefined });
+    const first = new AbortController();
+    const [given, other] = [chooser.choose(undefined, { signal: first.signal }), chooser.choose(undefined, { signal })];
+    first.abort();
+    await assert.rejects(given, { name: 'AbortError' });
+    assert.equal((await other).hypervisor, slow);
+    assert.deepEqual(probes, [first.signal, signal]);
+  });
+
   it('is the one that the distribution names, and no other', async () => {
     const all = [hardware, emulated, first];
     assert.equal(await chosen(all, undefined, 'emulated'), 'emulated: the distribution names it');
