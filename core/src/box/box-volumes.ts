@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { BoxError } from '../errors/box-error.js';
 import { Volume as GuestVolume } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
@@ -8,6 +7,7 @@ import type { Image } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import { LoggerToken, ShareProgramToken } from '../service-tokens.js';
 import { BoxTable } from '../state/box-table.js';
+import { removeTree } from '../state/remove-tree.js';
 import { HomeLayout } from '../store/home-layout.js';
 import type { BackendChoice } from '../vm/backend-chooser.js';
 import { ShareServer, type ShareEntry } from '../volumes/share-server.js';
@@ -201,7 +201,7 @@ export class BoxVolumes {
         continue;
       }
       this.#filling.set(name, id);
-      if (filling === 'begun') await rm(this.volumes.placeOf(volume), { recursive: true, force: true });
+      if (filling === 'begun') await removeTree(this.volumes.placeOf(volume));
       await this.volumes.prepare(volume);
       this.records.noteFilling(name, 'begun');
       fills.add(name);

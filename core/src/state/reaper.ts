@@ -1,10 +1,10 @@
-import { rm } from 'node:fs/promises';
 import { openProcess } from '@a3s-box/native';
 import { inject, injectable } from '../kernel/container.js';
 import type { ProcessIdentity } from '../ports/hypervisor.js';
 import type { Logger } from '../ports/logger.js';
 import { LoggerToken, StateDatabaseToken } from '../service-tokens.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
+import { removeTree } from './remove-tree.js';
 import type { StateDatabase } from './state-database.js';
 
 const SIGKILL = 9;
@@ -56,7 +56,7 @@ export class Reaper {
 async function free({ resource }: LedgerEntry): Promise<void> {
   switch (resource.kind) {
     case 'directory':
-      return rm(resource.path, { recursive: true, force: true });
+      return removeTree(resource.path);
     case 'vmm':
     case 'server':
       return endProcess(resource.process);
