@@ -21,11 +21,11 @@ export async function handleAttach(boxes: BoxService, call: AttachCall): Promise
 }
 
 async function serve(boxes: BoxService, call: AttachCall): Promise<void> {
+  const gone = new Promise<void>((resolve) => call.once('cancelled', resolve).once('close', resolve));
   const requests = call[Symbol.asyncIterator]();
   const open = await firstRequest(requests);
   const box = boxes.find(open.box);
   const { io, terminal } = boxes.streams(box, open.execId);
-  const gone = new Promise<void>((resolve) => call.once('cancelled', resolve).once('close', resolve));
   const removeSink = io.addSink(sinkOf(call));
   // Of this run: there may be another one soon.
   const exit = exitOf(box, open.execId, io);

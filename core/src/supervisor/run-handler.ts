@@ -21,11 +21,11 @@ export async function handleRun(boxes: BoxService, notice: EmulationNotice, call
 }
 
 async function serve(boxes: BoxService, notice: EmulationNotice, call: RunCall): Promise<void> {
-  const requests = call[Symbol.asyncIterator]();
-  const { spec, detached, box: reference } = await firstRequest(requests);
   const gone = new AbortController();
   call.once('cancelled', () => gone.abort());
   const { signal } = gone;
+  const requests = call[Symbol.asyncIterator]();
+  const { spec, detached, box: reference } = await firstRequest(requests);
   const started = Promise.withResolvers<void>();
   started.promise.catch(() => {});
   let ended: Promise<BoxExit> | undefined;
