@@ -116,6 +116,15 @@ impl Slots {
         Ok(())
     }
 
+    /// Writes back what was written to any of them.
+    pub fn write_back(&self) -> Result<()> {
+        for target in self.targets() {
+            let synced = fs::File::open(&target).and_then(|root| Ok(rustix::fs::syncfs(&root)?));
+            synced.map_err(|error| AgentError::system(format_args!("write {} back", target.display()), error))?;
+        }
+        Ok(())
+    }
+
     /// Where everything is mounted, for the end of the machine.
     pub fn targets(&self) -> Vec<PathBuf> {
         lock(&self.mounted).keys().map(|slot| Self::target(slot)).collect()

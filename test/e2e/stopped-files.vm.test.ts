@@ -42,11 +42,14 @@ describe('the files of a box that does not run', () => {
   });
 
   it('are found by the next supervisor, and nothing of the machine that the last one used', async () => {
-    await client.files.stat({ box: 'early', path: '/given' });
+    await client.files.copyIn(join(host, 'given'), { box: 'early', path: '/kept' });
     assert.equal((await home.vmms()).length, 1);
     await home.killSupervisor(client);
     client = await home.connect();
     assert.deepEqual(await home.vmms(), []);
+    // What was copied is there, though the machine that it was copied by was killed.
+    await client.files.copyOut({ box: 'early', path: '/kept' }, join(host, 'kept'));
+    assert.equal(readFileSync(join(host, 'kept'), 'utf8'), 'given\n');
     await client.files.copyIn(join(host, 'given'), { box: 'early', path: '/again' });
     assert.equal((await client.files.stat({ box: 'early', path: '/again' })).size, 6);
   });

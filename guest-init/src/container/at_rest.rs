@@ -44,7 +44,7 @@ impl RootAtRest {
             let (live, plain) = mount_volumes(&overlay, &place, &request.volumes, services)?;
             (live, plain, Some(place))
         };
-        Ok(Self { request, files: Arc::new(Files { live, plain, image, scratch }), place })
+        Ok(Self { request, files: Arc::new(Files { live, plain, image, scratch, at_rest: true }), place })
     }
 
     /// Lets go of it, and of the volumes in it.

@@ -293,6 +293,7 @@ fn files_of(materials: &Materials, built: &Built) -> Result<Files> {
         plain: view(&built.plain)?,
         image: materials.image.clone(),
         scratch: materials.scratch.clone(),
+        at_rest: false,
     })
 }
 

@@ -16,6 +16,8 @@ pub struct Files {
     pub image: PathBuf,
     /// Its folder on the scratch disk, with `upper` in it.
     pub scratch: PathBuf,
+    /// Whether no workload uses it: the machine is there for the files alone, and may be gone at any moment.
+    pub at_rest: bool,
 }
 
 impl Files {

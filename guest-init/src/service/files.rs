@@ -84,6 +84,11 @@ impl FilesApi for FilesService {
         let files = self.0.guest.files(&open.container_id)?;
         let writer = TreeWriter::new(&files.live, &open)?;
         let bytes = write(writer, requests).await?;
+        if files.at_rest {
+            // What was copied is kept from the answer on, also when the machine is killed.
+            let services = self.0.guest.services.clone();
+            from_thread(move || services.slots.write_back()).await?;
+        }
         Ok(Response::new(WriteFilesResponse { bytes }))
     }
 
