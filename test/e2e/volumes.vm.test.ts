@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BoxCli, type Outcome } from './support/box-cli.ts';
+import { fileServerOf } from './support/home-files.ts';
 
 const IMAGE = 'a3s/starter';
 const SIZE = 4 * 2 ** 20;
@@ -156,6 +157,22 @@ describe('binds and volumes', () => {
     const { stdout, stderr } = await sh('cat /ro/file; echo again > /rw/again');
     assert.equal(stdout.toString(), 'kept\n', stderr);
     assert.equal(await readFile(path('rw/again'), 'utf8'), 'again\n');
+  });
+
+  it('ends with the server of its files, says why, and is served again when it is started', async () => {
+    const id = (await ok(['inspect', '-f', '{{.Id}}', 'box'])).trim();
+    // Its end is like that of the power: what is not on its disks then is lost.
+    await ok(['exec', 'box', 'sync']);
+    // Of the supervisor before this one, and of this one.
+    for (const round of [1, 2]) {
+      process.kill(fileServerOf(cli.home, id)!.pid, 'SIGKILL');
+      const { code, stderr } = await cli.run(['wait', 'box']);
+      assert.deepEqual([code, /the server of its volumes ended/.test(stderr)], [125, true], stderr);
+      const state = await ok(['inspect', '-f', '{{.State.Status}}: {{.State.Error}}', 'box']);
+      assert.match(state, /^dead: the server of its volumes ended/, `round ${round}`);
+      await ok(['start', 'box']);
+      assert.equal((await sh('cat /ro/file')).stdout.toString(), 'kept\n');
+    }
   });
 
   it('gives another box the same [run --volumes-from], and removes what was made for a box [rm --volumes]', async () => {

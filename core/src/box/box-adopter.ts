@@ -10,6 +10,7 @@ import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import type { RunningVm } from '../vm/running-vm.js';
+import { watchFileServer, type FileServerWatch } from '../volumes/file-server-watch.js';
 import { describeExit } from '../vm/vm-loss.js';
 import { VmManager } from '../vm/vm-manager.js';
 import { unknownExit, type Box, type BoxExit } from './box.js';
@@ -201,7 +202,15 @@ export class BoxAdopter {
       this.#holdRoot(box),
       network && this.networks.adopt(box, network.endpoint, { signal: AbortSignal.timeout(ADOPTION_LIMIT_MS) }),
     ]);
-    return { ...(root && { root }), ...(endpoint && { endpoint }) };
+    const fileServer = this.#fileServerOf(box);
+    return { ...(root && { root }), ...(endpoint && { endpoint }), ...(fileServer && { fileServer }) };
+  }
+
+  #fileServerOf(box: Box): FileServerWatch | undefined {
+    for (const { resource } of this.records.resources(box)) {
+      if (resource.kind === 'server') return watchFileServer(resource.process);
+    }
+    return undefined;
   }
 
   async #holdRoot(box: Box): Promise<RootDisk | undefined> {

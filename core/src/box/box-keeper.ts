@@ -9,12 +9,12 @@ import { LoggerToken } from '../service-tokens.js';
 import type { RunRecord } from '../state/box-table.js';
 import { FreeSpace } from '../state/free-space.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import { describeExit } from '../vm/vm-loss.js';
+import { describeExit, endSoon } from '../vm/vm-loss.js';
 import { nowNs, unknownExit, type Box, type BoxExit, type BoxState } from './box.js';
 import { BoxEnding } from './box-ending.js';
 import { BoxLogs } from './box-logs.js';
 import { BoxRecords } from './box-records.js';
-import { leaveHeld, type HeldResources } from './held-resources.js';
+import { fileServerGone, leaveHeld, type HeldResources } from './held-resources.js';
 import type { RunLog } from './run-log.js';
 import { TimeLimit } from './time-limit.js';
 
@@ -137,12 +137,19 @@ export class BoxKeeper {
     if (box.state.kind === 'paused') box.state = { kind: 'running', vm, run };
   }
 
-  /** Waits for the first of: the workload's end, the VM's end, the time limit. */
-  async #watch({ box, vm, run }: RunningBox): Promise<BoxExit> {
+  /** Waits for the first of: the workload's end, the VM's end, that of the server of its files, the time limit. */
+  async #watch({ box, vm, run, held }: RunningBox): Promise<BoxExit> {
     using limit = new TimeLimit(box.spec.timeoutMs, run.startedNs);
     const drained = box.io.drained.catch((error: unknown) => asBoxError(error));
-    const first = await Promise.race([drained, vm.exited, limit.expired]);
+    const unserved = fileServerGone(held).then((said) => ({ unserved: said }));
+    let first = await Promise.race([drained, vm.exited, limit.expired, unserved]);
     if (first === 'expired') return timeLimitExit();
+    if ('unserved' in first) {
+      // It ends with its VM as well, a moment before that can be reaped.
+      const ended = await endSoon(vm);
+      if (!ended) return await endUnserved(vm, first.unserved);
+      first = ended;
+    }
     if (!(first instanceof BoxError) && !('kind' in first)) return workloadExit(first);
     // Output that had arrived before the VM ended is still handed out, and an exit may be among it.
     const last = await drained;
@@ -186,6 +193,12 @@ export class BoxKeeper {
       if (!signal.aborted) this.logger.error({ box: box.id, error }, 'a paused box could not go on');
     }
   }
+}
+
+/** What waits for a file that nobody serves waits for ever: the VM is ended, as by the loss of a disk (docs/adr/0096). */
+async function endUnserved(vm: RunningVm, said: string): Promise<BoxExit> {
+  await vm.kill();
+  return unknownExit(`the server of its volumes ended: ${said}`);
 }
 
 /** Lets a VM go on; one that cannot any more is ended. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { asBoxError } from '../errors/as-box-error.js';
-import { isBoxError } from '../errors/box-error.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
 import { injectable } from '../kernel/container.js';
 import type { NetworkEndpoint } from '../ports/network.js';
 import type { Resource } from '../state/ledger.js';
@@ -11,6 +11,7 @@ import { HomeLayout } from '../store/home-layout.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
 import { architectureOf } from '../vm/guest-architecture.js';
 import type { RunningVm } from '../vm/running-vm.js';
+import { endSoon } from '../vm/vm-loss.js';
 import { nowNs, type Box, type RestingState } from './box.js';
 import { BoxKeeper } from './box-keeper.js';
 import { BoxLogs } from './box-logs.js';
@@ -20,6 +21,7 @@ import { sizingOf } from './box-spec.js';
 import { addBootSpans } from './boot-spans.js';
 import { CONTAINER_ID, startContainer } from './container-start.js';
 import { BoxNetworks } from './box-networks.js';
+import { fileServerGone, type HeldResources } from './held-resources.js';
 import { SpareBoxes } from './spare-boxes.js';
 import type { Spare } from './spare.js';
 
@@ -120,7 +122,8 @@ export class BoxStarter {
     undo.defer(end);
     // A clone tells of its template's start.
     if (vm.origin === 'boot') addBootSpans(box.tracer, vm.session.hello);
-    await startContainer(box, vm, { endpoint: held.endpoint, volumes: held.volumes, signal });
+    const container = startContainer(box, vm, { endpoint: held.endpoint, volumes: held.volumes, signal });
+    await Promise.race([container, failUnserved(held, vm)]);
     const log = await this.logs.open(box);
     undo.defer(() => this.logs.end(box));
     const run = {
@@ -136,6 +139,13 @@ export class BoxStarter {
     this.keeper.keep({ box, vm, run, held, log });
     if (vm.origin === 'clone') this.spares.wish({ image: box.image, backend, spec: box.spec });
   }
+}
+
+/** Rejects when the server of a box's files ends, and not with its VM, whose end has a reason of its own. */
+async function failUnserved(held: HeldResources, vm: RunningVm): Promise<never> {
+  const said = await fileServerGone(held);
+  if (await endSoon(vm)) return new Promise(() => {});
+  throw new BoxError('VM_CRASHED', `the server of the volumes ended while the box was started: ${said}`);
 }
 
 function runRecordOf({ vm, nextKey, origin }: RunningVm, acceleration: string, endpoint?: NetworkEndpoint): RunRecord {

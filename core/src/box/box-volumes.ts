@@ -30,6 +30,8 @@ export interface AttachedVolumes {
   /** Where the VMM connects to; absent without a share. */
   readonly shareSocket?: string;
   readonly disks: Readonly<Partial<Record<DiskSlot, DiskImage>>>;
+  /** Resolves with what the server said last when it is gone. Absent without a share. */
+  readonly gone?: Promise<string>;
   /** The container was made: volumes hold what they take from the image. */
   filled(): void;
   /** Ends the server. Idempotent. */
@@ -113,7 +115,7 @@ export class BoxVolumes {
         placed: sources,
         guest: sources.map((source) => guestVolume(source, fills)),
         disks,
-        ...(server && { shareSocket: server.socket }),
+        ...(server && { shareSocket: server.socket, gone: server.gone }),
         filled: () => {
           for (const name of this.#settled(sources, fills)) this.records.noteFilling(name, 'done');
           for (const name of fills) this.#filling.delete(name);

@@ -14,8 +14,13 @@ const REAP_LIMIT_MS = 1000;
  */
 export async function explainLoss(vm: Vm, error: unknown, when: string): Promise<unknown> {
   // A VMM that dies closes the agent's socket a moment before it can be reaped.
-  const exit = await Promise.race([vm.exited, aborted(AbortSignal.timeout(REAP_LIMIT_MS))]);
+  const exit = await endSoon(vm);
   return exit ? describeCrash(vm, exit, when) : error;
+}
+
+/** How a VM ended one of whose connections was closed; undefined when it goes on. */
+export function endSoon({ exited }: Pick<Vm, 'exited'>): Promise<VmExit | undefined> {
+  return Promise.race([exited, aborted(AbortSignal.timeout(REAP_LIMIT_MS))]);
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
