@@ -41,7 +41,7 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   privileged: 'everything of the VM, nothing of the host; device nodes have to be made (mknod)',
   pull: 'a registry on loopback may speak http',
   'security-opt': 'no-new-privileges, seccomp and systempaths; others are refused by name',
-  'stop-timeout': 'at least 0; waiting for ever is refused',
+  'stop-timeout': '-1 for as long as it takes',
   sysctl: "`net.*` are those of the VM, the others of the container's IPC namespace",
 };
 

@@ -32,3 +32,4 @@ export { hostPlatform, platformOf } from './platform/host-platform.js';
 export type { Autostart } from './platform/autostart.js';
 export type { AccessRights, HostPlatform, Surroundings } from './platform/platform.js';
 export { BootAssetStore, type BootAssetSources } from './vm/assets/boot-asset-store.js';
+export { FOR_EVER_MS } from './box/time-limit.js';

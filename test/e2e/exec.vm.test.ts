@@ -109,7 +109,7 @@ describe('a3s-box exec', () => {
     assert.equal((await cli.run(['exec', 'web', 'no-such-command'])).code, 127);
     assert.equal((await cli.run(['exec', 'web', '/tmp'])).code, 126);
     const nobox = await cli.run(['exec', 'nothing', 'true']);
-    assert.equal(nobox.code, 125);
+    assert.equal(nobox.code, 1);
     assert.match(nobox.stderr, /no box "nothing"/);
   });
 

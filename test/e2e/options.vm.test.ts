@@ -369,13 +369,29 @@ describe('container options', () => {
       assert.deepEqual(await update('--cpu-quota', '-1'), [0, 'max 50000\n', '']);
     });
 
-    it('say how long a stop waits [run --stop-timeout]', async () => {
-      const begin = performance.now();
-      assert.equal((await cli.run(['stop', 'on'])).code, 0);
-      const took = performance.now() - begin;
-      assert.ok(took >= 1000 && took < 9000, `${took} ms`);
+    it('say how long a stop and a restart wait [run --stop-timeout]', async () => {
+      for (const command of ['restart', 'stop']) {
+        const begin = performance.now();
+        assert.equal((await cli.run([command, 'on'])).code, 0);
+        const took = performance.now() - begin;
+        assert.ok(took >= 1000 && took < 9000, `${command}: ${took} ms`);
+      }
       const { stdout } = await cli.run(['wait', 'on']);
       assert.equal(stdout.toString(), '137\n');
+    });
+
+    it('let a stop wait as long as it takes [stop --timeout, create --stop-timeout]', async () => {
+      const slow = "trap 'sleep 2; exit 5' TERM; echo up; sleep 1000 & wait";
+      const asked = ['--name', 'slow', '--stop-timeout', '-1', '-m', '256m', IMAGE, 'sh', '-c', slow];
+      assert.equal((await cli.run(['create', ...asked])).code, 0);
+      const { stdout } = await cli.run(['inspect', '-f', '{{.Config.StopTimeout}}', 'slow']);
+      assert.equal(stdout.toString(), '-1\n');
+      // More than a timer of Node.js takes is no limit of a millisecond.
+      for (const timeout of [[], ['-t', '-1'], ['-t', '3000000']]) {
+        assert.equal((await cli.run(['start', 'slow'])).code, 0);
+        assert.equal((await cli.run(['stop', ...timeout, 'slow'])).code, 0);
+        assert.equal((await cli.run(['wait', 'slow'])).stdout.toString(), '5\n', `stop ${timeout.join(' ')}`);
+      }
     });
   });
 

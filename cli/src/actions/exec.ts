@@ -1,3 +1,4 @@
+import { BoxError, isBoxError } from '@a3s-box/core';
 import { BoxClient, type ExecSpec } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
 import type { execFlags } from '../commands/exec.js';
@@ -32,11 +33,24 @@ export async function execInBox(
     const { timeline } = invocation;
     const { signal } = foreground;
     using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
-    const execId = await timeline.measure('exec', () => client.exec(box, spec, { signal }));
+    const execId = await timeline.measure('exec', () => client.exec(box, spec, { signal }).catch(asRefusal));
     if (flags.detach) return 0;
     const attachment = await timeline.measure('attach', () =>
       client.attach(box, { execId, stdin: flags.interactive, signal }),
     );
     return exitOrLeft(await foreground.run({ client, process: { box, execId }, timeline }, attachment));
   });
+}
+
+/** What Docker's daemon refuses, for the box is not there or does not run, ends its `exec` with 1. */
+class Refused extends BoxError {
+  override get exitStatus(): number {
+    return 1;
+  }
+}
+
+function asRefusal(error: unknown): never {
+  if (!isBoxError(error) || (error.code !== 'CONFLICT' && error.code !== 'NOT_FOUND')) throw error;
+  const { code, message, hint, details } = error;
+  throw new Refused(code, message, { ...(hint !== undefined && { hint }), ...(details && { details }), cause: error });
 }

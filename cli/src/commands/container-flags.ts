@@ -163,7 +163,7 @@ const setUpFlags = {
     placeholder: 'SECONDS',
     parse: parseSeconds,
     absent: '10',
-    summary: "time that 'stop' gives the workload",
+    summary: "time that 'stop' gives the workload; -1: as long as it takes",
   },
   sysctl: {
     kind: 'list',

@@ -17,6 +17,6 @@ export const stopFlags = {
     placeholder: 'SECONDS',
     parse: parseSeconds,
     absent: "the box's, else 10",
-    summary: 'time to end in before it is killed',
+    summary: 'time to end in before it is killed; -1: as long as it takes',
   },
 } as const;

@@ -1,5 +1,5 @@
 /** Values of flags, read as Docker reads them. Each throws INVALID_ARGUMENT with what is wrong, without the flag. */
-import { BoxError } from '@a3s-box/core';
+import { BoxError, FOR_EVER_MS } from '@a3s-box/core';
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -64,11 +64,11 @@ export function parseLogOption(value: string): readonly [string, string] {
 
 const MOST_SECONDS = 4_294_967;
 
-/** A number of whole seconds. @returns milliseconds */
+/** A number of whole seconds, or -1 for no limit. @returns milliseconds, or `FOR_EVER_MS` */
 export function parseSeconds(value: string): number {
-  if (value === '-1') throw wrong('waiting for ever is not supported');
+  if (value === '-1') return FOR_EVER_MS;
   if (!/^\d+$/.test(value) || Number(value) > MOST_SECONDS) {
-    throw wrong(`give a number of seconds from 0 to ${MOST_SECONDS}`);
+    throw wrong(`give a number of seconds from 0 to ${MOST_SECONDS}, or -1 for no limit`);
   }
   return Number(value) * 1000;
 }

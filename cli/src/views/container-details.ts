@@ -1,4 +1,5 @@
 /** What `inspect` prints of a box's container options, under Docker's names. */
+import { FOR_EVER_MS } from '@a3s-box/core';
 import type { BoxSpec } from '@a3s-box/core/client';
 
 const MS_PER_SECOND = 1000;
@@ -9,7 +10,9 @@ export function containerConfig({ options = {} }: BoxSpec): object {
   const { domainName = '', stopTimeoutMs } = options;
   return {
     Domainname: domainName,
-    ...(stopTimeoutMs !== undefined && { StopTimeout: stopTimeoutMs / MS_PER_SECOND }),
+    ...(stopTimeoutMs !== undefined && {
+      StopTimeout: stopTimeoutMs === FOR_EVER_MS ? -1 : stopTimeoutMs / MS_PER_SECOND,
+    }),
   };
 }
 

@@ -24,7 +24,7 @@ export interface StartOptions {
 }
 
 export interface StopOptions {
-  /** Between the signal and SIGKILL. */
+  /** Between the signal and SIGKILL; {@link FOR_EVER_MS}: no SIGKILL. */
   readonly graceMs: number;
   /** By name or number; absent: the box's stop signal. */
   readonly signal?: string;

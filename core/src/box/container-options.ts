@@ -42,7 +42,7 @@ export interface ContainerOptions {
   readonly groups?: readonly string[];
   /** -1000 to 1000. */
   readonly oomScoreAdj?: number;
-  /** How long `stop` waits where it is not told, milliseconds. */
+  /** How long `stop` waits where it is not told, milliseconds; `FOR_EVER_MS`: without a limit. */
   readonly stopTimeoutMs?: number;
   /** Addresses of name servers, in place of the network's. */
   readonly nameServers?: readonly string[];

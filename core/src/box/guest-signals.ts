@@ -1,10 +1,10 @@
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { ExecService, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import type { RunningVm } from '../vm/running-vm.js';
-import type { Box, BoxState } from './box.js';
+import { nowNs, type Box, type BoxState } from './box.js';
 import { CONTAINER_ID } from './container-start.js';
 import { signalNumber } from './signals.js';
-import { LONGEST_TIMER } from './time-limit.js';
+import { TimeLimit } from './time-limit.js';
 
 export const SIGKILL = 9;
 const DEFAULT_STOP_SIGNAL = 'SIGTERM';
@@ -21,13 +21,12 @@ export function checkAttachable(box: Box): void {
 
 /** Ends a box that runs: with a signal, and with SIGKILL after the grace time. Returns at its end. */
 export async function endWorkload(box: Box, number: number, graceMs: number): Promise<void> {
-  const limit = AbortSignal.timeout(Math.min(graceMs, LONGEST_TIMER));
+  // Not by AbortSignal.timeout, which takes a limit of 25 days or more for one of a millisecond.
+  using limit = new TimeLimit(graceMs, nowNs());
   await signalForStop(box.state, graceMs > 0 ? number : SIGKILL);
-  const kill = () => void signalForStop(box.state, SIGKILL);
-  limit.addEventListener('abort', kill, { once: true });
-  if (limit.aborted) kill();
+  const first = await Promise.race([box.ended, limit.expired]);
+  if (first === 'expired') await signalForStop(box.state, SIGKILL);
   await box.ended;
-  limit.removeEventListener('abort', kill);
 }
 
 /** A process that has ended already is about to end its box, which the caller waits for. A guest that cannot be told is ended. */

@@ -2,6 +2,9 @@ const NS_PER_MS = 1_000_000n;
 /** What a timer of Node's takes at most, milliseconds; one that is given more fires at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** In place of a number of milliseconds: without a limit. It is the largest that a message can hold. */
+export const FOR_EVER_MS = 2 ** 32 - 1;
+
 /** The end of a box's time, if it has one. */
 export class TimeLimit implements Disposable {
   /** Resolves at the limit; never without one. */
@@ -9,10 +12,10 @@ export class TimeLimit implements Disposable {
   readonly #expired = Promise.withResolvers<'expired'>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param limitMs after the start; absent: none @param startedNs nanoseconds since the Unix epoch */
+  /** @param limitMs after the start; absent or {@link FOR_EVER_MS}: none @param startedNs nanoseconds since the Unix epoch */
   constructor(limitMs: number | undefined, startedNs: bigint) {
     this.expired = this.#expired.promise;
-    if (limitMs !== undefined) this.#arm(Number(startedNs / NS_PER_MS) + limitMs);
+    if (limitMs !== undefined && limitMs !== FOR_EVER_MS) this.#arm(Number(startedNs / NS_PER_MS) + limitMs);
   }
 
   [Symbol.dispose](): void {

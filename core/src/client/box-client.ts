@@ -1,5 +1,6 @@
 import type { BoxSpec, TerminalSize } from '../box/box-spec.js';
 import { signalNumber } from '../box/signals.js';
+import { FOR_EVER_MS } from '../box/time-limit.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
 import { LifecycleService, PruneBoxesRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
@@ -177,7 +178,8 @@ export class BoxClient implements Disposable {
 
   /** Stops a box, if it runs, and starts it. @param options those of {@link stop} */
   async restart(box: string, { graceMs, stopSignal = '', signal }: StopOptions = {}): Promise<void> {
-    await this.#connection.call(LifecycleService.restart, { box, graceMs, signal: stopSignal }, signal);
+    const request = { box, signal: stopSignal, graceMs: graceOf(graceMs) };
+    await this.#connection.call(LifecycleService.restart, request, signal);
   }
 
   /** Stops a box's VM where it is. @throws UNSUPPORTED where its backend cannot do that, CONFLICT */
@@ -284,9 +286,9 @@ export class BoxClient implements Disposable {
     return exitStatusFrom(await this.#connection.call(proto.BoxesService.wait, { box }, signal));
   }
 
-  /** Stops a box: its stop signal, then SIGKILL after `graceMs` milliseconds (default: the box's own, else 10 s). */
+  /** Stops a box: its stop signal, then SIGKILL after `graceMs` milliseconds (default: the box's own, else 10 s; Infinity: never). */
   async stop(box: string, { graceMs, stopSignal = '', signal }: StopOptions = {}): Promise<void> {
-    const request = proto.StopBoxRequest.create({ box, signal: stopSignal, ...(graceMs !== undefined && { graceMs }) });
+    const request = proto.StopBoxRequest.create({ box, signal: stopSignal, graceMs: graceOf(graceMs) });
     await this.#connection.call(proto.BoxesService.stop, request, signal);
   }
 
@@ -322,6 +324,10 @@ export class BoxClient implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function graceOf(graceMs: number | undefined): number | undefined {
+  return graceMs === Infinity ? FOR_EVER_MS : graceMs;
 }
 
 /** The messages of a `Run` up to that its box was started. */

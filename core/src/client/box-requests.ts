@@ -35,7 +35,7 @@ export interface LogsOptions extends CallOptions {
 }
 
 export interface StopOptions extends CallOptions {
-  /** Between the signal and SIGKILL, milliseconds. Default: 10 s. */
+  /** Between the signal and SIGKILL, milliseconds; {@link FOR_EVER_MS} or Infinity: no SIGKILL. Default: the box's own, else 10 s. */
   readonly graceMs?: number;
   /** By name or number. Default: the box's. */
   readonly stopSignal?: string;

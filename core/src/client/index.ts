@@ -4,6 +4,7 @@
 export type { BoxSpec, RestartPolicy, TerminalSize } from '../box/box-spec.js';
 export type { ContainerLimits } from '../box/container-limits.js';
 export type { ContainerOptions, TmpfsMount, Ulimit } from '../box/container-options.js';
+export { FOR_EVER_MS } from '../box/time-limit.js';
 export type { HealthcheckSpec } from '../box/health-check.js';
 export type { LogConfig } from '../box/log-config.js';
 export { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';

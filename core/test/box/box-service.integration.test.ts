@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { mock } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Box } from '../../dist/box/box.js';
 import { BoxLogs } from '../../dist/box/box-logs.js';
-import { BoxRecords } from '../../dist/box/box-records.js';
 import type { BoxService } from '../../dist/box/box-service.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
-import { BoxError } from '../../dist/index.js';
+import type { BoxError } from '../../dist/index.js';
+import { FOR_EVER_MS } from '../../dist/box/time-limit.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 import { fakeBoxService, type FakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
+import { fullDatabases } from '../support/full-database.ts';
 
 const operation = { signal: new AbortController().signal };
 
@@ -229,21 +230,6 @@ describe('BoxService', () => {
     assert.deepEqual([box.state.kind, box.marks.pausedByUser], ['exited', false]);
   });
 
-  it('lets a box go on whose pause cannot be written down', async () => {
-    const box = await boxes.create(spec(), operation);
-    await boxes.start(box);
-    const vm = await hypervisor.vm();
-    const amend = mock.method(BoxRecords.prototype, 'amend', () => {
-      throw new BoxError('DISK_FULL', 'no room');
-    });
-    try {
-      await assert.rejects(boxes.pause(box, operation), { code: 'DISK_FULL' });
-    } finally {
-      amend.mock.restore();
-    }
-    assert.deepEqual([vm.pauses, vm.resumes, box.state.kind], [1, 1, 'running']);
-  });
-
   it('ends a paused box whose guest does not go on', async () => {
     const box = await boxes.create(spec(), operation);
     await boxes.start(box);
@@ -267,6 +253,33 @@ describe('BoxService', () => {
     hypervisor.refuseStart = { code: 5, details: 'gone' };
     await assert.rejects(boxes.restart(box, { graceMs: 0 }), { message: 'gone' });
     assert.deepEqual([boxes.size, box.gone], [0, true]);
+  });
+
+  it('goes on when there is no room to write down that it is paused', async () => {
+    const box = await boxes.create(spec(), operation);
+    await boxes.start(box);
+    const vm = await hypervisor.vm();
+    {
+      using _ = fullDatabases();
+      await assert.rejects(boxes.pause(box, operation), { code: 'DISK_FULL' });
+    }
+    assert.deepEqual([vm.pauses, vm.resumes, box.state.kind, box.marks.pausedByUser], [1, 1, 'running', false]);
+    await boxes.pause(box, operation);
+    await boxes.unpause(box, operation);
+  });
+
+  it('stops without a limit, and with one that is longer than a timer, when the workload ends', async () => {
+    for (const graceMs of [FOR_EVER_MS, 2 ** 31]) {
+      const box = await boxes.create(spec(), operation);
+      await boxes.start(box);
+      const vm = await hypervisor.vm();
+      const stopped = boxes.stop(box, { graceMs });
+      await delay(30);
+      assert.equal(box.state.kind, 'running', `after ${graceMs} ms it was killed`);
+      await vm.workloadExits({ code: 5 });
+      assert.equal((await stopped)?.code, 5);
+      await boxes.remove(box, { force: false });
+    }
   });
 
   it('ends a box at its time limit', async () => {
@@ -296,7 +309,7 @@ describe('BoxService', () => {
     await boxes.start(box);
     const vm = await hypervisor.vm();
     const stopped = boxes.stop(box, { graceMs: 3e9 });
-    await setTimeout(50);
+    await delay(50);
     assert.deepEqual(
       vm.signals.map(({ signal }) => signal),
       [15],

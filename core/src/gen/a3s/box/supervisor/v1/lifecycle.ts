@@ -29,7 +29,7 @@ export const protobufFileName = "a3s/box/supervisor/v1/lifecycle.proto";
 
 export interface RestartBoxRequest {
   box: string;
-  /** Absent: the box's own, else 10 seconds. */
+  /** As in StopBoxRequest. */
   graceMs?:
     | number
     | undefined;

@@ -376,7 +376,7 @@ export interface WaitRequest {
 
 export interface StopBoxRequest {
   box: string;
-  /** Absent: the box's own, else 10 seconds. */
+  /** Absent: the box's own, else 10 seconds. The largest number: without a limit. */
   graceMs?:
     | number
     | undefined;
