@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BoxClient } from '@a3s-box/core/client';
-import { SdkHome } from './support/sdk-home.ts';
+import { vmmsOfNoBox } from './support/home-files.ts';
+import { processGone, SdkHome } from './support/sdk-home.ts';
 
 describe('the files of a box that does not run', () => {
   let home: SdkHome;
@@ -39,6 +41,22 @@ describe('the files of a box that does not run', () => {
     );
     await Promise.all(copies);
     for (const index of copies.keys()) assert.equal(readFileSync(join(host, `copy-${index}`), 'utf8'), 'given\n');
+  });
+
+  it('are reached again at once when the machine for that was killed', async () => {
+    await client.files.stat({ box: 'early', path: '/given' });
+    const before = vmmsOfNoBox(home.path);
+    assert.equal(before.length, 1);
+    process.kill(before[0]!, 'SIGKILL');
+    await processGone(before[0]!);
+    // A call that comes before the supervisor has seen it end may fail; those after it do not.
+    const size = async () => (await client.files.stat({ box: 'early', path: '/given' })).size;
+    for (let calls = 0; calls < 10 && (await size().catch(() => 0)) === 0; calls++) await delay(100);
+    assert.equal(await size(), 6);
+    assert.deepEqual(
+      vmmsOfNoBox(home.path).filter((pid) => before.includes(pid)),
+      [],
+    );
   });
 
   it('are found by the next supervisor, and nothing of the machine that the last one used', async () => {

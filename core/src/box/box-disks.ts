@@ -146,12 +146,26 @@ export class BoxDisks implements AsyncDisposable {
     const vm = this.#ensureDisk(box).then(() => helper.start());
     const use: Use = { helper, vm, users: 0, idle: Promise.withResolvers() };
     this.#uses.set(box.id, use);
+    vm.then((started) => this.#untilEnd(box.id, use, started)).catch(() => {
+      // Whoever asked for it is told of it.
+    });
     return use;
   }
 
   /** Ends the helper of a box as soon as nobody uses it. */
   async #giveUp(box: Box): Promise<void> {
     (await this.take(box))[Symbol.dispose]();
+  }
+
+  /** Gives up a helper that has ended by itself: the next call needs another one. */
+  async #untilEnd(id: string, use: Use, { exited }: RunningVm): Promise<void> {
+    await exited;
+    if (this.#uses.get(id) !== use || use.ending) return;
+    clearTimeout(use.timer);
+    use.ending = use.helper.kill().finally(() => {
+      if (this.#uses.get(id) === use) this.#uses.delete(id);
+    });
+    await use.ending;
   }
 
   /** A box that never ran has none yet. */
