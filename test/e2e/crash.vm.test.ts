@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { BoxClient } from '@a3s-box/core/client';
 import { BIN } from './support/box-cli.ts';
+import { dieAtEachWrite } from './support/each-write.ts';
+import { heldImages } from './support/home-files.ts';
 import { processGone, SdkHome } from './support/sdk-home.ts';
 
 const COUNTER = 'i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.05; done; exit 9';
@@ -58,7 +60,13 @@ describe('what is killed', () => {
   it('VMM: the box is dead, with the reason and without an exit code', async () => {
     const client = await home.connect();
     const { id } = await client.runDetached(home.spec(COUNTER));
+    const execId = await client.exec(id, { command: ['sleep', '1000'] });
+    const attachment = await client.attach(id, { execId });
     process.kill((await client.inspect(id)).vmmPid!, 'SIGKILL');
+    await assert.rejects(Array.fromAsync(attachment.output), {
+      code: 'VM_ENDED',
+      message: /ended before its exec did: .*SIGKILL/,
+    });
     const exit = await client.wait(id);
     assert.equal(exit.known, false);
     assert.match(exit.reason ?? '', /killed|SIGKILL/);
@@ -100,37 +108,25 @@ describe('what is killed', () => {
     }
   });
 
-  it('supervisor, at each write of its ledger in a detached run: a whole box is there, or none', async function () {
-    this.timeout(240_000);
+  it('supervisor, at each write of its databases in a detached run: a whole box is there, or none', async function () {
+    this.timeout(300_000);
     const whole: string[] = [];
     await home.stopSupervisor(await home.connect());
-    for (let commit = 0; commit < 20; commit++) {
-      for (const moment of ['before', 'after']) {
-        const first = await home.connect(moment, String(commit));
-        const { pid } = first.supervisor;
-        const running = first.runDetached(home.spec('sleep 1000'));
-        const failed = await running.then(
-          () => false,
-          () => true,
-        );
-        if (failed) await processGone(pid);
-        else await home.stopSupervisor(first);
-        first.close();
-        const second = await home.connect();
-        const boxes = await second.list({ all: true });
-        for (const { id, state } of boxes) {
-          assert.equal(state, 'running');
-          assert.ok((await second.exec(id, { command: ['true'], detached: true })).length > 0);
-          await second.remove(id, { force: true });
-          whole.push(`${moment} ${commit}`);
+    const count = await dieAtEachWrite(home, {
+      act: (client) => client.runDetached(home.spec('sleep 1000')),
+      check: async (client, death) => {
+        for (const { id, state } of await client.list({ all: true })) {
+          assert.equal(state, 'running', death);
+          assert.ok((await client.exec(id, { command: ['true'], detached: true })).length > 0);
+          await client.remove(id, { force: true });
+          whole.push(death);
         }
         await home.assertEmpty();
-        await home.stopSupervisor(second);
-        // It got to its end: there are no more writes to die at.
-        if (!failed) return assert.ok(commit > 2, `only ${commit} writes were met`);
-      }
-    }
-    assert.fail(`a run takes more writes than expected; whole: ${whole.join(', ')}`);
+        assert.deepEqual(heldImages(home.path), [], `after ${death} the image store holds something`);
+      },
+    });
+    assert.ok(count >= 4, `a run takes ${count} writes`);
+    assert.ok(whole.includes(`after ${count - 1}`), `whole after: ${whole.join(', ')}`);
   });
 
   it('supervisor of an older version: a newer client takes its boxes over', async () => {

@@ -15,11 +15,6 @@ const NOT_A_DATABASE = 26;
 /** A volume with less than this cannot take a page and its index, bytes. */
 const LEAST_FREE = 64 * 1024;
 
-export interface StateDatabaseOptions {
-  /** Is called right before and after each commit, with how many there were before it. For tests of crashes. */
-  readonly onCommit?: ((moment: 'before' | 'after', commits: number) => void) | undefined;
-}
-
 /**
  * The home's database: SQLite in WAL mode, written by the supervisor alone and opened read-only by others. A commit is
  * safe from the death of this process; from that of the machine once the log was synced, which is not waited for.
@@ -27,14 +22,11 @@ export interface StateDatabaseOptions {
 export class StateDatabase implements Disposable {
   readonly #database: DatabaseSync;
   readonly #path: string;
-  readonly #onCommit: StateDatabaseOptions['onCommit'];
   readonly #statements = new Map<string, StatementSync>();
-  #commits = 0;
 
-  private constructor(database: DatabaseSync, path: string, options: StateDatabaseOptions) {
+  private constructor(database: DatabaseSync, path: string) {
     this.#database = database;
     this.#path = path;
-    this.#onCommit = options.onCommit;
   }
 
   /**
@@ -45,7 +37,7 @@ export class StateDatabase implements Disposable {
    * @throws HOME_UNUSABLE when a newer version made it
    * @throws DISK_FULL
    */
-  static open(path: string, options: StateDatabaseOptions = {}): StateDatabase {
+  static open(path: string): StateDatabase {
     let database: DatabaseSync | undefined;
     try {
       database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, readBigInts: true });
@@ -55,7 +47,7 @@ export class StateDatabase implements Disposable {
       if (check !== 'ok') throw corrupt(path, String(check));
       applySchema(database, path);
       database.exec(ADDITIONS);
-      return new StateDatabase(database, path, options);
+      return new StateDatabase(database, path);
     } catch (error) {
       database?.close();
       throw translate(error, path);
@@ -71,9 +63,7 @@ export class StateDatabase implements Disposable {
       this.#database.exec('BEGIN IMMEDIATE');
       try {
         const result = work();
-        this.#onCommit?.('before', this.#commits);
         this.#database.exec('COMMIT');
-        this.#onCommit?.('after', this.#commits++);
         return result;
       } catch (error) {
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');

@@ -2,11 +2,14 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Box } from '../box/box.js';
 import type { BoxService } from '../box/box-service.js';
 import type { OutputSink, ProcessIo } from '../box/process-io.js';
-import { BoxError } from '../errors/box-error.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
 import type { AttachOpen, AttachRequest, AttachResponse, ExitStatus } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { failStream, writeMessage } from './grpc-handlers.js';
 import { exitStatusOf } from './messages.js';
 import { forwardStdin, outputMessage } from './streams.js';
+
+/** How long the end of a box may take to be known after its guest is gone. */
+const END_LIMIT_MS = 5000;
 
 type AttachCall = ServerDuplexStream<AttachRequest, AttachResponse>;
 
@@ -54,7 +57,7 @@ function sinkOf(call: AttachCall): OutputSink {
 /** The end of a box is told after everything of it was freed; that of an exec with its last output. */
 async function exitOf(box: Box, execId: string, io: ProcessIo): Promise<ExitStatus> {
   if (execId === '') return exitStatusOf(await box.ended);
-  const status = await io.drained;
+  const status = await io.drained.catch((error: unknown) => explained(error, box));
   return {
     known: true,
     code: status.code,
@@ -63,4 +66,16 @@ async function exitOf(box: Box, execId: string, io: ProcessIo): Promise<ExitStat
     reason: '',
     timeNs: status.timeNs,
   };
+}
+
+/** An exec whose guest is gone ended with its box. @throws VM_ENDED with why, or what it was given */
+async function explained(error: unknown, box: Box): Promise<never> {
+  if (!isBoxError(error) || error.code !== 'AGENT_UNREACHABLE') throw error;
+  const late = new Promise<undefined>((resolve) => {
+    AbortSignal.timeout(END_LIMIT_MS).addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const exit = await Promise.race([box.ended, late]);
+  if (!exit) throw error;
+  const reason = exit.reason === '' ? '' : `: ${exit.reason}`;
+  throw new BoxError('VM_ENDED', `box "${box.name}" ended before its exec did${reason}`, { cause: error });
 }

@@ -15,7 +15,7 @@ import { BoxRestarter } from '../box/box-restarter.js';
 import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
 import { installedShareProgram, type ShareProgramSearch } from '../volumes/share-program.js';
-import { StateDatabase, type StateDatabaseOptions } from '../state/state-database.js';
+import { StateDatabase } from '../state/state-database.js';
 import { Activity } from './activity.js';
 import { SupervisorServer } from './supervisor-server.js';
 import { awaitTurn } from './supervisor-turn.js';
@@ -41,8 +41,6 @@ export interface SupervisorOptions {
   readonly shareProgram?: Partial<Pick<ShareProgramSearch, 'configured' | 'path'>>;
   /** Ends the supervisor; its boxes go on. */
   readonly signal: AbortSignal;
-  /** How the home's database is opened. For tests of crashes. */
-  readonly state?: StateDatabaseOptions;
   /** Minor version of the protocol to serve. Default: the newest. For tests of updates. */
   readonly protocolMinor?: number;
 }
@@ -65,7 +63,7 @@ export async function runSupervisor(options: SupervisorOptions): Promise<void> {
 async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<void> {
   const { logger, signal } = options;
   await using stack = new AsyncDisposableStack();
-  const database = stack.use(StateDatabase.open(layout.state, options.state));
+  const database = stack.use(StateDatabase.open(layout.state));
   const plugins = stack.use(await startPlugins(layout, options));
   const ended = Promise.withResolvers<void>();
   const self = {

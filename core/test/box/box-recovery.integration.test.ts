@@ -41,7 +41,7 @@ describe('recovery of boxes', () => {
   async function nextSupervisor(bootId = 'first boot'): Promise<void> {
     await service.boxes.leave();
     await service[Symbol.asyncDispose]();
-    service = await fakeBoxService(layout, hypervisor, {}, bootId);
+    service = await fakeBoxService(layout, hypervisor, bootId);
   }
 
   const run = (change: Partial<BoxSpec> = {}) =>

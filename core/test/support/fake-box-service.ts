@@ -4,7 +4,6 @@ import { createCoreContainer } from '../../dist/core-container.js';
 import { BoxError, type Image, type ImageStore, type Logger } from '../../dist/index.js';
 import type { Container } from '../../dist/kernel/container.js';
 import { PluginRegistry } from '../../dist/kernel/plugin-registry.js';
-import type { StateDatabaseOptions } from '../../dist/state/state-database.js';
 import { StateDatabase } from '../../dist/state/state-database.js';
 import type { HomeLayout } from '../../dist/store/home-layout.js';
 import type { FakeHypervisor } from './fake-hypervisor.ts';
@@ -43,7 +42,6 @@ export interface FakeBoxService extends AsyncDisposable {
 export async function fakeBoxService(
   layout: HomeLayout,
   hypervisor: FakeHypervisor,
-  state: StateDatabaseOptions = {},
   bootId = 'first boot',
 ): Promise<FakeBoxService> {
   let rootDisks = 0;
@@ -68,7 +66,7 @@ export async function fakeBoxService(
     { port: 'a3s-box.image-store.v1', name: 'fake', service: images },
     { port: 'a3s-box.hypervisor.v1', name: hypervisor.name, service: hypervisor },
   ];
-  const database = StateDatabase.open(layout.state, state);
+  const database = StateDatabase.open(layout.state);
   const container = createCoreContainer({
     logger: strict,
     plugins: { registry: new PluginRegistry({ services, defaults: {}, explain: () => undefined }) },
