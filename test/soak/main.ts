@@ -49,7 +49,7 @@ const durationMs = values.duration === undefined ? Infinity : durationOf(values.
 const parts: Readonly<Record<string, (home: SoakHome) => Promise<unknown>>> = {
   cycles: (home) => {
     const end = Date.now() + durationMs;
-    const goesOn = (done: number): boolean => done < cycles && Date.now() < end;
+    const goesOn = (done: number): boolean => !told && done < cycles && Date.now() < end;
     return runCycles(home, { seed, first, goesOn, say: (line) => console.log(line) });
   },
   orphans: async (home) => {
@@ -67,10 +67,19 @@ const names = values.only ?? Object.keys(parts);
 const unknown = names.filter((name) => !(name in parts));
 if (unknown.length > 0) fail(`there is no part ${unknown.join(', ')}`);
 
+let told = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    told = true;
+    console.error('told to end: after this cycle, or this part');
+  });
+}
 console.log(`seed ${seed}`);
 const home = await SoakHome.create();
 try {
-  for (const name of names) console.log(name, JSON.stringify(await parts[name]!(home), null, 1));
+  for (const name of names) {
+    if (!told) console.log(name, JSON.stringify(await parts[name]!(home), null, 1));
+  }
 } catch (error) {
   console.error(error);
   console.error(`the supervisor's log ends with:\n${home.log()}`);

@@ -57,7 +57,10 @@ export function fromServiceError(status: Partial<GrpcStatus<Trailers>>, options:
   const { hint, details } = decodeExtra(status.metadata?.get(ERROR_TRAILER)[0]);
   const known = isErrorCode(remoteCode);
   const shown = remoteCode === undefined || known ? details : { ...details, remoteCode: String(remoteCode) };
-  return new BoxError(known ? remoteCode : codeOfStatus(status.code, options), status.details || 'the call failed', {
+  const code = known ? remoteCode : codeOfStatus(status.code, options);
+  const said = status.details || 'the call failed';
+  // gRPC's own words do not say who.
+  return new BoxError(code, !known && code === 'AGENT_UNREACHABLE' ? `the guest went away: ${said}` : said, {
     ...(hint === undefined ? {} : { hint }),
     ...(shown === undefined ? {} : { details: shown }),
     cause: status,

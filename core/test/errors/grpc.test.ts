@@ -76,6 +76,8 @@ describe('errors over gRPC', () => {
     const options = { unavailable: 'SUPERVISOR_UNREACHABLE' } as const;
     assert.equal(fromServiceError({ code: 14 }, options).code, 'SUPERVISOR_UNREACHABLE');
     assert.equal(fromServiceError({ code: 5 }, options).code, 'NOT_FOUND');
+    assert.equal(fromServiceError({ code: 14, details: 'd' }).message, 'the guest went away: d');
+    assert.equal(fromServiceError({ code: 14, details: 'd' }, options).message, 'd');
   });
 
   it('keeps the code of a newer peer in the details', () => {
