@@ -4,7 +4,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ...{ ls: 'ps', list: 'ps', ps: 'ps', remove: 'rm' },
     ...sameNames(
       ...['attach', 'commit', 'cp', 'create', 'diff', 'exec', 'export', 'inspect', 'kill', 'logs', 'pause', 'port'],
-      ...['rename', 'restart', 'rm', 'run', 'start', 'stop', 'top', 'unpause', 'update', 'wait'],
+      ...['rename', 'restart', 'rm', 'run', 'start', 'stats', 'stop', 'top', 'unpause', 'update', 'wait'],
     ),
   },
   image: {
@@ -14,7 +14,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     remove: 'rmi',
     ...sameNames('import', 'load', 'pull', 'save', 'tag'),
   },
-  system: { info: 'info' },
+  system: { info: 'info', events: 'events' },
   volume: { list: 'volume ls', remove: 'volume rm' },
 };
 

@@ -5,6 +5,7 @@ import { commit } from './commands/commit.js';
 import { cp } from './commands/cp.js';
 import { create } from './commands/create.js';
 import { diff } from './commands/diff.js';
+import { events } from './commands/events.js';
 import { exec } from './commands/exec.js';
 import { imageInspect } from './commands/image-inspect.js';
 import { exportCommand } from './commands/export.js';
@@ -34,6 +35,7 @@ import {
   snapshotRemove,
   snapshotRestore,
 } from './commands/snapshot.js';
+import { stats } from './commands/stats.js';
 import { stop } from './commands/stop.js';
 import { containerPrune, systemDf, systemInstall, systemPrune, systemUninstall } from './commands/system.js';
 import { tag } from './commands/tag.js';
@@ -64,6 +66,7 @@ export const COMMANDS = [
   wait,
   inspect,
   top,
+  stats,
   port,
   rename,
   update,
@@ -86,6 +89,7 @@ export const COMMANDS = [
   rmi,
   imageInspect,
   info,
+  events,
   systemDf,
   systemPrune,
   systemInstall,

@@ -22,6 +22,7 @@ import { BoxStarter } from './box/box-starter.js';
 import { SpareBoxes } from './box/spare-boxes.js';
 import { BoxVolumes } from './box/box-volumes.js';
 import { Container } from './kernel/container.js';
+import { EventLog } from './events/event-log.js';
 import type { PluginHost } from './kernel/plugin-host.js';
 import { HypervisorPort } from './ports/hypervisor.js';
 import { NetworkPort } from './ports/network.js';
@@ -40,6 +41,7 @@ import {
 } from './service-tokens.js';
 import { BoxSnapshots } from './snapshots/box-snapshots.js';
 import { SnapshotStore } from './snapshots/snapshot-store.js';
+import { BoxSampler } from './stats/box-sampler.js';
 import { BoxTable } from './state/box-table.js';
 import { Facts } from './state/facts.js';
 import { FreeSpace } from './state/free-space.js';
@@ -56,6 +58,7 @@ import { FilesHandlers } from './supervisor/files-handlers.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
 import { TemplateHandlers } from './supervisor/template-handlers.js';
 import { VolumeHandlers } from './supervisor/volume-handlers.js';
+import { WatchingHandlers } from './supervisor/watching-handlers.js';
 import { VolumeRecords } from './volumes/volume-records.js';
 import { VolumeService } from './volumes/volume-service.js';
 import { VolumeTable } from './volumes/volume-table.js';
@@ -117,6 +120,7 @@ function registerHost(container: Container): void {
     .registerSingleton(TemplateStore)
     .registerSingleton(TemplateLibrary)
     .registerSingleton(VmManager)
+    .registerSingleton(EventLog)
     .registerSingleton(BoxTable)
     .registerSingleton(VolumeTable)
     .registerSingleton(VolumeRecords)
@@ -155,13 +159,15 @@ function registerBoxes(container: Container): void {
     .registerSingleton(BoxDisks)
     .registerSingleton(BoxFiles)
     .registerSingleton(BoxCommits)
-    .registerSingleton(BoxSnapshots);
+    .registerSingleton(BoxSnapshots)
+    .registerSingleton(BoxSampler);
 }
 
 /** What clients reach. */
 function registerHandlers(container: Container): void {
   container
     .registerSingleton(VolumeHandlers)
+    .registerSingleton(WatchingHandlers)
     .registerSingleton(LifecycleHandlers)
     .registerSingleton(FilesHandlers)
     .registerSingleton(SnapshotHandlers)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { BoxCli } from './support/box-cli.ts';
+import { BoxCli, stopSupervisor } from './support/box-cli.ts';
 
 describe('volume commands without a box', () => {
   let cli: BoxCli;
@@ -35,5 +35,29 @@ describe('volume commands without a box', () => {
     assert.equal(await output('ls', '-q'), 'two\n');
     await output('prune', '--all', '--force');
     assert.equal(await output('ls', '-q'), '');
+  });
+
+  it('are told of, and kept over supervisors', async () => {
+    const run = async (...args: string[]) => (await cli.run(args)).stdout.toString();
+    await run('tag', 'a3s/starter', 'told:1');
+    await run('volume', 'create', '--label', 'told=yes', 'told');
+    await stopSupervisor(cli.home);
+    await run('volume', 'rm', 'told');
+    await run('rmi', 'told:1');
+    const until = String(Date.now() / 1000);
+    const events = await run(
+      'events',
+      '--since',
+      '1h',
+      '--until',
+      until,
+      '--format',
+      '{{.Type}} {{.Action}} {{.Actor.ID}}',
+    );
+    const told = events.split('\n').filter((line) => / told$|^image/.test(line));
+    assert.match(
+      told.join('\n'),
+      /^(image load sha256:\w+\n)*image tag sha256:(\w+)\nvolume create told\nvolume destroy told\nimage untag sha256:\2$/,
+    );
   });
 });

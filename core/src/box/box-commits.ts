@@ -1,11 +1,13 @@
 import { BoxError } from '../errors/box-error.js';
 import { decodeItems } from '../files/file-items.js';
+import { EventLog } from '../events/event-log.js';
 import { itemsToTar } from '../files/items-to-tar.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Image, ImageConfig, ImageStore } from '../ports/image-store.js';
 import type { Operation } from '../ports/operation.js';
 import { ImageStoreToken } from '../service-tokens.js';
 import type { Box } from './box.js';
+import { tellOf } from './box-events.js';
 import { BoxFiles } from './box-files.js';
 import { applyChanges } from './config-changes.js';
 import { imageHealthcheckOf } from './health-check.js';
@@ -27,6 +29,7 @@ export interface CommitOptions extends Operation {
 export class BoxCommits {
   constructor(
     private readonly files: BoxFiles,
+    private readonly events: EventLog,
     @inject(ImageStoreToken) private readonly images: ImageStore,
   ) {}
 
@@ -40,7 +43,7 @@ export class BoxCommits {
     try {
       const first = await layer.next();
       const items = first.done ? undefined : decodeItems(beginningWith(first.value, layer));
-      return await this.images.commit(
+      const made = await this.images.commit(
         {
           base: box.image.id,
           config,
@@ -53,6 +56,8 @@ export class BoxCommits {
         },
         { signal },
       );
+      this.events.tell(tellOf(box, 'commit', { imageID: made.id, imageRef: name ?? '', comment: message ?? '' }));
+      return made;
     } catch (error) {
       throw explained(error, box);
     } finally {

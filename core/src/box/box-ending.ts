@@ -36,10 +36,10 @@ export class BoxEnding {
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
-  /** Removes a box that does not run. */
-  async remove(box: Box): Promise<void> {
+  /** Removes a box that does not run. @param exit of the run that it goes with, where there was one */
+  async remove(box: Box, exit?: BoxExit): Promise<void> {
     await this.reaper.reap(box.id);
-    for (const name of this.records.forget(box)) await this.reaper.reap(volumeOwner(name));
+    for (const name of this.records.forget(box, exit)) await this.reaper.reap(volumeOwner(name));
     box.gone = true;
   }
 
@@ -71,7 +71,7 @@ export class BoxEnding {
     // Asked for in the middle of this, its removal comes after it.
     const goes = box.goesWithItsEnd;
     await this.space.insist(async () => {
-      if (goes) return this.remove(box);
+      if (goes) return this.remove(box, exit);
       await this.reaper.reap(box.id, this.home.box(box.id));
       this.records.enter(box, state);
     }, signal);

@@ -72,7 +72,7 @@ export class BoxHealth implements BoxFollower, Disposable {
     const either = AbortSignal.any([signal, late]);
     let exec: ExecProcess | undefined;
     try {
-      const spec = { command, environment: [], terminal: false, stdinOpen: false, detached: false };
+      const spec = { command, environment: [], terminal: false, stdinOpen: false, detached: false, untold: true };
       exec = await this.boxes.exec(box, spec, { signal: either });
       exec.io.addSink(async ({ data }) => output.add(data));
       exec.io.read();

@@ -30,6 +30,8 @@ export interface StopOptions {
   readonly signal?: string;
   /** Whether it is to stay ended; its restart policy has nothing to say then. */
   readonly forGood?: boolean;
+  /** Whether it is told that its user stopped it. Absent: yes. */
+  readonly told?: boolean;
 }
 
 export interface RemoveOptions {

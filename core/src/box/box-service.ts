@@ -1,13 +1,6 @@
 import { asBoxError } from '../errors/as-box-error.js';
 import { BoxError, isBoxError } from '../errors/box-error.js';
-import {
-  ContainerService,
-  ExecService,
-  PtyService,
-  ResizeRequest,
-  SignalRequest,
-  type ListProcessesResponse,
-} from '../gen/a3s/box/agent/v1/agent.js';
+import { ExecService, PtyService, ResizeRequest, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
@@ -15,6 +8,7 @@ import { LoggerToken } from '../service-tokens.js';
 import { Activity } from '../supervisor/activity.js';
 import type { Span } from '../vm/tracer.js';
 import { Box, drawBoxId, nowNs, type BoxExit, type ExecProcess, type RestingState } from './box.js';
+import { tellOf } from './box-events.js';
 import { BoxChecks, type CheckedSpec } from './box-checks.js';
 import { BoxDisks } from './box-disks.js';
 import { BoxExecs, type ExecSpec } from './box-execs.js';
@@ -172,6 +166,7 @@ export class BoxService {
       box.goesWithItsEnd = false;
       try {
         await this.stop(box, { ...options, forGood: false });
+        box.asked = 'restart';
         await this.#start(box, {});
       } catch (error) {
         if (goesWithItsEnd && !box.live && !box.gone) await this.#remove(box, { force: false });
@@ -225,11 +220,7 @@ export class BoxService {
     }
     const request = SignalRequest.create({ containerId: CONTAINER_ID, processId: execId, signal: number });
     await runningVm(box).session.call(ExecService.signal, request, operation.signal);
-  }
-
-  /** What runs in a box. @throws CONFLICT when it does not run or is paused */
-  processes(box: Box, { signal }: Operation): Promise<ListProcessesResponse> {
-    return runningVm(box).session.call(ContainerService.listProcesses, { containerId: CONTAINER_ID }, signal);
+    if (execId === '') this.#tellKill(box, number);
   }
 
   async resize(box: Box, execId: string, size: TerminalSize, operation: Operation): Promise<void> {
@@ -238,14 +229,16 @@ export class BoxService {
   }
 
   /** Ends a box: its stop signal, then SIGKILL after the grace time. Returns at its end. Idempotent. */
-  async stop(box: Box, { graceMs, signal, forGood = true }: StopOptions): Promise<BoxExit | undefined> {
+  async stop(box: Box, { graceMs, signal, forGood = true, told = true }: StopOptions): Promise<BoxExit | undefined> {
     const number = signal === undefined ? stopSignalOf(box) : signalNumber(signal);
+    if (box.live && told) box.asked = 'stop';
     if (forGood) this.#markStopped(box);
     box.cancelRestart?.();
     if (box.state.kind === 'starting') box.cancelStart();
     // A machine that stands still takes no signal.
     await this.pauses.letEnd(box);
-    if (box.state.kind === 'running') await endWorkload(box, number, graceMs);
+    if (box.state.kind === 'running')
+      await endWorkload(box, { number, graceMs, onSent: (sent) => this.#tellKill(box, sent) });
     return box.state.kind === 'created' ? undefined : box.ended.catch(() => undefined);
   }
 
@@ -357,13 +350,17 @@ export class BoxService {
     if (volumes) box.volumesGoToo = true;
     if (box.live) {
       box.goesWithItsEnd = true;
-      await this.stop(box, { graceMs: 0 });
+      await this.stop(box, { graceMs: 0, told: false });
     }
     box.cancelRestart?.();
     if (box.gone) return;
     await this.disks.drop(box);
     await this.ending.remove(box);
     this.#forget(box);
+  }
+
+  #tellKill(box: Box, number: number): void {
+    this.records.tell(tellOf(box, 'kill', { signal: String(number) }));
   }
 
   /** From here on no policy starts it again, also not under the next supervisor. */

@@ -100,6 +100,8 @@ export class Box {
   volumesGoToo: boolean;
   /** Whether its record and all that was its own are gone. */
   gone = false;
+  /** What its user has asked for that is going on: it is told with the end, or the start, that comes of it. */
+  asked: 'stop' | 'restart' | undefined;
   /** Takes back that the box is to be started again, while that is so. */
   cancelRestart: (() => void) | undefined;
   #life = new BoxLife();

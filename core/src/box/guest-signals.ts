@@ -1,5 +1,11 @@
 import { BoxError, isBoxError } from '../errors/box-error.js';
-import { ExecService, SignalRequest } from '../gen/a3s/box/agent/v1/agent.js';
+import {
+  ContainerService,
+  ExecService,
+  SignalRequest,
+  type ListProcessesResponse,
+} from '../gen/a3s/box/agent/v1/agent.js';
+import type { Operation } from '../ports/operation.js';
 import type { RunningVm } from '../vm/running-vm.js';
 import { nowNs, type Box, type BoxState } from './box.js';
 import { CONTAINER_ID } from './container-start.js';
@@ -19,13 +25,26 @@ export function checkAttachable(box: Box): void {
   if (state.kind === 'paused') runningVm(box);
 }
 
+interface WorkloadEnding {
+  /** Of the signal. */
+  readonly number: number;
+  readonly graceMs: number;
+  /** Is told of each signal that was sent. */
+  readonly onSent: (number: number) => void;
+}
+
 /** Ends a box that runs: with a signal, and with SIGKILL after the grace time. Returns at its end. */
-export async function endWorkload(box: Box, number: number, graceMs: number): Promise<void> {
+export async function endWorkload(box: Box, { number, graceMs, onSent }: WorkloadEnding): Promise<void> {
+  const send = async (signal: number) => {
+    if (box.state.kind !== 'running' && box.state.kind !== 'paused') return;
+    await signalForStop(box.state, signal);
+    onSent(signal);
+  };
   // Not by AbortSignal.timeout, which takes a limit of 25 days or more for one of a millisecond.
   using limit = new TimeLimit(graceMs, nowNs());
-  await signalForStop(box.state, graceMs > 0 ? number : SIGKILL);
+  await send(graceMs > 0 ? number : SIGKILL);
   const first = await Promise.race([box.ended, limit.expired]);
-  if (first === 'expired') await signalForStop(box.state, SIGKILL);
+  if (first === 'expired' && graceMs > 0) await send(SIGKILL);
   await box.ended;
 }
 
@@ -41,6 +60,11 @@ async function signalForStop(state: BoxState, number: number): Promise<void> {
     if (isBoxError(error) && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) return;
     await state.vm.kill();
   }
+}
+
+/** What runs in a box. @throws CONFLICT when it does not run or is paused */
+export function processesOf(box: Box, { signal }: Operation): Promise<ListProcessesResponse> {
+  return runningVm(box).session.call(ContainerService.listProcesses, { containerId: CONTAINER_ID }, signal);
 }
 
 /** Number of the signal that ends a box. */

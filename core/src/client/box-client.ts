@@ -48,6 +48,7 @@ import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
 import { TemplateClient } from './template-client.js';
 import { VolumeClient } from './volume-client.js';
+import { WatchClient } from './watch-client.js';
 import { CLIENT_VERSION } from './version.js';
 
 /** A supervisor may go, idle, between its start and our first call; more often than this it is a fault. */
@@ -81,6 +82,8 @@ export class BoxClient implements Disposable {
   /** The booted guests that its boxes are cloned from. */
   readonly templates: TemplateClient;
   readonly volumes: VolumeClient;
+  /** What happens in the home, and what is used. */
+  readonly watching: WatchClient;
   readonly supervisor: SupervisorIdentity;
   readonly #connection: SupervisorConnection;
 
@@ -92,6 +95,7 @@ export class BoxClient implements Disposable {
     this.snapshots = new SnapshotClient(connection);
     this.templates = new TemplateClient(connection);
     this.volumes = new VolumeClient(connection);
+    this.watching = new WatchClient(connection);
   }
 
   /**

@@ -38,6 +38,10 @@ const STATES: readonly BoxState[] = [
 const ACCELERATIONS: readonly BackendInfo['acceleration'][] = ['hardware', 'emulation', 'none'];
 const PLUGIN_STATES: readonly PluginInfo['state'][] = ['active', 'skipped', 'faulted'];
 
+export function boxStateFrom(state: string): BoxState {
+  return oneOf(STATES, state, 'state of a box');
+}
+
 export function specTo(spec: BoxSpec): proto.BoxSpec {
   const { nanoCpus = 0, memoryBytes = 0, timeoutMs = 0, storageBytes = 0, ...rest } = spec;
   const { command, entrypoint, environment, ports, options, volumes, volumesFrom, restart, log, healthcheck, ...same } =
@@ -171,7 +175,7 @@ export function boxFrom(box: proto.BoxRecord): BoxRecord {
     name: box.name,
     spec: specFrom(box.spec ?? proto.BoxSpec.create({})),
     imageId: box.imageId,
-    state: oneOf(STATES, box.state, 'state of a box'),
+    state: boxStateFrom(box.state),
     created: dateOf(box.createdNs),
     ...(box.startedNs > 0n && { started: dateOf(box.startedNs) }),
     ...(box.finishedNs > 0n && { finished: dateOf(box.finishedNs) }),

@@ -13,6 +13,7 @@ export const darwin: HostPlatform = {
   defaultHome: ({ userDirectory }) => posix.join(userDirectory, '.a3s-box'),
   systemDistribution: () => '/Library/Application Support/a3s-box/distribution.json',
   access: modeBits,
+  processMemory: async () => undefined,
   autostart: launchAgent,
   bootId: () =>
     process

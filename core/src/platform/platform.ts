@@ -26,6 +26,9 @@ export interface HostPlatform {
   /** Differs after each start of the machine; empty where that cannot be told. */
   bootId(): string;
 
+  /** What a process takes of the machine's memory, with its part of what it shares, bytes; undefined where that is not known. */
+  processMemory(pid: number): Promise<number | undefined>;
+
   /** How a home's supervisor is started with the machine; undefined where that is not built. */
   autostart(request: AutostartRequest): Autostart | undefined;
 }

@@ -21,6 +21,7 @@ export function windowsWith(run?: SystemCommand): HostPlatform {
     access: accessList(run),
     // Nothing there starts a supervisor after a reboot.
     bootId: () => '',
+    processMemory: async () => undefined,
     autostart: () => undefined,
   };
 }

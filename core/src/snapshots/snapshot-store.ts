@@ -1,6 +1,8 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BoxError } from '../errors/box-error.js';
+import type { NewEvent } from '../events/event.js';
+import { EventLog } from '../events/event-log.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
 import { LoggerToken, StateDatabaseToken } from '../service-tokens.js';
@@ -44,6 +46,7 @@ export class SnapshotStore {
     @inject(StateDatabaseToken) private readonly database: StateDatabase,
     private readonly ledger: Ledger,
     private readonly reaper: Reaper,
+    private readonly events: EventLog,
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
@@ -59,7 +62,10 @@ export class SnapshotStore {
       await mkdir(path, { mode: 0o700, recursive: true });
       const snapshot = { ...draft, shared: await copy(join(path, DISK)) };
       await writeDocument(join(path, DOCUMENT), snapshot);
-      this.database.transaction(() => this.ledger.remove(owner));
+      this.database.transaction(() => {
+        this.ledger.remove(owner);
+        this.events.note(tellOf(snapshot.id, 'create', { name: snapshot.name, container: snapshot.box.id }));
+      });
       return snapshot;
     } catch (error) {
       await this.reaper.reap(owner);
@@ -109,7 +115,10 @@ export class SnapshotStore {
 
   async remove(id: string): Promise<void> {
     // From here on it is gone, whatever happens to this process.
-    this.database.transaction(() => this.ledger.add(ownerOf(id), { kind: 'directory', path: this.home.snapshot(id) }));
+    this.database.transaction(() => {
+      this.ledger.add(ownerOf(id), { kind: 'directory', path: this.home.snapshot(id) });
+      this.events.note(tellOf(id, 'destroy'));
+    });
     await rm(join(this.home.snapshot(id), DOCUMENT), { force: true });
     await this.reaper.reap(ownerOf(id));
   }
@@ -148,4 +157,8 @@ function parse(text: string, id: string): Snapshot {
   }
   const { version: _version, createdNs, ...snapshot } = value;
   return { ...snapshot, createdNs: BigInt(createdNs as unknown as string) };
+}
+
+function tellOf(actor: string, action: 'create' | 'destroy', attributes: NewEvent['attributes'] = {}): NewEvent {
+  return { type: 'snapshot', action, actor, attributes };
 }

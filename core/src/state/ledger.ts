@@ -16,7 +16,7 @@ export type Resource =
   /** Says that the rest was made ahead: there is no box of this id yet. */
   | { readonly kind: 'spare' }
   /** A process in the guest beside the main one. */
-  | { readonly kind: 'exec'; readonly id: string };
+  | { readonly kind: 'exec'; readonly id: string; readonly untold?: boolean };
 
 export interface LedgerEntry {
   readonly sequence: bigint;

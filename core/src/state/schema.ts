@@ -7,6 +7,14 @@ export const ADDITIONS = `
     name TEXT PRIMARY KEY,
     created_ns INTEGER NOT NULL,
     document TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    time_ns INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    attributes TEXT NOT NULL
   ) STRICT
 `;
 

@@ -23,6 +23,7 @@ export class StateDatabase implements Disposable {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #afterCommit = new Set<() => void>();
 
   private constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -64,14 +65,27 @@ export class StateDatabase implements Disposable {
       try {
         const result = work();
         this.#database.exec('COMMIT');
+          for (const callback of this.#takeCallbacks()) callback();
         return result;
       } catch (error) {
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
         throw error;
       }
     } catch (error) {
+      this.#takeCallbacks();
       throw translate(error, this.#path);
     }
+  }
+
+  /** Within a transaction: is called once after its commit, and not at all without one. It must not throw. */
+  afterCommit(callback: () => void): void {
+    this.#afterCommit.add(callback);
+  }
+
+  #takeCallbacks(): (() => void)[] {
+    const callbacks = [...this.#afterCommit];
+    this.#afterCommit.clear();
+    return callbacks;
   }
 
   /** The statement for some SQL, prepared once. */

@@ -1,4 +1,4 @@
-import type { ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import { BoxCommits } from '../box/box-commits.js';
 import { BoxFiles } from '../box/box-files.js';
@@ -15,7 +15,7 @@ import type {
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
 import { LoggerToken } from '../service-tokens.js';
-import { failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
+import { answerEach, unaryHandler } from './grpc-handlers.js';
 
 /** The Files service of the supervisor protocol. */
 @injectable()
@@ -92,21 +92,5 @@ async function* batches(requests: AsyncIterator<WriteFilesRequest>): AsyncGenera
     if (next.value.request?.$case !== 'batch')
       throw new BoxError('INVALID_ARGUMENT', 'write: a message holds no files');
     yield next.value.request.value.items;
-  }
-}
-
-/** Sends what comes, no faster than the client takes it; a client that goes away ends it. */
-async function answerEach<Request, Response, T>(
-  call: ServerWritableStream<Request, Response>,
-  start: (signal: AbortSignal) => AsyncIterable<T>,
-  message: (value: T) => Response,
-): Promise<void> {
-  const cancelled = new AbortController();
-  call.on('cancelled', () => cancelled.abort());
-  try {
-    for await (const value of start(cancelled.signal)) await writeMessage(call, message(value));
-    call.end();
-  } catch (error) {
-    failStream(call, error);
   }
 }

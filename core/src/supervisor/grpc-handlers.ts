@@ -56,3 +56,19 @@ export async function writeMessage<Request, Response>(
     call.on('drain', done).on('close', done).on('cancelled', done);
   });
 }
+
+/** Sends what comes, no faster than the client takes it; a client that goes away ends it. */
+export async function answerEach<Request, Response, T>(
+  call: ServerWritableStream<Request, Response>,
+  start: (signal: AbortSignal) => AsyncIterable<T>,
+  message: (value: T) => Response,
+): Promise<void> {
+  const cancelled = new AbortController();
+  call.on('cancelled', () => cancelled.abort());
+  try {
+    for await (const value of start(cancelled.signal)) await writeMessage(call, message(value));
+    call.end();
+  } catch (error) {
+    failStream(call, error);
+  }
+}

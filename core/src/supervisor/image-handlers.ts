@@ -6,7 +6,11 @@ import type {
   ImagesServer,
   ImportImageRequest,
   LoadImagesRequest,
+  RemoveImageRequest,
+  RemoveImageResponse,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { NewEvent } from '../events/event.js';
+import type { EventLog } from '../events/event-log.js';
 import type { Image, ImageSource, ImageStore } from '../ports/image-store.js';
 import type { SnapshotStore } from '../snapshots/snapshot-store.js';
 import type { Logger } from '../ports/logger.js';
@@ -18,11 +22,18 @@ export interface ImageHandlerParts {
   readonly images: ImageStore;
   readonly boxes: BoxService;
   readonly snapshots: SnapshotStore;
+  readonly events: EventLog;
   readonly logger: Logger;
 }
 
 /** The Images service of the supervisor protocol. */
-export function imageHandlers({ images, boxes, snapshots, logger }: ImageHandlerParts): ImagesServer {
+export function imageHandlers(parts: ImageHandlerParts): ImagesServer {
+  const { images, events, logger } = parts;
+  // The store has files of its own: what is told of it is told once it is done.
+  const tell = (action: string, all: readonly Image[], name?: string) => {
+    for (const { id, names } of all) events.tell(imageEvent(action, id, name ?? names[0]));
+    return all;
+  };
   return {
     list: unaryHandler(logger, async (_request, context) => ({
       images: (await images.list(context)).map(imageRecordOf),
@@ -35,11 +46,15 @@ export function imageHandlers({ images, boxes, snapshots, logger }: ImageHandler
       void answer(call, async (operation, onProgress) => {
         const { reference, platform, plainHttp } = call.request;
         const wanted = platform === '' ? {} : { platform: platformFrom(platform) };
-        return [await images.pull(reference, { ...operation, ...wanted, plainHttp, onProgress })];
+        return tell(
+          'pull',
+          [await images.pull(reference, { ...operation, ...wanted, plainHttp, onProgress })],
+          reference,
+        );
       }),
     load: (call) =>
       void answer(call, async (operation, onProgress) =>
-        images.load(await imageSource(call), { ...operation, onProgress }),
+        tell('load', await images.load(await imageSource(call), { ...operation, onProgress })),
       ),
     import: (call) =>
       void answer(call, async (operation, onProgress) => {
@@ -48,13 +63,16 @@ export function imageHandlers({ images, boxes, snapshots, logger }: ImageHandler
         if (first?.$case !== 'options') throw new BoxError('INVALID_ARGUMENT', 'import: no options came first');
         const { name, config } = first.value;
         const options = { ...(name && { name }), ...(config && { config: imageConfigFrom(config) }) };
-        return [await images.import(dataOf(requests), { ...operation, ...options, onProgress })];
+        return tell('import', [await images.import(dataOf(requests), { ...operation, ...options, onProgress })]);
       }),
     save: (call) => {
       const operation = operationOf(call);
       const send = async () => {
         for await (const data of images.save(call.request.references, operation)) {
           await writeMessage(call, { data: Buffer.from(data) });
+        }
+        for (const reference of call.request.references) {
+          tell('save', [await images.inspect(reference, operation)], reference);
         }
       };
       send().then(
@@ -64,15 +82,29 @@ export function imageHandlers({ images, boxes, snapshots, logger }: ImageHandler
     },
     tag: unaryHandler(logger, async ({ image, name }, context) => {
       await images.tag(image, name, context);
+      tell('tag', [await images.inspect(name, context)], name);
       return {};
     }),
-    remove: unaryHandler(logger, async ({ image, force }, context) => {
-      if (!force) await checkUnused({ images, boxes, snapshots }, image, context);
-      await boxes.dropSpare();
-      const { untagged, deleted } = await images.remove(image, { ...context, force });
-      return { untagged: [...untagged], deleted: [...deleted] };
-    }),
+    remove: unaryHandler(logger, (request, context) => removeImage(parts, request, context)),
   };
+}
+
+async function removeImage(
+  { images, boxes, snapshots, events }: ImageHandlerParts,
+  { image, force }: RemoveImageRequest,
+  context: Operation,
+): Promise<RemoveImageResponse> {
+  if (!force) await checkUnused({ images, boxes, snapshots }, image, context);
+  await boxes.dropSpare();
+  const { id } = await images.inspect(image, context);
+  const { untagged, deleted } = await images.remove(image, { ...context, force });
+  for (const name of untagged) events.tell(imageEvent('untag', id, name));
+  for (const gone of deleted) events.tell(imageEvent('delete', gone, undefined));
+  return { untagged: [...untagged], deleted: [...deleted] };
+}
+
+function imageEvent(action: string, id: string, name: string | undefined): NewEvent {
+  return { type: 'image', action, actor: id, attributes: { ...(name !== undefined && { name }) } };
 }
 
 /** Stands for an image whatever its names are. */
@@ -80,7 +112,7 @@ const BY_DIGEST = /@|^(sha256:)?[0-9a-f]{4,64}$/;
 
 /** The store knows of root disks that are out; a box that does not run needs its image too. */
 async function checkUnused(
-  { images, boxes, snapshots }: Omit<ImageHandlerParts, 'logger'>,
+  { images, boxes, snapshots }: Omit<ImageHandlerParts, 'events' | 'logger'>,
   reference: string,
   operation: Operation,
 ): Promise<void> {

@@ -5,6 +5,7 @@ import { checkChangeable } from '../box/container-limits.js';
 import { BoxPrunes } from '../box/box-prunes.js';
 import { BoxService } from '../box/box-service.js';
 import { stopTimeoutOf } from '../box/container-options.js';
+import { processesOf } from '../box/guest-signals.js';
 import type { LifecycleServer, UpdateBoxRequest } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
@@ -54,7 +55,7 @@ export class LifecycleHandlers {
         const { removed, reclaimedBytes } = await prunes.prune({ labels, ...(untilNs > 0n && { untilNs }) });
         return { removed: [...removed], reclaimedBytes: BigInt(reclaimedBytes) };
       }),
-      top: unaryHandler(logger, async ({ box }, context) => boxes.processes(boxes.find(box), context)),
+      top: unaryHandler(logger, async ({ box }, context) => processesOf(boxes.find(box), context)),
       diskUsage: unaryHandler(logger, async () => {
         const all = boxes.list().map(async (box) => ({ id: box.id, bytes: BigInt(await usage.of(box)) }));
         return {

@@ -149,7 +149,7 @@ export function boxRecordOf(box: Box, { network, logPath }: Surroundings): BoxRe
     name: box.name,
     spec: specMessageOf(spec),
     imageId: box.image.id,
-    state: box.restarting ? 'restarting' : state.kind,
+    state: stateOf(box),
     createdNs: box.createdNs,
     startedNs: 'startedNs' in state ? state.startedNs : (run?.startedNs ?? 0n),
     finishedNs: ended?.exit.timeNs ?? 0n,
@@ -171,6 +171,11 @@ export function boxRecordOf(box: Box, { network, logPath }: Surroundings): BoxRe
     logPath,
     health: healthOf(box),
   });
+}
+
+/** As records tell it. */
+export function stateOf({ restarting, state }: Box): string {
+  return restarting ? 'restarting' : state.kind;
 }
 
 function healthOf({ health = NEW_HEALTH, spec, image, live }: Box): HealthMessage | undefined {

@@ -4,6 +4,7 @@ import { BoxLogs } from '../box/box-logs.js';
 import { BoxService } from '../box/box-service.js';
 import { inject, injectable } from '../kernel/container.js';
 import { BoxError } from '../errors/box-error.js';
+import { EventLog } from '../events/event-log.js';
 import {
   BoxesService,
   ImagesService,
@@ -12,6 +13,7 @@ import {
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { LifecycleService } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { VolumesService } from '../gen/a3s/box/supervisor/v1/volumes.js';
+import { WatchingService } from '../gen/a3s/box/supervisor/v1/watching.js';
 import { SnapshotsService } from '../gen/a3s/box/supervisor/v1/snapshots.js';
 import { FilesService } from '../gen/a3s/box/supervisor/v1/files.js';
 import { hostPlatform } from '../platform/host-platform.js';
@@ -33,6 +35,7 @@ import { LifecycleHandlers } from './lifecycle-handlers.js';
 import { supervisorHandlers } from './supervisor-handlers.js';
 import { TemplateHandlers } from './template-handlers.js';
 import { VolumeHandlers } from './volume-handlers.js';
+import { WatchingHandlers } from './watching-handlers.js';
 import type { SupervisorSelf } from './supervisor-self.js';
 
 /** Streams carry files; a message is never larger than this, bytes. */
@@ -56,6 +59,8 @@ export class SupervisorServer implements AsyncDisposable {
     volumes: VolumeHandlers,
     files: FilesHandlers,
     snapshots: SnapshotHandlers,
+    watching: WatchingHandlers,
+    events: EventLog,
     store: SnapshotStore,
     activity: Activity,
     @inject(ImageStoreToken) images: ImageStore,
@@ -74,7 +79,8 @@ export class SupervisorServer implements AsyncDisposable {
     this.#server.addService(VolumesService, volumes.handlers());
     this.#server.addService(FilesService, files.handlers());
     this.#server.addService(SnapshotsService, snapshots.handlers());
-    this.#server.addService(ImagesService, imageHandlers({ images, boxes, snapshots: store, logger }));
+    this.#server.addService(WatchingService, watching.handlers());
+    this.#server.addService(ImagesService, imageHandlers({ images, boxes, snapshots: store, events, logger }));
   }
 
   /** @param socket address of an endpoint; what an earlier supervisor left there is removed */

@@ -1,5 +1,7 @@
 import { inject, injectable } from '../kernel/container.js';
 import { BoxError } from '../errors/box-error.js';
+import { boundedLabels } from '../events/event.js';
+import { EventLog } from '../events/event-log.js';
 import { StateDatabaseToken } from '../service-tokens.js';
 import { BoxTable } from '../state/box-table.js';
 import { Ledger } from '../state/ledger.js';
@@ -22,6 +24,7 @@ export class VolumeRecords {
     private readonly boxes: BoxTable,
     private readonly ledger: Ledger,
     private readonly home: HomeLayout,
+    private readonly events: EventLog,
   ) {}
 
   /** @returns it, or what there was of that name @throws CONFLICT while files of an earlier one are being removed */
@@ -109,9 +112,16 @@ export class VolumeRecords {
       });
     }
     this.table.put(volume);
+    this.#tell(name, 'create', volume.labels);
+  }
+
+  #tell(name: string, action: 'create' | 'destroy', labels: StoredVolume['labels'] = {}): void {
+    const attributes = { ...boundedLabels(labels), driver: 'local' };
+    this.events.note({ type: 'volume', action, actor: name, attributes });
   }
 
   #takeOut(name: string): void {
+    this.#tell(name, 'destroy', this.table.find(name)?.labels);
     this.table.remove(name);
     this.ledger.add(volumeOwner(name), { kind: 'directory', path: this.home.volume(name) });
   }

@@ -7,6 +7,7 @@ import { copyDisk } from '../../dist/snapshots/copy-disk.js';
 import { SnapshotStore, type SnapshotDraft } from '../../dist/snapshots/snapshot-store.js';
 import { Ledger } from '../../dist/state/ledger.js';
 import { Reaper } from '../../dist/state/reaper.js';
+import { EventLog } from '../../dist/events/event-log.js';
 import { StateDatabase } from '../../dist/state/state-database.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 
@@ -40,7 +41,7 @@ describe('snapshots', () => {
     database = StateDatabase.open(join(home, 'state.db'));
     ledger = new Ledger(database);
     reaper = new Reaper(database, ledger, logger);
-    store = new SnapshotStore(new HomeLayout(home), database, ledger, reaper, logger);
+    store = new SnapshotStore(new HomeLayout(home), database, ledger, reaper, new EventLog(database, logger), logger);
   });
   afterEach(() => {
     database[Symbol.dispose]();

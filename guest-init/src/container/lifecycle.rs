@@ -239,6 +239,7 @@ impl Container {
             processes: self.cgroup.figure("pids.current").unwrap_or(0),
             block_read_bytes: read,
             block_write_bytes: written,
+            memory_reclaimable_bytes: self.cgroup.keyed_figure("memory.stat", "inactive_file").unwrap_or(0),
         }
     }
 

@@ -191,6 +191,9 @@ export interface StatsResponse {
   /** Sum over all vCPUs since boot, nanoseconds. */
   cpuBusyNs: bigint;
   containers: ContainerStats[];
+  /** Of all network cards together, since boot; without the loopback. */
+  networkReceivedBytes: bigint;
+  networkSentBytes: bigint;
 }
 
 /** Figures of the container's cgroup (v2). */
@@ -203,6 +206,8 @@ export interface ContainerStats {
   processes: bigint;
   blockReadBytes: bigint;
   blockWriteBytes: bigint;
+  /** Part of memory_bytes: file contents that have not been used lately, which the kernel gives up first. */
+  memoryReclaimableBytes: bigint;
 }
 
 export interface ShutdownRequest {
@@ -1883,7 +1888,15 @@ export const StatsRequest: MessageFns<StatsRequest> = {
 };
 
 function createBaseStatsResponse(): StatsResponse {
-  return { timeNs: 0n, memoryTotalBytes: 0n, memoryAvailableBytes: 0n, cpuBusyNs: 0n, containers: [] };
+  return {
+    timeNs: 0n,
+    memoryTotalBytes: 0n,
+    memoryAvailableBytes: 0n,
+    cpuBusyNs: 0n,
+    containers: [],
+    networkReceivedBytes: 0n,
+    networkSentBytes: 0n,
+  };
 }
 
 export const StatsResponse: MessageFns<StatsResponse> = {
@@ -1914,6 +1927,18 @@ export const StatsResponse: MessageFns<StatsResponse> = {
     }
     for (const v of message.containers) {
       ContainerStats.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.networkReceivedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.networkReceivedBytes) !== message.networkReceivedBytes) {
+        throw new globalThis.Error("value provided for field message.networkReceivedBytes of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.networkReceivedBytes);
+    }
+    if (message.networkSentBytes !== 0n) {
+      if (BigInt.asUintN(64, message.networkSentBytes) !== message.networkSentBytes) {
+        throw new globalThis.Error("value provided for field message.networkSentBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.networkSentBytes);
     }
     return writer;
   },
@@ -1971,6 +1996,22 @@ export const StatsResponse: MessageFns<StatsResponse> = {
             message.containers.push(ContainerStats.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.networkReceivedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.networkSentBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1997,6 +2038,12 @@ export const StatsResponse: MessageFns<StatsResponse> = {
       : 0n;
     message.cpuBusyNs = (object.cpuBusyNs !== undefined && object.cpuBusyNs !== null) ? BigInt(object.cpuBusyNs) : 0n;
     message.containers = object.containers?.map((e) => ContainerStats.fromPartial(e)) || [];
+    message.networkReceivedBytes = (object.networkReceivedBytes !== undefined && object.networkReceivedBytes !== null)
+      ? BigInt(object.networkReceivedBytes)
+      : 0n;
+    message.networkSentBytes = (object.networkSentBytes !== undefined && object.networkSentBytes !== null)
+      ? BigInt(object.networkSentBytes)
+      : 0n;
     return message;
   },
 };
@@ -2010,6 +2057,7 @@ function createBaseContainerStats(): ContainerStats {
     processes: 0n,
     blockReadBytes: 0n,
     blockWriteBytes: 0n,
+    memoryReclaimableBytes: 0n,
   };
 }
 
@@ -2053,6 +2101,12 @@ export const ContainerStats: MessageFns<ContainerStats> = {
         throw new globalThis.Error("value provided for field message.blockWriteBytes of type uint64 too large");
       }
       writer.uint32(56).uint64(message.blockWriteBytes);
+    }
+    if (message.memoryReclaimableBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryReclaimableBytes) !== message.memoryReclaimableBytes) {
+        throw new globalThis.Error("value provided for field message.memoryReclaimableBytes of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.memoryReclaimableBytes);
     }
     return writer;
   },
@@ -2126,6 +2180,14 @@ export const ContainerStats: MessageFns<ContainerStats> = {
             message.blockWriteBytes = reader.uint64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.memoryReclaimableBytes = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2160,6 +2222,10 @@ export const ContainerStats: MessageFns<ContainerStats> = {
     message.blockWriteBytes = (object.blockWriteBytes !== undefined && object.blockWriteBytes !== null)
       ? BigInt(object.blockWriteBytes)
       : 0n;
+    message.memoryReclaimableBytes =
+      (object.memoryReclaimableBytes !== undefined && object.memoryReclaimableBytes !== null)
+        ? BigInt(object.memoryReclaimableBytes)
+        : 0n;
     return message;
   },
 };

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { BoxClient, type BoxEvent } from '@a3s-box/core/client';
+import { BoxCli } from './support/box-cli.ts';
+
+const IMAGE = 'a3s/starter';
+const SMALL = ['-m', '256m'];
+const WORK = 'dd if=/dev/zero of=/f bs=1M count=8 conv=fsync 2>/dev/null; echo ready; exec sleep 1000';
+
+interface EventDocument {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> };
+  readonly timeNano: number;
+}
+
+describe('watching boxes', () => {
+  let cli: BoxCli;
+  let id: string;
+
+  before(async () => {
+    cli = await BoxCli.create();
+    id = (
+      await output('run', '-d', '--name', 'web', '--label', 'tier=front', ...SMALL, IMAGE, 'sh', '-c', WORK)
+    ).trim();
+    await output('create', '--name', 'resting', ...SMALL, IMAGE, 'true');
+    using client = await BoxClient.connect({ home: cli.home });
+    for await (const { data } of client.logs('web', { follow: true })) if (data.includes('ready')) break;
+  });
+  after(() => cli[Symbol.asyncDispose]());
+
+  /** @returns what it printed, after it ended with 0 */
+  async function output(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await cli.run(args);
+    assert.equal(code, 0, `a3s-box ${args.join(' ')}: ${stderr}`);
+    return stdout.toString();
+  }
+
+  const now = () => String(Date.now() / 1000);
+  const jsonLines = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+
+  describe('that run', () => {
+    it('shows what they use, once [stats --no-stream, stats --format]', async () => {
+      await output('exec', '-d', 'web', 'sh', '-c', 'while :; do :; done');
+      const [row, ...others] = jsonLines(await output('stats', '--no-stream', '--format', 'json'));
+      assert.deepEqual([others, row?.['Name'], row?.['ID']], [[], 'web', id.slice(0, 12)]);
+      const { CPUPerc = '', MemUsage = '', MemPerc = '', NetIO = '', BlockIO = '', PIDs, HostMem = '' } = row ?? {};
+      assert.ok(parseFloat(CPUPerc) > 20 && parseFloat(CPUPerc) < 130, CPUPerc);
+      assert.match(MemUsage, /^[\d.]+[KM]iB \/ 2\d\d(\.\d+)?MiB$/);
+      assert.ok(parseFloat(MemPerc) > 0 && parseFloat(MemPerc) < 60, MemPerc);
+      assert.match(NetIO, /^[\d.]+k?B \/ [\d.]+k?B$/);
+      assert.match(BlockIO, /^[\d.]+[kM]?B \/ ([89]|1\d)(\.\d+)?MB$/);
+      assert.equal(PIDs, '2');
+      assert.match(HostMem, /^[\d.]+[MG]iB$/);
+    });
+
+    it('shows those that do not run too, with whole ids [stats --all, stats --no-trunc]', async () => {
+      const text = await output('stats', '-a', '--no-stream', '--no-trunc');
+      const [head = '', ...rows] = text.trimEnd().split('\n');
+      assert.match(
+        head,
+        /^CONTAINER ID +NAME +CPU % +MEM USAGE \/ LIMIT +MEM % +NET I\/O +BLOCK I\/O +PIDS +HOST MEM$/,
+      );
+      assert.equal(rows.length, 2);
+      assert.ok(
+        rows.some((row) => row.startsWith(id)),
+        text,
+      );
+      assert.ok(
+        rows.some((row) => /resting +-- +-- \/ --/.test(row)),
+        text,
+      );
+    });
+
+    it('goes on telling each second, and refuses boxes that there are not', async () => {
+      using client = await BoxClient.connect({ home: cli.home });
+      const cpu: (number | undefined)[] = [];
+      for await (const [box] of client.watching.stats({ boxes: ['web'], intervalMs: 200 })) {
+        cpu.push(box?.usage?.cpuPercent);
+        if (cpu.length === 3) break;
+      }
+      assert.equal(cpu[0], undefined);
+      assert.ok(
+        cpu.slice(1).every((percent) => percent !== undefined && percent > 0),
+        String(cpu),
+      );
+      const { code, stderr } = await cli.run(['stats', 'nobody']);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /nobody/);
+    });
+  });
+
+  describe('from their beginning to their end', () => {
+    it('tells what happened in its order, with exit statuses [events --since, events --until, events --format]', async () => {
+      const since = now();
+      await cli.run(['run', '--rm', '--name', 'short', '--label', 'a=b', ...SMALL, IMAGE, 'sh', '-c', 'exit 7']);
+      const text = await output('events', '--since', since, '--until', now(), '--format', '{{json .}}');
+      const events = jsonLines(text) as unknown as EventDocument[];
+      const told = events.map(({ Type, Action, Actor }) => [Type, Action, Actor.Attributes['exitCode'] ?? '']);
+      assert.deepEqual(told, [
+        ['container', 'create', ''],
+        ['network', 'connect', ''],
+        ['container', 'start', ''],
+        ['container', 'die', '7'],
+        ['network', 'disconnect', ''],
+        ['container', 'destroy', ''],
+      ]);
+      const [created] = events;
+      assert.deepEqual(created?.Actor.Attributes, { a: 'b', image: IMAGE, name: 'short' });
+      assert.ok(events.every(({ timeNano }) => timeNano >= Number(since) * 1e9 - 1e6));
+    });
+
+    it('tells what happens as it does, of what was asked for [events --filter]', async () => {
+      using client = await BoxClient.connect({ home: cli.home });
+      const ending = new AbortController();
+      const seen: BoxEvent[] = [];
+      const filters = [
+        { name: 'type', value: 'container' },
+        { name: 'container', value: 'web' },
+      ];
+      const sinceNs = BigInt(Date.now()) * 1_000_000n;
+      const reading = (async () => {
+        for await (const event of client.watching.events({ filters, sinceNs, signal: ending.signal })) {
+          seen.push(event);
+          if (event.action === 'restart') break;
+        }
+      })();
+      await output('exec', 'web', 'sh', '-c', 'exit 3');
+      await output('pause', 'web');
+      await output('unpause', 'web');
+      await output('rename', 'web', 'web2');
+      await output('rename', 'web2', 'web');
+      await output('update', '--restart', 'on-failure:1', 'web');
+      await output('restart', '-t', '0', 'web');
+      await reading;
+      const actions = seen.map(({ action }) => action).filter((action) => !/^exec_die/.test(action));
+      assert.deepEqual(actions, [
+        'exec_create: sh -c exit 3',
+        'exec_start: sh -c exit 3',
+        'pause',
+        'unpause',
+        'rename',
+        'rename',
+        'update',
+        'kill',
+        'die',
+        'stop',
+        'start',
+        'restart',
+      ]);
+      const died = seen.find(({ action }) => action === 'exec_die');
+      assert.equal(died?.actor.attributes['exitCode'], '3');
+      const text = await output(
+        'events',
+        '--since',
+        '5m',
+        '--until',
+        now(),
+        '--filter',
+        'event=die',
+        '-f',
+        'container=web',
+      );
+      assert.match(
+        text,
+        /^\d{4}-\d\d-\d\dT[\d:.]+\S* container die [0-9a-f]{64} \(.*exitCode=137, image=a3s\/starter, name=web, tier=front\)\n$/,
+      );
+    });
+
+    it('tells of an end for lack of memory', async () => {
+      const since = now();
+      const eater = 'exec head -c 400m /dev/zero | tail -c 400m >/dev/null';
+      await cli.run(['run', '--name', 'eater', ...SMALL, IMAGE, 'sh', '-c', eater]);
+      const text = await output(
+        'events',
+        '--since',
+        since,
+        '--until',
+        now(),
+        '-f',
+        'container=eater',
+        '--format',
+        '{{.Action}}',
+      );
+      const actions = text.trimEnd().split('\n');
+      assert.deepEqual(actions.slice(0, 2), ['create', 'start']);
+      assert.equal(actions.at(-1), 'die');
+    });
+  });
+});
