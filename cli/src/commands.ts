@@ -43,6 +43,7 @@ import { templateCreate, templateList, templatePrune, templateRemove } from './c
 import { top } from './commands/top.js';
 import { unpause } from './commands/unpause.js';
 import { update } from './commands/update.js';
+import { systemAudit, systemMetrics } from './commands/watching.js';
 import { version } from './commands/version.js';
 import { volumeCreate, volumeInspect, volumeList, volumePrune, volumeRemove } from './commands/volume.js';
 import { wait } from './commands/wait.js';
@@ -90,6 +91,8 @@ export const COMMANDS = [
   imageInspect,
   info,
   events,
+  systemAudit,
+  systemMetrics,
   systemDf,
   systemPrune,
   systemInstall,

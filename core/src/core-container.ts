@@ -1,3 +1,4 @@
+import { AuditLog } from './audit/audit-log.js';
 import { BoxAdopter } from './box/box-adopter.js';
 import { BoxChanges } from './box/box-changes.js';
 import { BoxChecks } from './box/box-checks.js';
@@ -24,6 +25,8 @@ import { BoxVolumes } from './box/box-volumes.js';
 import { Container } from './kernel/container.js';
 import { EventLog } from './events/event-log.js';
 import type { PluginHost } from './kernel/plugin-host.js';
+import { HomeMetrics } from './metrics/home-metrics.js';
+import { MetricsServer } from './metrics/metrics-server.js';
 import { HypervisorPort } from './ports/hypervisor.js';
 import { NetworkPort } from './ports/network.js';
 import { ImageStorePort } from './ports/image-store.js';
@@ -121,6 +124,7 @@ function registerHost(container: Container): void {
     .registerSingleton(TemplateLibrary)
     .registerSingleton(VmManager)
     .registerSingleton(EventLog)
+    .registerSingleton(AuditLog)
     .registerSingleton(BoxTable)
     .registerSingleton(VolumeTable)
     .registerSingleton(VolumeRecords)
@@ -167,6 +171,8 @@ function registerBoxes(container: Container): void {
 function registerHandlers(container: Container): void {
   container
     .registerSingleton(VolumeHandlers)
+    .registerSingleton(HomeMetrics)
+    .registerSingleton(MetricsServer)
     .registerSingleton(WatchingHandlers)
     .registerSingleton(LifecycleHandlers)
     .registerSingleton(FilesHandlers)

@@ -92,11 +92,27 @@ Napi::Value SendDescriptor(const Napi::CallbackInfo& info) {
   return env.Undefined();
 }
 
+// Who connected to a Unix socket, as the kernel noted it then.
+Napi::Value PeerCredentials(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  ucred credentials;
+  socklen_t size = sizeof credentials;
+  if (getsockopt(info[0].As<Napi::Number>().Int32Value(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    ThrowErrno(env, "getsockopt", errno);
+    return env.Undefined();
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("pid", Napi::Number::New(env, credentials.pid));
+  result.Set("uid", Napi::Number::New(env, credentials.uid));
+  return result;
+}
+
 }  // namespace
 
 void RegisterSockets(Napi::Env env, Napi::Object exports) {
   exports.Set("listenUnix", Napi::Function::New<ListenUnix>(env, "listenUnix"));
   exports.Set("connectUnix", Napi::Function::New<ConnectUnix>(env, "connectUnix"));
+  exports.Set("peerCredentials", Napi::Function::New<PeerCredentials>(env, "peerCredentials"));
   exports.Set("sendDescriptor", Napi::Function::New<SendDescriptor>(env, "sendDescriptor"));
 }
 

@@ -50,6 +50,8 @@ interface Addon {
   sampleTsc(): TscSample;
   listenUnix(path: string): number;
   connectUnix(path: string): number;
+  /** Linux only. */
+  peerCredentials(socket: number): { pid: number; uid: number };
   sendDescriptor(socket: number, message: string, descriptor: number): void;
   copyToMemory(source: number, name: string): number;
   createMemory(name: string, bytes: number): number;

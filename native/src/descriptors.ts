@@ -16,6 +16,16 @@ export function connectUnix(path: string): number {
   return addon().connectUnix(path);
 }
 
+/**
+ * Which process connected to a Unix socket, and as which user, as the kernel noted it then.
+ *
+ * @param socket descriptor of the accepted socket; stays the caller's
+ * @returns undefined where the system does not tell @throws Error of the system for what is no Unix socket
+ */
+export function peerCredentials(socket: number): { readonly pid: number; readonly uid: number } | undefined {
+  return process.platform === 'linux' ? addon().peerCredentials(socket) : undefined;
+}
+
 /** Makes a named pipe of mode 0600. */
 export function makeFifo(path: string): void {
   addon().makeFifo(path);

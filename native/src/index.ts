@@ -23,6 +23,7 @@ export {
   dataExtents,
   listenUnix,
   makeFifo,
+  peerCredentials,
   sealMemory,
   sendDescriptor,
 } from './descriptors.js';

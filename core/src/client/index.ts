@@ -60,6 +60,15 @@ export type {
 export type { SnapshotClient, SnapshotRecord } from './snapshot-client.js';
 export type { TemplateClient, TemplateShape } from './template-client.js';
 export type { PruneVolumesOptions, VolumeClient, VolumeRecord, VolumeSpec } from './volume-client.js';
-export type { BoxEvent, BoxStats, BoxUsage, EventsOptions, StatsOptions, WatchClient } from './watch-client.js';
+export type {
+  AuditOptions,
+  AuditRecord,
+  BoxEvent,
+  BoxStats,
+  BoxUsage,
+  EventsOptions,
+  StatsOptions,
+  WatchClient,
+} from './watch-client.js';
 export type { VolumeMount } from '../volumes/volume-mount.js';
 export type { SupervisorCommand } from './supervisor-launch.js';

@@ -1,7 +1,10 @@
 import {
+  AuditRequest,
   EventsRequest,
   StatsRequest,
   WatchingService,
+  type AuditBatch,
+  type AuditRecord as AuditMessage,
   type BoxFigures,
   type BoxStats as BoxStatsMessage,
   type EventBatch,
@@ -75,6 +78,33 @@ export interface StatsOptions extends CallOptions {
   readonly intervalMs?: number;
 }
 
+/** Who asked for what. */
+export interface AuditRecord {
+  readonly timeNs: bigint;
+  /** Names the call, which has one record when it begins and one when it ends. */
+  readonly call: string;
+  /** Of the client; absent where its socket does not tell. */
+  readonly uid?: number;
+  readonly pid?: number;
+  /** For example `Boxes.Exec`. */
+  readonly operation: string;
+  /** As the client named it; may be empty. */
+  readonly subject: string;
+  /** Full id of the box, where there is one. */
+  readonly box?: string;
+  /** What was asked for, without values of variables. */
+  readonly details: Readonly<Record<string, unknown>>;
+  /** `begun`, `ok` or the code of the error. */
+  readonly outcome: string;
+}
+
+export interface AuditOptions extends CallOptions {
+  /** From then on, nanoseconds since the Unix epoch. */
+  readonly sinceNs?: bigint;
+  /** Up to then, nanoseconds since the Unix epoch. */
+  readonly untilNs?: bigint;
+}
+
 /** What happens in a home, and what is used. Errors as of `BoxClient`. */
 export class WatchClient {
   readonly #connection: SupervisorConnection;
@@ -117,6 +147,29 @@ export class WatchClient {
       before = now;
     }
   }
+
+  /** What was written down of calls that change something, and of every exec. Oldest first. */
+  async *audit({ sinceNs = 0n, untilNs = 0n, signal }: AuditOptions = {}): AsyncGenerator<AuditRecord, void, void> {
+    const request = AuditRequest.create({ sinceNs, untilNs });
+    const call = this.#connection.serverStream(WatchingService.audit, request, signal);
+    for await (const { records } of messagesOf<AuditBatch>(call, signal)) yield* records.map(auditFrom);
+  }
+
+  /** Where metrics are served; undefined: nowhere. */
+  async metrics({ signal }: CallOptions = {}): Promise<string | undefined> {
+    return (await this.#connection.call(WatchingService.metrics, {}, signal)).address || undefined;
+  }
+
+  /**
+   * Serves metrics from now on, also under the next supervisors; or no more.
+   * @param address `unix:/absolute/path`, `127.0.0.1:PORT` or `[::1]:PORT`; undefined: nowhere
+   * @returns where they are served, with the port that was chosen for 0
+   * @throws INVALID_ARGUMENT for another address, PORT_IN_USE
+   */
+  async serveMetrics(address: string | undefined, { signal }: CallOptions = {}): Promise<string | undefined> {
+    const request = { address: address ?? '' };
+    return (await this.#connection.call(WatchingService.setMetrics, request, signal)).address || undefined;
+  }
 }
 
 interface ResponseCall {
@@ -154,5 +207,15 @@ function usageFrom(figures: BoxFigures, before: BoxFigures | undefined): BoxUsag
     networkSentBytes: Number(figures.networkSentBytes),
     blockReadBytes: Number(figures.blockReadBytes),
     blockWrittenBytes: Number(figures.blockWrittenBytes),
+  };
+}
+
+function auditFrom({ uid, pid, box, details, ...record }: AuditMessage): AuditRecord {
+  return {
+    ...record,
+    ...(uid !== undefined && { uid }),
+    ...(pid !== undefined && { pid }),
+    ...(box !== '' && { box }),
+    details: details === '' ? {} : (JSON.parse(details) as Record<string, unknown>),
   };
 }

@@ -71,7 +71,7 @@ export class EventLog {
     const passes = eventTest(filters);
     const over = () => untilNs !== undefined && nowNs() > untilNs;
     const history = sinceNs !== undefined || over();
-    let last = history ? this.#before(sinceNs ?? 0n) : this.#newest();
+    let last = history ? this.#before(sinceNs ?? 0n) : this.newest();
     using end = deadline(untilNs);
     const ended = AbortSignal.any([signal, end.signal]);
     for (;;) {
@@ -92,7 +92,8 @@ export class EventLog {
     }
   }
 
-  #newest(): bigint {
+  /** Sequence of the newest event; 0 when there was none. */
+  newest(): bigint {
     const row = this.database.statement("SELECT seq FROM sqlite_sequence WHERE name = 'events'").get();
     return (row?.['seq'] as bigint | undefined) ?? 0n;
   }
@@ -102,7 +103,7 @@ export class EventLog {
     const first = this.database
       .statement('SELECT min(sequence) AS first FROM events WHERE time_ns >= ?')
       .get(sinceNs)?.['first'] as bigint | null | undefined;
-    return typeof first === 'bigint' ? first - 1n : this.#newest();
+    return typeof first === 'bigint' ? first - 1n : this.newest();
   }
 
   #page(after: bigint): KeptEvent[] {
@@ -120,7 +121,7 @@ export class EventLog {
   /** Waits for an event after one, or for the signal. */
   async #next(last: bigint, signal: AbortSignal): Promise<void> {
     // Commits and reads are of one thread: nothing comes between the look and the listener.
-    if (this.#newest() > last || signal.aborted) return;
+    if (this.newest() > last || signal.aborted) return;
     try {
       await once(this.#commits, 'commit', { signal });
     } catch (error) {

@@ -95,8 +95,7 @@ export class BoxTable {
   /** What is recorded of a box. */
   stateOf(id: string): StoredBox['state'] | undefined {
     return this.database.statement('SELECT state FROM boxes WHERE id = ?').get(id)?.['state'] as
-      | StoredBox['state']
-      | undefined;
+      StoredBox['state'] | undefined;
   }
 
   remove(id: string): void {

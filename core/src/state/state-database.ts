@@ -65,7 +65,7 @@ export class StateDatabase implements Disposable {
       try {
         const result = work();
         this.#database.exec('COMMIT');
-          for (const callback of this.#takeCallbacks()) callback();
+        for (const callback of this.#takeCallbacks()) callback();
         return result;
       } catch (error) {
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');

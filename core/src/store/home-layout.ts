@@ -71,6 +71,11 @@ export class HomeLayout {
     return join(this.root, 'state.db');
   }
 
+  /** Who asked for what; older files have `.1` and so on after it. */
+  get auditLog(): string {
+    return join(this.root, 'audit.log');
+  }
+
   /** Disks and logs of boxes. */
   get boxes(): string {
     return join(this.root, 'boxes');

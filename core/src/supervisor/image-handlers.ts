@@ -15,7 +15,7 @@ import type { Image, ImageSource, ImageStore } from '../ports/image-store.js';
 import type { SnapshotStore } from '../snapshots/snapshot-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
-import { failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
+import { answerEach, failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
 import { imageConfigFrom, imageConfigOf, imageRecordOf, platformFrom, ProgressWriter } from './image-messages.js';
 
 export interface ImageHandlerParts {
@@ -65,21 +65,12 @@ export function imageHandlers(parts: ImageHandlerParts): ImagesServer {
         const options = { ...(name && { name }), ...(config && { config: imageConfigFrom(config) }) };
         return tell('import', [await images.import(dataOf(requests), { ...operation, ...options, onProgress })]);
       }),
-    save: (call) => {
-      const operation = operationOf(call);
-      const send = async () => {
-        for await (const data of images.save(call.request.references, operation)) {
-          await writeMessage(call, { data: Buffer.from(data) });
-        }
-        for (const reference of call.request.references) {
-          tell('save', [await images.inspect(reference, operation)], reference);
-        }
-      };
-      send().then(
-        () => call.end(),
-        (error: unknown) => failStream(call, error),
-      );
-    },
+    save: (call) =>
+      void answerEach(
+        call,
+        (signal) => saveImages(parts, call.request.references, { signal }),
+        (data) => ({ data: Buffer.from(data) }),
+      ),
     tag: unaryHandler(logger, async ({ image, name }, context) => {
       await images.tag(image, name, context);
       tell('tag', [await images.inspect(name, context)], name);
@@ -87,6 +78,16 @@ export function imageHandlers(parts: ImageHandlerParts): ImagesServer {
     }),
     remove: unaryHandler(logger, (request, context) => removeImage(parts, request, context)),
   };
+}
+
+async function* saveImages(
+  { images, events }: ImageHandlerParts,
+  references: readonly string[],
+  operation: Operation,
+): AsyncGenerator<Uint8Array, void, void> {
+  const saved = await Promise.all(references.map((reference) => images.inspect(reference, operation)));
+  yield* images.save(references, operation);
+  saved.forEach(({ id }, index) => events.tell(imageEvent('save', id, references[index])));
 }
 
 async function removeImage(

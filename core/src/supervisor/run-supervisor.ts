@@ -6,6 +6,7 @@ import { findDistribution } from '../kernel/distribution.js';
 import { PluginHost, type PluginStatus } from '../kernel/plugin-host.js';
 import { removeEndpoint } from '../platform/endpoint-file.js';
 import { PluginRecord } from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import { MetricsServer } from '../metrics/metrics-server.js';
 import type { Logger } from '../ports/logger.js';
 import type { HomeLayout } from '../store/home-layout.js';
 import { InstalledAssets } from '../vm/installed-assets.js';
@@ -87,6 +88,7 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   // Nothing is started any more while the boxes are let go of.
   stack.defer(() => container.resolve(BoxRestarter)[Symbol.dispose]());
   await container.resolve(BoxRecovery).recover(layout.platform.bootId());
+  await container.resolve(MetricsServer).resume();
   const server = stack.use(container.resolve(SupervisorServer));
   await server.listen(layout.supervisorSocket, layout.platform);
   stack.defer(() => removeEndpoint(layout.platform, layout.supervisorSocket));

@@ -1,5 +1,8 @@
 import { chmod } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { auditCalls } from '../audit/audit-interceptor.js';
+import { AuditLog } from '../audit/audit-log.js';
+import type { Box } from '../box/box.js';
 import { BoxLogs } from '../box/box-logs.js';
 import { BoxService } from '../box/box-service.js';
 import { inject, injectable } from '../kernel/container.js';
@@ -44,6 +47,11 @@ const STREAM_WINDOW = 1024 * 1024;
 /** How long calls may take to finish when the supervisor ends. */
 const SHUTDOWN_LIMIT_MS = 1000;
 
+/** As far as the audit record needs it: of several that are meant, any. */
+function isBox(reference: string): (box: Box) => boolean {
+  return ({ id, name }) => name === reference || (reference !== '' && id.startsWith(reference));
+}
+
 /** Serves the supervisor protocol where only its owner can connect: a Unix socket, or a named pipe. */
 @injectable()
 export class SupervisorServer implements AsyncDisposable {
@@ -61,6 +69,7 @@ export class SupervisorServer implements AsyncDisposable {
     snapshots: SnapshotHandlers,
     watching: WatchingHandlers,
     events: EventLog,
+    audit: AuditLog,
     store: SnapshotStore,
     activity: Activity,
     @inject(ImageStoreToken) images: ImageStore,
@@ -68,7 +77,10 @@ export class SupervisorServer implements AsyncDisposable {
     @inject(LoggerToken) logger: Logger,
   ) {
     this.#server = new Server({
-      interceptors: [countCalls(activity)],
+      interceptors: [
+        auditCalls({ log: audit, idOf: (reference) => boxes.list().find(isBox(reference))?.id }),
+        countCalls(activity),
+      ],
       'grpc.max_receive_message_length': MESSAGE_LIMIT,
       'grpc-node.flow_control_window': STREAM_WINDOW,
     });

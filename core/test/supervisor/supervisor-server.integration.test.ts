@@ -110,6 +110,78 @@ describe('SupervisorServer', () => {
     assert.deepEqual(given, [3000, 3000, 0]);
   });
 
+  it('writes down who asked for what, and what came of it', async () => {
+    const { id } = await client.create({ ...spec, name: 'kept', environment: ['TOKEN=hush'] });
+    await client.list();
+    await assert.rejects(client.start('nobody'));
+    await client.rename('kept', 'other');
+    const records = await Array.fromAsync(client.watching.audit());
+    assert.deepEqual(
+      records.map(({ operation, subject, box, outcome }) => [operation, subject, box, outcome]),
+      [
+        ['Boxes.Create', 'kept', undefined, 'begun'],
+        ['Boxes.Create', 'kept', id, 'ok'],
+        ['Boxes.Start', 'nobody', undefined, 'begun'],
+        ['Boxes.Start', 'nobody', undefined, 'NOT_FOUND'],
+        ['Lifecycle.Rename', 'kept', id, 'begun'],
+        ['Lifecycle.Rename', 'kept', id, 'ok'],
+      ],
+    );
+    assert.ok(records.every(({ uid, pid }) => uid === process.getuid?.() && pid === process.pid));
+    assert.equal(new Set(records.map(({ call }) => call)).size, 3);
+    assert.deepEqual(records[0]?.details, { image: 'a3s/starter', command: ['cat'], variables: ['TOKEN'] });
+  });
+
+  it('tells what happens to a box, in the order of its records', async () => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const actions: string[] = [];
+    const reading = (async () => {
+      for await (const { action, actor } of client.watching.events({ sinceNs: 1n, signal })) {
+        actions.push(`${action} ${actor.attributes['name']} ${actor.attributes['exitCode'] ?? ''}`.trim());
+        if (action === 'destroy') break;
+      }
+    })();
+    const { id } = await client.create({ ...spec, name: 'one' });
+    await client.start(id);
+    await client.rename(id, 'two');
+    await (await hypervisor.vm()).workloadExits({ code: 5 });
+    await client.wait(id);
+    await client.remove(id);
+    await reading;
+    assert.deepEqual(actions, ['create one', 'start one', 'rename two', 'die two 5', 'destroy two']);
+  });
+
+  it('serves metrics on loopback or a socket alone, once it is told to, and no more', async () => {
+    await client.create({ ...spec, name: 'quiet' });
+    assert.equal(await client.watching.metrics(), undefined);
+    for (const address of [
+      '0.0.0.0:0',
+      '[::]:0',
+      '192.168.1.2:80',
+      'example.org:80',
+      'unix:relative',
+      '127.0.0.1',
+      '',
+    ]) {
+      if (address !== '') await assert.rejects(client.watching.serveMetrics(address), { code: 'INVALID_ARGUMENT' });
+    }
+    const address = await client.watching.serveMetrics('127.0.0.1:0');
+    assert.match(address ?? '', /^127\.0\.0\.1:[1-9]\d*$/);
+    const response = await fetch(`http://${address}/metrics`);
+    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+    const text = await response.text();
+    assert.match(text, /^a3s_box_boxes\{state="created"\} 1$/m);
+    assert.match(text, /^a3s_box_events_total 1$/m);
+    assert.equal((await fetch(`http://${address}/other`)).status, 404);
+    assert.equal((await fetch(`http://${address}/metrics`, { method: 'POST' })).status, 405);
+    const socket = join(directory, 'metrics.sock');
+    assert.equal(await client.watching.serveMetrics(`unix:${socket}`), `unix:${socket}`);
+    assert.equal((await stat(socket)).mode & 0o777, 0o600);
+    await assert.rejects(fetch(`http://${address}/metrics`));
+    assert.equal(await client.watching.serveMetrics(undefined), undefined);
+  });
+
   it('leaves nothing of a run that fails or is given up', async () => {
     hypervisor.refuseStart = { code: 5, details: 'no such command: nope' };
     await assert.rejects(client.runDetached(spec), { code: 'NOT_FOUND' });

@@ -12,9 +12,12 @@ import {
   Client,
   type ClientOptions,
   type ClientReadableStream,
+  type ClientUnaryCall,
   type handleServerStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 
@@ -22,7 +25,7 @@ export const protobufPackage = "a3s.box.supervisor.v1";
 
 export const protobufFileName = "a3s/box/supervisor/v1/watching.proto";
 
-/** What happens and what is used: events and figures of boxes. */
+/** What happens and what is used: events, figures of boxes, the audit record, metrics. */
 
 export interface EventsRequest {
   /**
@@ -107,6 +110,45 @@ export interface BoxFigures {
   networkSentBytes: bigint;
   blockReadBytes: bigint;
   blockWrittenBytes: bigint;
+}
+
+export interface AuditRequest {
+  /** 0: no bound. */
+  sinceNs: bigint;
+  untilNs: bigint;
+}
+
+export interface AuditBatch {
+  records: AuditRecord[];
+}
+
+export interface AuditRecord {
+  timeNs: bigint;
+  /** Names the call; a call has one record when it begins and one when it ends. */
+  call: string;
+  /** Of the client, from its socket. Absent where that does not tell. */
+  uid?: number | undefined;
+  pid?:
+    | number
+    | undefined;
+  /** For example "Boxes.Exec". */
+  operation: string;
+  /** What it was asked for, as the client named it; for example a box, an image. May be empty. */
+  subject: string;
+  /** Full id of the box, where there is one. */
+  box: string;
+  /** What was asked for of it, as JSON, without values of variables. */
+  details: string;
+  /** "begun", "ok" or the code of the error. */
+  outcome: string;
+}
+
+export interface MetricsRequest {
+}
+
+export interface MetricsState {
+  /** "unix:/absolute/path", "127.0.0.1:PORT" or "[::1]:PORT"; empty: they are not served. */
+  address: string;
 }
 
 function createBaseEventsRequest(): EventsRequest {
@@ -973,6 +1015,396 @@ export const BoxFigures: MessageFns<BoxFigures> = {
   },
 };
 
+function createBaseAuditRequest(): AuditRequest {
+  return { sinceNs: 0n, untilNs: 0n };
+}
+
+export const AuditRequest: MessageFns<AuditRequest> = {
+  encode(message: AuditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sinceNs !== 0n) {
+      if (BigInt.asUintN(64, message.sinceNs) !== message.sinceNs) {
+        throw new globalThis.Error("value provided for field message.sinceNs of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.sinceNs);
+    }
+    if (message.untilNs !== 0n) {
+      if (BigInt.asUintN(64, message.untilNs) !== message.untilNs) {
+        throw new globalThis.Error("value provided for field message.untilNs of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.untilNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sinceNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.untilNs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuditRequest>): AuditRequest {
+    return AuditRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditRequest>): AuditRequest {
+    const message = createBaseAuditRequest();
+    message.sinceNs = (object.sinceNs !== undefined && object.sinceNs !== null) ? BigInt(object.sinceNs) : 0n;
+    message.untilNs = (object.untilNs !== undefined && object.untilNs !== null) ? BigInt(object.untilNs) : 0n;
+    return message;
+  },
+};
+
+function createBaseAuditBatch(): AuditBatch {
+  return { records: [] };
+}
+
+export const AuditBatch: MessageFns<AuditBatch> = {
+  encode(message: AuditBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.records) {
+      AuditRecord.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.records.push(AuditRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuditBatch>): AuditBatch {
+    return AuditBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditBatch>): AuditBatch {
+    const message = createBaseAuditBatch();
+    message.records = object.records?.map((e) => AuditRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAuditRecord(): AuditRecord {
+  return {
+    timeNs: 0n,
+    call: "",
+    uid: undefined,
+    pid: undefined,
+    operation: "",
+    subject: "",
+    box: "",
+    details: "",
+    outcome: "",
+  };
+}
+
+export const AuditRecord: MessageFns<AuditRecord> = {
+  encode(message: AuditRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timeNs !== 0n) {
+      if (BigInt.asUintN(64, message.timeNs) !== message.timeNs) {
+        throw new globalThis.Error("value provided for field message.timeNs of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.timeNs);
+    }
+    if (message.call !== "") {
+      writer.uint32(18).string(message.call);
+    }
+    if (message.uid !== undefined) {
+      writer.uint32(24).uint32(message.uid);
+    }
+    if (message.pid !== undefined) {
+      writer.uint32(32).uint32(message.pid);
+    }
+    if (message.operation !== "") {
+      writer.uint32(42).string(message.operation);
+    }
+    if (message.subject !== "") {
+      writer.uint32(50).string(message.subject);
+    }
+    if (message.box !== "") {
+      writer.uint32(58).string(message.box);
+    }
+    if (message.details !== "") {
+      writer.uint32(66).string(message.details);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(74).string(message.outcome);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.timeNs = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.call = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.uid = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.box = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.details = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuditRecord>): AuditRecord {
+    return AuditRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditRecord>): AuditRecord {
+    const message = createBaseAuditRecord();
+    message.timeNs = (object.timeNs !== undefined && object.timeNs !== null) ? BigInt(object.timeNs) : 0n;
+    message.call = object.call ?? "";
+    message.uid = object.uid ?? undefined;
+    message.pid = object.pid ?? undefined;
+    message.operation = object.operation ?? "";
+    message.subject = object.subject ?? "";
+    message.box = object.box ?? "";
+    message.details = object.details ?? "";
+    message.outcome = object.outcome ?? "";
+    return message;
+  },
+};
+
+function createBaseMetricsRequest(): MetricsRequest {
+  return {};
+}
+
+export const MetricsRequest: MessageFns<MetricsRequest> = {
+  encode(_: MetricsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MetricsRequest>): MetricsRequest {
+    return MetricsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<MetricsRequest>): MetricsRequest {
+    const message = createBaseMetricsRequest();
+    return message;
+  },
+};
+
+function createBaseMetricsState(): MetricsState {
+  return { address: "" };
+}
+
+export const MetricsState: MessageFns<MetricsState> = {
+  encode(message: MetricsState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricsState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricsState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MetricsState>): MetricsState {
+    return MetricsState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MetricsState>): MetricsState {
+    const message = createBaseMetricsState();
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
 export type WatchingService = typeof WatchingService;
 export const WatchingService = {
   /** Events that are kept, then, unless `until_ns` is over, those that happen. Oldest first. */
@@ -995,6 +1427,35 @@ export const WatchingService = {
     responseSerialize: (value: StatsSample): Buffer => Buffer.from(StatsSample.encode(value).finish()),
     responseDeserialize: (value: Buffer): StatsSample => StatsSample.decode(value),
   },
+  /** Who asked for what, as it was written down. Oldest first. */
+  audit: {
+    path: "/a3s.box.supervisor.v1.Watching/Audit" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: AuditRequest): Buffer => Buffer.from(AuditRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AuditRequest => AuditRequest.decode(value),
+    responseSerialize: (value: AuditBatch): Buffer => Buffer.from(AuditBatch.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AuditBatch => AuditBatch.decode(value),
+  },
+  /** Where metrics are served; that is kept over supervisors. */
+  metrics: {
+    path: "/a3s.box.supervisor.v1.Watching/Metrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MetricsRequest): Buffer => Buffer.from(MetricsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MetricsRequest => MetricsRequest.decode(value),
+    responseSerialize: (value: MetricsState): Buffer => Buffer.from(MetricsState.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MetricsState => MetricsState.decode(value),
+  },
+  setMetrics: {
+    path: "/a3s.box.supervisor.v1.Watching/SetMetrics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MetricsState): Buffer => Buffer.from(MetricsState.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MetricsState => MetricsState.decode(value),
+    responseSerialize: (value: MetricsState): Buffer => Buffer.from(MetricsState.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MetricsState => MetricsState.decode(value),
+  },
 } as const;
 
 export interface WatchingServer extends UntypedServiceImplementation {
@@ -1002,6 +1463,11 @@ export interface WatchingServer extends UntypedServiceImplementation {
   events: handleServerStreamingCall<EventsRequest, EventBatch>;
   /** What boxes use: once at once, then, if asked for, once in each interval. */
   stats: handleServerStreamingCall<StatsRequest, StatsSample>;
+  /** Who asked for what, as it was written down. Oldest first. */
+  audit: handleServerStreamingCall<AuditRequest, AuditBatch>;
+  /** Where metrics are served; that is kept over supervisors. */
+  metrics: handleUnaryCall<MetricsRequest, MetricsState>;
+  setMetrics: handleUnaryCall<MetricsState, MetricsState>;
 }
 
 export interface WatchingClient extends Client {
@@ -1011,6 +1477,40 @@ export interface WatchingClient extends Client {
   /** What boxes use: once at once, then, if asked for, once in each interval. */
   stats(request: StatsRequest, options?: Partial<CallOptions>): ClientReadableStream<StatsSample>;
   stats(request: StatsRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<StatsSample>;
+  /** Who asked for what, as it was written down. Oldest first. */
+  audit(request: AuditRequest, options?: Partial<CallOptions>): ClientReadableStream<AuditBatch>;
+  audit(request: AuditRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<AuditBatch>;
+  /** Where metrics are served; that is kept over supervisors. */
+  metrics(
+    request: MetricsRequest,
+    callback: (error: ServiceError | null, response: MetricsState) => void,
+  ): ClientUnaryCall;
+  metrics(
+    request: MetricsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MetricsState) => void,
+  ): ClientUnaryCall;
+  metrics(
+    request: MetricsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MetricsState) => void,
+  ): ClientUnaryCall;
+  setMetrics(
+    request: MetricsState,
+    callback: (error: ServiceError | null, response: MetricsState) => void,
+  ): ClientUnaryCall;
+  setMetrics(
+    request: MetricsState,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MetricsState) => void,
+  ): ClientUnaryCall;
+  setMetrics(
+    request: MetricsState,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MetricsState) => void,
+  ): ClientUnaryCall;
 }
 
 export const WatchingClient = makeGenericClientConstructor(
