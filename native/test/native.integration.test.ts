@@ -24,6 +24,7 @@ import {
   libkrunfwPath,
   listenUnix,
   makeFifo,
+  peerCredentials,
   openProcess,
   processStartTime,
   sampleTsc,
@@ -88,6 +89,20 @@ describe('native', () => {
     assert.throws(() => connectUnix(path), { errno: 111 });
     assert.throws(() => listenUnix(path), { errno: 98 });
     assert.throws(() => listenUnix(join(directory, 'x'.repeat(108))), { errno: 36 });
+  });
+
+  it('knows who connected to a socket', async () => {
+    const server = createServer();
+    server.listen(join(directory, 'known'));
+    await once(server, 'listening');
+    const socket = new Socket({ fd: connectUnix(join(directory, 'known')) });
+    const [accepted] = (await once(server, 'connection')) as [Socket & { readonly _handle: { readonly fd: number } }];
+    const { fd } = accepted._handle;
+    assert.deepEqual(peerCredentials(fd), { pid: process.pid, uid: process.getuid?.() });
+    accepted.destroy();
+    socket.destroy();
+    server.close();
+    assert.throws(() => peerCredentials(-1), { errno: 9 });
   });
 
   it('makes a named pipe', () => {
