@@ -1,4 +1,5 @@
 /** Which calls are written into the audit record, and what of them. Values of variables never are. */
+import { containerOptionsFrom } from '../box/container-option-messages.js';
 import { FilesService } from '../gen/a3s/box/supervisor/v1/files.js';
 import { LifecycleService } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { SnapshotsService } from '../gen/a3s/box/supervisor/v1/snapshots.js';
@@ -64,11 +65,12 @@ export const AUDITED_CALLS: ReadonlyMap<string, Describe> = new Map([
   call(LifecycleService.pause, ({ box }) => ofBox(box)),
   call(LifecycleService.unpause, ({ box }) => ofBox(box)),
   call(LifecycleService.rename, ({ box, name }) => ofBox(box, { name })),
-  call(LifecycleService.update, ({ box, memoryBytes, nanoCpus, restart }) =>
+  call(LifecycleService.update, ({ box, memoryBytes, nanoCpus, restart, limits }) =>
     ofBox(box, {
       ...(memoryBytes > 0n && { memoryBytes: String(memoryBytes) }),
       ...(nanoCpus > 0n && { nanoCpus: String(nanoCpus) }),
       ...(restart && { restart: restart.name }),
+      ...containerOptionsFrom(limits),
     }),
   ),
   call(LifecycleService.prune, () => ({ subject: '' })),
