@@ -55,6 +55,19 @@ describe('the life of a box', () => {
     });
   });
 
+  it('is as long as its stop needs, where nobody gives a limit [stop --timeout, create --stop-timeout]', async () => {
+    const slow = "trap 'sleep 2; exit 5' TERM; echo up; sleep 1000 & wait";
+    await output('create', '--name', 'slow', '--stop-timeout', '-1', ...SMALL, IMAGE, 'sh', '-c', slow);
+    assert.equal(await field('slow', '.Config.StopTimeout'), '-1');
+    // More than a timer of Node.js takes is no limit of a millisecond.
+    for (const timeout of [[], ['-t', '-1'], ['-t', '3000000']]) {
+      await output('start', 'slow');
+      await output('stop', ...timeout, 'slow');
+      assert.equal(await output('wait', 'slow'), '5\n', `stop ${timeout.join(' ')}`);
+    }
+    await output('rm', 'slow');
+  });
+
   describe('that runs', () => {
     before(() => output('run', '-d', '--name', 'web', '--hostname', 'here', ...SMALL, IMAGE, 'sh', '-c', NEVER_ENDING));
     after(() => output('rm', '-f', 'web', 'renamed'));

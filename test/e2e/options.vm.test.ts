@@ -379,20 +379,6 @@ describe('container options', () => {
       const { stdout } = await cli.run(['wait', 'on']);
       assert.equal(stdout.toString(), '137\n');
     });
-
-    it('let a stop wait as long as it takes [stop --timeout, create --stop-timeout]', async () => {
-      const slow = "trap 'sleep 2; exit 5' TERM; echo up; sleep 1000 & wait";
-      const asked = ['--name', 'slow', '--stop-timeout', '-1', '-m', '256m', IMAGE, 'sh', '-c', slow];
-      assert.equal((await cli.run(['create', ...asked])).code, 0);
-      const { stdout } = await cli.run(['inspect', '-f', '{{.Config.StopTimeout}}', 'slow']);
-      assert.equal(stdout.toString(), '-1\n');
-      // More than a timer of Node.js takes is no limit of a millisecond.
-      for (const timeout of [[], ['-t', '-1'], ['-t', '3000000']]) {
-        assert.equal((await cli.run(['start', 'slow'])).code, 0);
-        assert.equal((await cli.run(['stop', ...timeout, 'slow'])).code, 0);
-        assert.equal((await cli.run(['wait', 'slow'])).stdout.toString(), '5\n', `stop ${timeout.join(' ')}`);
-      }
-    });
   });
 
   it('keep the statuses of a command below an init', async () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { mock } from 'node:test';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BoxChanges } from '../../dist/box/box-changes.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
+import { StateDatabase } from '../../dist/state/state-database.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 import { fakeBoxService, type FakeBoxService } from '../support/fake-box-service.ts';
 import { FakeHypervisor } from '../support/fake-hypervisor.ts';
@@ -59,8 +61,7 @@ describe('events of boxes', () => {
     for (const id of states.keys()) assert.ok(told.has(id as string), `a box without an event: ${String(id)}`);
   }
 
-  const serve = () =>
-    fakeBoxService(layout, hypervisor, { onCommit: (moment) => void (moment === 'after' && compare()) });
+  const { transaction } = StateDatabase.prototype;
 
   const actions = () =>
     (reader?.prepare('SELECT action FROM events ORDER BY sequence').all() ?? []).map(({ action }) => action as string);
@@ -71,11 +72,17 @@ describe('events of boxes', () => {
     hypervisor = new FakeHypervisor();
     commits = 0;
     reader = undefined;
-    service = await serve();
+    mock.method(StateDatabase.prototype, 'transaction', function <T>(this: StateDatabase, work: () => T): T {
+      const result = transaction.call(this, work) as T;
+      compare();
+      return result;
+    });
+    service = await fakeBoxService(layout, hypervisor);
   });
   afterEach(async () => {
     await service.boxes.close();
     await service[Symbol.asyncDispose]();
+    mock.restoreAll();
     reader?.close();
     await rm(directory, { recursive: true });
   });
@@ -137,7 +144,7 @@ describe('events of boxes', () => {
     await boxes.leave();
     await service[Symbol.asyncDispose]();
     await vm.end({ kind: 'unknown' });
-    service = await serve();
+    service = await fakeBoxService(layout, hypervisor);
     assert.deepEqual(actions(), ['create', 'start', 'die']);
     const { attributes } = reader?.prepare("SELECT attributes FROM events WHERE action = 'die'").get() ?? {};
     assert.equal((JSON.parse(attributes as string) as { exitCode: string }).exitCode, 'unknown');

@@ -8,6 +8,7 @@ import { BoxTable } from '../../dist/state/box-table.js';
 import { Ledger } from '../../dist/state/ledger.js';
 import { Reaper } from '../../dist/state/reaper.js';
 import { StateDatabase } from '../../dist/state/state-database.js';
+import { EventLog } from '../../dist/events/event-log.js';
 import { HomeLayout } from '../../dist/store/home-layout.js';
 import type { VolumeMount } from '../../dist/volumes/volume-mount.js';
 import { VolumeRecords } from '../../dist/volumes/volume-records.js';
@@ -30,7 +31,8 @@ describe('the volumes of boxes', () => {
     const layout = new HomeLayout(home);
     const ledger = new Ledger(database);
     const table = new BoxTable(database);
-    records = new VolumeRecords(database, new VolumeTable(database), table, ledger, layout);
+    const events = new EventLog(database, silentLogger);
+    records = new VolumeRecords(database, new VolumeTable(database), table, ledger, layout, events);
     volumes = new VolumeService(records, new Reaper(database, ledger, silentLogger), layout);
     // Without a file server a start comes to nothing once its volumes are there.
     const program = { find: () => Promise.reject(new BoxError('BACKEND_UNAVAILABLE', 'no file server')) };
