@@ -45,7 +45,8 @@ pub fn guest() -> io::Result<StatsResponse> {
 fn network(dev: &str) -> [u64; 2] {
     let cards = dev.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| name.trim() != "lo");
     cards.fold([0, 0], |[received, sent], (_, figures)| {
-        let figure = |index| figures.split_whitespace().nth(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let figure =
+            |index| figures.split_whitespace().nth(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         [received + figure(0), sent + figure(8)]
     })
 }

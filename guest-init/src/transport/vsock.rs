@@ -14,6 +14,12 @@ pub const PORT: u32 = 1024;
 /// The host's port that a guest knocks at once it listens.
 pub const ANNOUNCE_PORT: u32 = 1025;
 const BACKLOG: i32 = 8;
+/// The kernel sends no more ahead of what was acknowledged than it takes in itself, 256 KiB if nobody says otherwise, and
+/// libkrun before 1.19 acknowledges in steps of megabytes: without this both wait for ever.
+const BUFFER_BYTES: u64 = 16 * 1024 * 1024;
+/// Of linux/vm_sockets.h.
+const SO_VM_SOCKETS_BUFFER_SIZE: i32 = 0;
+const SO_VM_SOCKETS_BUFFER_MAX_SIZE: i32 = 2;
 const ADDRESS_BYTES: libc::socklen_t = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
 
 fn make_socket() -> io::Result<OwnedFd> {
@@ -25,6 +31,27 @@ fn make_socket() -> io::Result<OwnedFd> {
     }
     // SAFETY: `fd` was just made and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets the buffers of the connections that a socket will accept; the limit goes first.
+fn set_buffers(socket: &OwnedFd) -> io::Result<()> {
+    let bytes = BUFFER_BYTES;
+    for option in [SO_VM_SOCKETS_BUFFER_MAX_SIZE, SO_VM_SOCKETS_BUFFER_SIZE] {
+        // SAFETY: the value outlives the call and its true size is given.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::AF_VSOCK,
+                option,
+                (&raw const bytes).cast(),
+                size_of_val(&bytes) as libc::socklen_t,
+            )
+        };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 fn address(cid: u32, port: u32) -> libc::sockaddr_vm {
@@ -50,6 +77,7 @@ impl Listener {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::ENODEV)) => return Ok(None),
             Err(error) => return Err(error),
         };
+        set_buffers(&socket)?;
         let address = address(libc::VMADDR_CID_ANY, PORT);
         // SAFETY: the address outlives the call and its true size is given.
         if unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), ADDRESS_BYTES) } != 0 {
