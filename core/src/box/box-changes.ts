@@ -2,6 +2,9 @@ import { BoxError } from '../errors/box-error.js';
 import { ContainerService, UpdateContainerRequest } from '../gen/a3s/box/agent/v1/agent.js';
 import { injectable } from '../kernel/container.js';
 import type { Operation } from '../ports/operation.js';
+import { BackendChooser } from '../vm/backend-chooser.js';
+import { checkSizing } from '../vm/check-sizing.js';
+import { architectureOf } from '../vm/guest-architecture.js';
 import type { Box } from './box.js';
 import { BoxRecords } from './box-records.js';
 import { checkBoxSpec, sizingOf, type BoxSpec, type RestartPolicy, type Sizing } from './box-spec.js';
@@ -23,7 +26,10 @@ export interface BoxUpdate {
 /** Changes boxes that there are. */
 @injectable()
 export class BoxChanges {
-  constructor(private readonly records: BoxRecords) {}
+  constructor(
+    private readonly records: BoxRecords,
+    private readonly backends: BackendChooser,
+  ) {}
 
   /** @throws INVALID_ARGUMENT for a name that cannot be, ALREADY_EXISTS */
   rename(box: Box, name: string): Promise<void> {
@@ -57,16 +63,24 @@ export class BoxChanges {
       };
       checkBoxSpec(spec);
       const limited = [sizes.memoryBytes, sizes.nanoCpus, limits].some((change) => change !== undefined);
-      if (limited && box.live) await updateGuest(box, update, operation);
+      const resources = limited && box.live ? resourcesFor(box, update) : undefined;
+      if (limited) await this.#checkSizing(spec, operation);
+      if (resources) await updateGuest(box, resources, operation);
       this.records.amend(box, { spec });
     });
+  }
+
+  /** A box has to be able to start again. @throws INVALID_ARGUMENT, BACKEND_UNAVAILABLE */
+  async #checkSizing(spec: BoxSpec, { signal }: Operation): Promise<void> {
+    const architecture = architectureOf(spec.platform);
+    const { probe } = await this.backends.choose(spec.backend, { signal, architecture });
+    checkSizing(sizingOf(spec), probe.limits);
   }
 }
 
 /** Applies limits to a workload that runs, up to what its machine was given when it started. */
-async function updateGuest(box: Box, update: BoxUpdate, { signal }: Operation): Promise<void> {
+async function updateGuest(box: Box, resources: object, { signal }: Operation): Promise<void> {
   const { session } = runningVm(box);
-  const resources = resourcesFor(box, update);
   const request = UpdateContainerRequest.create({
     containerId: CONTAINER_ID,
     resources: Buffer.from(JSON.stringify(resources)),

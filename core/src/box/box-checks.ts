@@ -3,12 +3,13 @@ import type { Image, ImageStore } from '../ports/image-store.js';
 import type { Operation } from '../ports/operation.js';
 import { ImageStoreToken } from '../service-tokens.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
+import { checkSizing } from '../vm/check-sizing.js';
 import { architectureOf, checkImagePlatform } from '../vm/guest-architecture.js';
 import { checkVolumeMounts, normalPath, settleMounts, type VolumeMount } from '../volumes/volume-mount.js';
 import { parseVolumesFrom } from '../volumes/volumes-from.js';
 import { drawVolumeName } from '../volumes/volume-service.js';
 import { BoxNetworks } from './box-networks.js';
-import { checkBoxSpec, type BoxSpec } from './box-spec.js';
+import { checkBoxSpec, sizingOf, type BoxSpec } from './box-spec.js';
 import { BoxVolumes } from './box-volumes.js';
 import { tmpfsTargets } from './container-mounts.js';
 import { healthCheckOf } from './health-check.js';
@@ -50,6 +51,7 @@ export class BoxChecks {
     checkImagePlatform(given.image, image, given.platform);
     const architecture = architectureOf(given.platform);
     const backend = await this.backends.choose(given.backend, { ...operation, architecture });
+    checkSizing(sizingOf(given), backend.probe.limits);
     // What was not asked for is settled here, so that it stays so.
     const spec = {
       ...given,

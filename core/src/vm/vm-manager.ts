@@ -12,7 +12,6 @@ import type {
   ProcessIdentity,
   TsiAttachment,
   Vm,
-  VmLimits,
   VmShape,
   VmSpec,
 } from '../ports/hypervisor.js';
@@ -28,8 +27,8 @@ import type { TemplateSubject } from './templates/template-key.js';
 import { TemplateLibrary, type TemplateLease } from './templates/template-library.js';
 import type { Tracer } from './tracer.js';
 import { describeSilence, explainLoss } from './vm-loss.js';
+import { checkSizing } from './check-sizing.js';
 
-const MIB = 1024 * 1024;
 /** A clone that has not answered after this will not. It takes 0.2 s; the rest is for a host with much to do. */
 const CLONE_LIMIT_MS = 30_000;
 /** The same for one that boots, which takes a second or two under emulation. */
@@ -247,20 +246,5 @@ async function openFirstSession(vm: Vm, options: FirstSessionOptions): Promise<A
     signal.throwIfAborted();
     if (late.aborted) throw await describeSilence(vm, BOOT_LIMIT_MS);
     throw await explainLoss(vm, error, 'before its agent answered');
-  }
-}
-
-function checkSizing(sizing: Sizing, limits: VmLimits): void {
-  const { vcpus, memoryBytes } = sizing;
-  const { maxVcpus, minMemoryBytes, maxMemoryBytes } = limits;
-  if (vcpus < 1 || vcpus > maxVcpus) {
-    throw new BoxError('INVALID_ARGUMENT', `${vcpus} CPUs are more than this backend can give to a box`, {
-      hint: `give --cpus from 0.01 to ${maxVcpus}`,
-    });
-  }
-  if (memoryBytes < minMemoryBytes || memoryBytes > maxMemoryBytes) {
-    throw new BoxError('INVALID_ARGUMENT', `a box cannot have ${memoryBytes / MIB} MiB of memory`, {
-      hint: `give -m from ${minMemoryBytes / MIB}m to ${Math.floor(maxMemoryBytes / MIB)}m`,
-    });
   }
 }

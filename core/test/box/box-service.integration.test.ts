@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Box } from '../../dist/box/box.js';
+import { BoxChanges } from '../../dist/box/box-changes.js';
 import { BoxLogs } from '../../dist/box/box-logs.js';
 import type { BoxService } from '../../dist/box/box-service.js';
 import type { BoxSpec } from '../../dist/box/box-spec.js';
@@ -324,9 +325,21 @@ describe('BoxService', () => {
     await assert.rejects(boxes.create(spec({ image: 'other' }), operation), { code: 'IMAGE_NOT_FOUND' });
     await assert.rejects(boxes.create(spec({ stopSignal: 'NOPE' }), operation), { code: 'INVALID_ARGUMENT' });
     await assert.rejects(boxes.create(spec({ backend: 'other' }), operation), { code: 'BACKEND_UNAVAILABLE' });
-    const small = await boxes.create(spec({ memoryBytes: 2 ** 20 }), operation);
-    await assert.rejects(boxes.start(small), { code: 'INVALID_ARGUMENT', message: /1 MiB/ });
+    const small = boxes.create(spec({ memoryBytes: 2 ** 20 }), operation);
+    await assert.rejects(small, { code: 'INVALID_ARGUMENT', message: /1 MiB/ });
+    await assert.rejects(boxes.create(spec({ nanoCpus: 9e9 }), operation), { message: /9 CPUs/ });
     assert.equal(hypervisor.vms.length, 0);
+  });
+
+  it('changes no box so that it could not start any more', async () => {
+    const box = await boxes.create(spec({ memoryBytes: 2 ** 27 }), operation);
+    const changes = service.container.resolve(BoxChanges);
+    const refused = { code: 'INVALID_ARGUMENT', message: /1 MiB/ };
+    await assert.rejects(changes.update(box, { memoryBytes: 2 ** 20 }, operation), refused);
+    await boxes.start(box);
+    await assert.rejects(changes.update(box, { memoryBytes: 2 ** 20 }, operation), refused);
+    assert.equal(box.spec.memoryBytes, 2 ** 27);
+    await changes.update(await boxes.create(spec(), operation), { memoryBytes: 2 ** 26 }, operation);
   });
 
   it('finds a box by name, id and unique prefix', async () => {
