@@ -22,13 +22,13 @@ export interface PluginHostOptions extends PlanOptions {
   readonly logger: Logger;
   /** Calls the start off; what was activated by then is disposed of. */
   readonly signal: AbortSignal;
-  /** For each plugin to load and activate. Default: 10,000 ms. */
+  /** For each plugin to load and activate, which a slow or busy machine may need long for. Default: 60,000 ms. */
   readonly activationLimitMs?: number;
   /** For each plugin to dispose. Default: 5,000 ms. */
   readonly disposalLimitMs?: number;
 }
 
-const ACTIVATION_LIMIT_MS = 10_000;
+const ACTIVATION_LIMIT_MS = 60_000;
 const DISPOSAL_LIMIT_MS = 5_000;
 
 /**
