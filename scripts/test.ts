@@ -46,8 +46,8 @@ async function runMochaLane(lane: Lane, selection: Selection, signal: AbortSigna
 
 function selectFiles(lane: Lane, selection: Selection): string[] {
   if (lane.kind === 'kvm-host')
-    return hostItems(root, lane.name as HostLane, selection.filters).map(({ file, backend }) =>
-      backend ? `${file} on ${backend}` : file,
+    return hostItems(lane.name as HostLane, selection.filters).flatMap(({ suites, backend }) =>
+      suites.map(({ file }) => (backend ? `${file} on ${backend}` : file)),
     );
   const files = lane.kind === 'fuzz' ? fuzzTargets(root).map(({ file }) => file) : discoverTests(root, lane.name);
   if (selection.filters.length === 0) return files;

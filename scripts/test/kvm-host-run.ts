@@ -1,25 +1,28 @@
 /** The kvm-host lane: test files inside the emulated KVM host, which is started from its snapshot for the lane. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { compileCacheEnvironment } from '../../test/kvm-host/compile-cache.ts';
 import { CHECKOUT, KvmHost, shellWord } from '../../test/kvm-host/kvm-host.ts';
 import { hostObstacle } from '../../test/kvm-host/obstacle.ts';
-import { HOST_SECONDS, HOST_SUITES, type HostLane } from '../../test/kvm-host/suites.ts';
+import { HOST_GROUPS, type HostGroup, type HostLane } from '../../test/kvm-host/suites.ts';
 import { RUN_MARKER } from '../../test/support/leaks.ts';
 import type { ItemTimes } from './item-times.ts';
-import { discoverTests, type Lane } from './lanes.ts';
+import type { Lane } from './lanes.ts';
 import { Results, type TestResult } from './results.ts';
 import { followWorker } from './worker-events.ts';
 
 /** In the host: where tests have their files. */
 const RUN_DIRECTORY = '/scratch/tmp/run';
-/** By how much tests may take longer in the host than in the machine itself. */
-const SLOWNESS = 4;
+/**
+ * By how much tests may take longer in the host than on the machine itself, where `node -e 0` takes so long in it as on a
+ * quiet machine; where it takes longer they may as well.
+ */
+const SLOWNESS = 6;
+const QUIET_START_MS = 900;
 
-/** A file on a backend. */
-interface HostItem {
-  readonly file: string;
-  readonly backend?: string;
-  readonly grep?: string;
+/** A group of which there may be only some files. */
+interface HostItem extends HostGroup {
+  readonly label: string;
 }
 
 export interface KvmHostRunOptions {
@@ -35,20 +38,20 @@ export interface KvmHostRunOptions {
   readonly say: (line: string) => void;
 }
 
-/** Files of the lane, with the backend where one is set. */
-export function hostItems(root: string, lane: HostLane, filters: readonly string[]): HostItem[] {
-  const own = discoverTests(root, 'kvm-host').map((file) => ({ file }));
-  const shared = HOST_SUITES[lane].flatMap(({ backends, ...suite }) =>
-    backends.map((backend) => ({ ...suite, backend })),
-  );
-  const all: HostItem[] = [...own, ...shared];
-  return filters.length === 0 ? all : all.filter(({ file }) => filters.some((part) => file.includes(part)));
+/** The lane's groups; with filters only the files that match, and no group that is empty then. */
+export function hostItems(lane: HostLane, filters: readonly string[]): HostItem[] {
+  const all = HOST_GROUPS[lane].map((group) => ({ ...group, label: labelOf(group) }));
+  if (filters.length === 0) return all;
+  const matches = (text: string): boolean => filters.some((part) => text.includes(part));
+  return all
+    .map((item) => ({ ...item, suites: item.suites.filter(({ file }) => matches(file)) }))
+    .filter(({ suites }) => suites.length > 0);
 }
 
 export async function runKvmHost(options: KvmHostRunOptions): Promise<void> {
   const { root, lane, itemTimes } = options;
-  const items = hostItems(root, lane.name as HostLane, options.filters).sort(
-    (a, b) => timeOf(b, itemTimes) - timeOf(a, itemTimes),
+  const items = hostItems(lane.name as HostLane, options.filters).sort(
+    (a, b) => timeOf(b, lane, itemTimes) - timeOf(a, lane, itemTimes),
   );
   if (items.length === 0) return;
   const obstacle = hostObstacle();
@@ -58,8 +61,9 @@ export async function runKvmHost(options: KvmHostRunOptions): Promise<void> {
   const first = startHost(options);
   const takeNext = async (host: Promise<KvmHost | undefined>): Promise<void> => {
     await using running = await host;
+    const slowness = running === undefined ? SLOWNESS : await slownessOf(running, options.say);
     for (let item = running && items.shift(); running && item; item = items.shift())
-      await runAndTell(running, item, options);
+      await runAndTell(running, item, { ...options, slowness });
   };
   const others = Array.from({ length: Math.min(lane.parallel, items.length) - 1 }, async () => {
     if ((await first) !== undefined && items.length > 0) await takeNext(startHost(options));
@@ -95,24 +99,41 @@ async function startHost({ root, lane, results, say }: KvmHostRunOptions): Promi
   }
 }
 
-async function runAndTell(host: KvmHost, item: HostItem, options: KvmHostRunOptions): Promise<void> {
+/** By how much limits of time are longer in this host, now. */
+async function slownessOf(host: KvmHost, say: (line: string) => void): Promise<number> {
+  const line = 'node -e 0';
+  await host.run({ line });
+  const begin = Date.now();
+  await host.run({ line });
+  const slowness = SLOWNESS * Math.max(1, (Date.now() - begin) / QUIET_START_MS);
+  say(
+    `kvm-host ---- Node.js starts in ${seconds(begin)} there; limits of time are ${slowness.toFixed(1)} times as long`,
+  );
+  return slowness;
+}
+
+interface ItemOptions extends KvmHostRunOptions {
+  readonly slowness: number;
+}
+
+async function runAndTell(host: KvmHost, item: HostItem, options: ItemOptions): Promise<void> {
   const { root, lane, signal, say, itemTimes } = options;
   const begin = Date.now();
   const results = new Results((result) => options.results.add(result));
   await runItem(host, item, { ...options, results });
-  if (!signal.aborted) itemTimes.set(labelOf(item), Date.now() - begin);
-  say(`${lane.name} ---- ${labelOf(item)} (${seconds(begin)})`);
-  if (results.count('failed') > 0) await keepLogs(host, join(artifactsOf(root, lane), labelOf(item)), signal);
+  if (!signal.aborted) itemTimes.set(itemKey(lane, item), Date.now() - begin);
+  say(`${lane.name} ---- ${item.label} (${seconds(begin)})`);
+  if (results.count('failed') > 0) await keepLogs(host, join(artifactsOf(root, lane), item.label), signal);
 }
 
-async function runItem(host: KvmHost, item: HostItem, options: KvmHostRunOptions): Promise<void> {
+async function runItem(host: KvmHost, item: HostItem, options: ItemOptions): Promise<void> {
   const { lane, results, signal } = options;
   const base = baseOf(item, lane);
   const late = `the lane's time (${lane.budgetMs / 60_000} min) was up`;
   if (signal.aborted) return results.add({ ...base, outcome: 'failed', detail: late });
   const worker = host.spawn(workerCommand(item, options), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   if (worker.stdout === null) throw new Error('the worker has no stdout');
-  const scope = { lane: lane.name, label: item.file, prefix: prefixOf(item), results, signal };
+  const scope = { lane: lane.name, label: item.label, prefix: prefixOf(item), results, signal };
   const fault = await followWorker(worker, { events: worker.stdout, output: [worker.stderr] }, scope);
   if (fault === undefined) return;
   results.add({ ...base, outcome: 'failed', detail: signal.aborted ? `${late}; ${fault}` : fault });
@@ -121,27 +142,37 @@ async function runItem(host: KvmHost, item: HostItem, options: KvmHostRunOptions
 /** The worker reports on descriptor 3, which is the connection's stdout; what it prints goes to the other one. */
 function workerCommand(
   item: HostItem,
-  { lane, grep = item.grep }: KvmHostRunOptions,
+  { lane, grep, slowness }: ItemOptions,
 ): { readonly line: string; readonly environment: Record<string, string> } {
-  const job = { files: [join(CHECKOUT, item.file)], timeoutMs: lane.testTimeoutMs, timeoutFactor: SLOWNESS, grep };
+  const inHost = (file: string): string => join(CHECKOUT, file);
+  const chosen = item.suites.flatMap(({ file, grep: only }) => (only === undefined ? [] : [[inHost(file), only]]));
+  const job = {
+    files: item.suites.map(({ file }) => inHost(file)),
+    // Who names tests gets them, chosen for the lane or not.
+    ...(grep === undefined ? { only: Object.fromEntries(chosen) as Record<string, string> } : { grep }),
+    timeoutMs: lane.testTimeoutMs,
+    timeoutFactor: slowness,
+  };
   const directory = RUN_DIRECTORY;
-  const worker = ['node', '--enable-source-maps', 'test/support/mocha-worker.ts', JSON.stringify(job)];
+  // Without source maps, which take seconds to read there.
+  const worker = ['node', 'test/support/mocha-worker.ts', JSON.stringify(job)];
   return {
     line: `mkdir -p ${directory} && exec ${worker.map(shellWord).join(' ')} 3>&1 1>&2`,
     environment: {
       TMPDIR: directory,
       A3S_BOX_HOME: `${directory}/home`,
-      NODE_COMPILE_CACHE: '/scratch/compile-cache',
+      ...compileCacheEnvironment(CHECKOUT),
       A3S_BOX_KVM_HOST: '1',
-      [RUN_MARKER]: labelOf(item),
+      A3S_BOX_TEST_SLOWNESS: String(slowness),
+      [RUN_MARKER]: item.label,
       ...(item.backend === undefined ? {} : { A3S_BOX_BACKEND: item.backend }),
       ...(process.env['CI'] === undefined ? {} : { CI: process.env['CI'] }),
     },
   };
 }
 
-function labelOf({ file, backend }: HostItem): string {
-  return backend === undefined ? file : `${file} on ${backend}`;
+function labelOf({ name, backend }: HostGroup): string {
+  return backend === undefined ? name : `${name} on ${backend}`;
 }
 
 function prefixOf({ backend }: HostItem): string {
@@ -149,11 +180,15 @@ function prefixOf({ backend }: HostItem): string {
 }
 
 function baseOf(item: HostItem, { name }: Lane): Omit<TestResult, 'outcome'> {
-  return { lane: name, file: item.file, title: `${prefixOf(item)}the test process`, durationMs: 0 };
+  return { lane: name, file: item.label, title: `${prefixOf(item)}the test process`, durationMs: 0 };
 }
 
-function timeOf(item: HostItem, times: ItemTimes): number {
-  return times.all[labelOf(item)] ?? (HOST_SECONDS[item.file] ?? 0) * 1000;
+function itemKey(lane: Lane, { label }: HostItem): string {
+  return `${lane.name} ${label}`;
+}
+
+function timeOf(item: HostItem, lane: Lane, times: ItemTimes): number {
+  return times.all[itemKey(lane, item)] ?? item.seconds * 1000;
 }
 
 function artifactsOf(root: string, { name }: Lane): string {

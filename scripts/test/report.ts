@@ -21,7 +21,7 @@ export class Reporter {
   onResult(result: TestResult): void {
     if (result.lane === 'unit' && result.outcome === 'passed') return;
     const time = result.durationMs >= 100 ? ` (${seconds(result.durationMs)})` : '';
-    const reason = result.outcome === 'skipped' ? `: ${result.detail}` : '';
+    const reason = result.outcome === 'passed' ? '' : `: ${(result.detail ?? '').split('\n', 1)[0]}`;
     this.line(`${result.lane} ${MARKS[result.outcome]} ${result.title}${time}${reason}`);
   }
 

@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { compileCacheEnvironment } from '../kvm-host/compile-cache.ts';
 import { CHECKOUT, KvmHost } from '../kvm-host/kvm-host.ts';
 import { ROOT } from './support/paths.ts';
 
@@ -21,7 +22,7 @@ export async function run() {
   const script = 'test/bench/support/krun-in-host.ts';
   const text = await host.run({
     line: `node ${script} ${CHECKOUT}/${program} ${ROUNDS}`,
-    environment: { A3S_BOX_KVM_HOST: '1', NODE_COMPILE_CACHE: '/scratch/compile-cache' },
+    environment: { A3S_BOX_KVM_HOST: '1', ...compileCacheEnvironment(CHECKOUT) },
   });
   return { bar: 'ratioOfMedians <= 1.2', ...(JSON.parse(text) as object) };
 }

@@ -4,83 +4,74 @@ import { once } from 'node:events';
 import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { BoxCli } from './support/box-cli.ts';
+import type { BoxClient, BoxSpec } from '@a3s-box/core/client';
+import { ran } from './support/ran.ts';
+import { SdkHome } from './support/sdk-home.ts';
 
-const IMAGE = 'a3s/starter';
-const env = { A3S_BOX_BACKEND: 'libkrun-kvm' };
 /** The starter image's wget ends with a fault when it is given a time limit. */
-const fetch = (url: string): string[] => ['sh', '-c', `timeout 20 wget -q -O - ${url}; echo "status $?"`];
+const fetch = (url: string): string => `timeout 60 wget -q -O - ${url}; echo "status $?"`;
+const port = (guestPort: number, change: object = {}) => ({
+  ...{ hostAddress: '0.0.0.0', hostPort: 0, guestPort, protocol: 'tcp' as const },
+  ...change,
+});
 
 describe('network "tsi"', function () {
   this.timeout(300_000);
-  let cli: BoxCli;
+  let home: SdkHome;
+  let client: BoxClient;
   let server: Server;
-  let port: number;
+  let serverPort: number;
   before(async () => {
-    cli = await BoxCli.create();
+    home = await SdkHome.create();
+    client = await home.connect();
     server = createServer((request, response) => response.end(`host got ${request.url}\n`)).listen(0);
     await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
+    ({ port: serverPort } = server.address() as AddressInfo);
   });
   after(async () => {
     server.close();
-    await cli[Symbol.asyncDispose]();
+    await home[Symbol.asyncDispose]();
   });
 
-  const run = (...args: string[]) => cli.run(['run', '--rm', ...args], { env });
+  const spec = (script: string, change: Partial<BoxSpec> = {}): BoxSpec =>
+    home.spec(script, { backend: 'libkrun-kvm', ...change });
 
-  it('is what a box gets, and brings it to a server on the host', async () => {
-    const address = ownAddress();
-    const { stdout, stderr } = await run(IMAGE, ...fetch(`http://${address}:${port}/hello`));
-    assert.equal(stdout.toString(), 'host got /hello\nstatus 0\n', stderr);
-  });
-
-  it('carries a published port to the guest', async () => {
+  it('is what a box gets, brings it to a server on the host, and carries a published port to it', async () => {
+    const toHost = fetch(`http://${ownAddress()}:${serverPort}/hello`);
     const serve = 'mkdir /www; echo from the guest > /www/index.html; exec httpd -f -p 80 -h /www';
-    const started = await cli.run(['run', '-d', '--name', 'web', '-p', '80', IMAGE, 'sh', '-c', serve], { env });
-    assert.equal(started.code, 0, started.stderr);
-    const { stdout } = await cli.run(['port', 'web', '80'], { env });
-    const published = Number(/:([0-9]+)\s*$/m.exec(stdout.toString())?.[1]);
-    assert.ok(published > 0, stdout.toString());
-    assert.equal(await body(published), 'from the guest\n');
-    const inspected = await cli.run(
-      ['inspect', '--format', '{{.HostConfig.NetworkMode}} {{.Backend}} {{.Acceleration}}', 'web'],
-      { env },
-    );
-    assert.equal(inspected.stdout.toString(), 'tsi libkrun-kvm hardware\n', inspected.stderr);
-    await cli.run(['rm', '-f', 'web'], { env });
+    const { id } = await client.runDetached(spec(`${toHost}; ${serve}`, { ports: [port(80)] }));
+    const { ports, ...record } = await client.inspect(id);
+    assert.deepEqual([record.network, record.backend, record.acceleration], ['tsi', 'libkrun-kvm', 'hardware']);
+    assert.equal(await body(ports[0]?.hostPort ?? 0), 'from the guest\n');
+    const lines = await Array.fromAsync(client.logs(id));
+    assert.equal(lines.map(({ data }) => String(data)).join(''), 'host got /hello\nstatus 0\n');
+    await client.remove(id, { force: true });
   });
 
   it('publishes only what it can, and a free port', async () => {
-    const cases: readonly (readonly [string, RegExp])[] = [
-      ['53:53/udp', /udp port 53 cannot be published in network "tsi"/],
-      ['127.0.0.1:8080:80', /cannot be published on 127\.0\.0\.1 alone in network "tsi"/],
-      [`${port}:80`, /port [0-9]+ of the host is in use/],
-    ];
-    for (const [publish, message] of cases) {
-      const { code, stderr } = await run('-p', publish, IMAGE, 'true');
-      assert.equal(code, 125);
-      assert.match(stderr, message);
-    }
+    const cases = [
+      [port(53, { protocol: 'udp' }), /udp port 53 cannot be published in network "tsi"/],
+      [port(80, { hostAddress: '127.0.0.1' }), /cannot be published on 127\.0\.0\.1 alone in network "tsi"/],
+      [port(80, { hostPort: serverPort }), /port [0-9]+ of the host is in use/],
+    ] as const;
+    for (const [published, message] of cases)
+      await assert.rejects(client.runDetached(spec('true', { ports: [published] })), { message });
   });
 
-  it('is off with --network none', async () => {
-    const { stdout } = await run('--network', 'none', IMAGE, ...fetch(`http://127.0.0.1:${port}/hello`));
-    assert.match(stdout.toString(), /^status [1-9]/);
-    const published = await run('--network', 'none', '-p', '80', IMAGE, 'true');
-    assert.match(published.stderr, /ports cannot be published without a network/);
+  it('is off with network "none"', async () => {
+    const network = 'none';
+    const { stdout } = await ran(client, spec(fetch(`http://127.0.0.1:${serverPort}/hello`), { network }));
+    assert.match(stdout, /^status [1-9]/);
+    const published = client.runDetached(spec('true', { network, ports: [port(80)] }));
+    await assert.rejects(published, /ports cannot be published without a network/);
   });
 
   it('is off in another network, which the box has then', async () => {
-    const loopback = await run('--network', 'default', IMAGE, ...fetch(`http://127.0.0.1:${port}/hello`));
-    assert.match(loopback.stdout.toString(), /^status [1-9]/);
-    const { stdout, stderr } = await run(
-      '--network',
-      'default',
-      IMAGE,
-      ...fetch(`http://${ownAddress()}:${port}/card`),
-    );
-    assert.equal(stdout.toString(), 'host got /card\nstatus 0\n', stderr);
+    const script = ['127.0.0.1', ownAddress()]
+      .map((address) => fetch(`http://${address}:${serverPort}/card`))
+      .join(';');
+    const { stdout, stderr } = await ran(client, spec(script, { network: 'default' }));
+    assert.match(stdout, /^status [1-9][0-9]*\nhost got \/card\nstatus 0\n$/, stderr);
   });
 });
 

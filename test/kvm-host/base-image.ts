@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const HOOK = join(import.meta.dirname, 'guest/kernel-hook.sh');
 const SUITE = 'bookworm';
+/** With the libraries that libkrun and the server of files are linked with, libcap-ng0 and libseccomp2. */
 const PACKAGES = [
   'busybox-static',
   'ca-certificates',
@@ -16,6 +17,7 @@ const PACKAGES = [
   'iproute2',
   'kmod',
   'libcap-ng0',
+  'libseccomp2',
   'openssh-server',
   'procps',
   'qemu-system-x86',

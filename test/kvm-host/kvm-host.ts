@@ -1,10 +1,11 @@
 /** A KVM host that is emulated: a machine of its own in which this checkout runs with hardware virtualisation. */
 import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { COMPILE_CACHE, fillCompileCache } from './compile-cache.ts';
 import { compileForHost } from './compiled.ts';
 import { Machine } from './machine.ts';
 import { erofs, hostSnapshot, PROJECT_BYTES, SCRATCH_BYTES, snapshotDisks, type Snapshot } from './snapshot.ts';
@@ -14,6 +15,8 @@ const run = promisify(execFile);
 const LEFT_OUT = ['.git', '.cache', '.toolchain', 'node_modules', 'guest-init/target', 'guest-init/fuzz/target'];
 /** On the scratch disk: the home that test/support/host-home.ts makes others from. */
 const SEED = 'seed';
+/** On the scratch disk: what is written to the checkout. */
+const UPPER = 'upper';
 /** Where the checkout is in the host. Writable; what is written is gone with the host. */
 export const CHECKOUT = '/a3s-box';
 
@@ -122,12 +125,14 @@ async function projectImage(root: string, image: string): Promise<void> {
   await truncate(image, PROJECT_BYTES);
 }
 
-/** An empty disk but for a home with the starter image in it, which takes the host twenty times as long to make. */
+/** Empty but for what the host takes long to make: a home with the starter image in it, and the compile cache. */
 async function scratchDisk(root: string, directory: string, file: string): Promise<void> {
   const contents = join(directory, 'scratch');
   const home = join(contents, SEED);
   const environment = { ...process.env, A3S_BOX_HOME: home };
   await run(process.execPath, [join(root, 'scripts/starter.ts')], { env: environment });
+  await fillCompileCache(root);
+  await cp(join(root, COMPILE_CACHE), join(contents, UPPER, COMPILE_CACHE), { recursive: true });
   await (await open(file, 'w')).close();
   await truncate(file, SCRATCH_BYTES);
   await run('mke2fs', [

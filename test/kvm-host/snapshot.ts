@@ -3,15 +3,20 @@ import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { sampleTsc, tscKhz } from '@a3s-box/native';
 import { baseImage, type BaseImage } from './base-image.ts';
+import { COMPILE_CACHE } from './compile-cache.ts';
 import { hostInitramfs } from './initramfs.ts';
 import { Machine, machineShape, type MachineFiles } from './machine.ts';
 
 const run = promisify(execFile);
 const GIB = 2 ** 30;
+/** Of the toolchain, what compiles: it is half of it, and the host has no use for it. */
+const TOOLCHAIN_LEFT_OUT = ['zig'];
+/** Of the toolchain, what is made on this machine. */
+const SHARE_SERVER = '.toolchain/virtiofsd/bin/virtiofsd';
 /** Sizes that the guest sees. The files are sparse. */
 export const PROJECT_BYTES = GIB;
 export const SCRATCH_BYTES = 16 * GIB;
@@ -55,7 +60,7 @@ export async function hostSnapshot(root: string, say: (line: string) => void): P
   try {
     await writeFile(join(partial, 'initramfs'), initramfs);
     await Promise.all([
-      erofs(join(partial, 'toolchain.erofs'), join(root, '.toolchain')),
+      erofs(join(partial, 'toolchain.erofs'), join(root, '.toolchain'), TOOLCHAIN_LEFT_OUT),
       erofs(join(partial, 'modules.erofs'), join(root, 'node_modules')),
     ]);
     await bootAndSave(partial, base, khz);
@@ -102,13 +107,16 @@ function snapshotKey(root: string, base: BaseImage, initramfs: Buffer, khz: numb
   const { size, mtimeMs } = statSync(qemu);
   const hash = createHash('sha256').update(JSON.stringify([base.key, machineShape(), khz, qemu, size, mtimeMs]));
   hash.update(initramfs);
-  for (const lock of [
-    '.toolchain/package-lock.json',
-    'tools/toolchain/virtiofsd.txt',
-    'node_modules/.package-lock.json',
-  ])
+  // Node.js and npm; libkrun, libkrunfw and all else of npm's; the server of files, where there is one.
+  for (const lock of ['.toolchain/package-lock.json', 'node_modules/.package-lock.json'])
     hash.update(readFileSync(join(root, lock)));
+  const server = join(root, SHARE_SERVER);
+  hash.update(JSON.stringify([TOOLCHAIN_LEFT_OUT, existsSync(server) ? digestOf(server) : 'none']));
   return hash.digest('hex').slice(0, 16);
+}
+
+function digestOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
 /** kHz of the counter, in steps that two measurements of one machine do not differ by. */
@@ -130,10 +138,13 @@ async function ensureKeys(cache: string): Promise<void> {
   }
 }
 
-/** Snapshots of other dependencies and base images of other package lists. Hosts that run have their files open. */
+/** Snapshots of other dependencies, base images of other package lists, and a compile cache that has grown. Hosts that run have their files open. */
 async function removeOld(cache: string, base: BaseImage): Promise<void> {
   for (const name of await readdir(cache)) {
-    const isOld = name.startsWith('snapshot-') || (name.startsWith('base-') && name !== `base-${base.key}`);
+    const isOld =
+      name.startsWith('snapshot-') ||
+      name === basename(COMPILE_CACHE) ||
+      (name.startsWith('base-') && name !== `base-${base.key}`);
     if (isOld) await rm(join(cache, name), { recursive: true });
   }
 }

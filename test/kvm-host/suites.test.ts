@@ -2,34 +2,40 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostItems } from '../../scripts/test/kvm-host-run.ts';
-import { laneOf } from '../../scripts/test/lanes.ts';
+import { discoverTests, laneOf } from '../../scripts/test/lanes.ts';
 import { shellWord } from './kvm-host.ts';
-import { HOST_SUITES, type HostLane } from './suites.ts';
+import { HOST_GROUPS, type HostLane } from './suites.ts';
 
 const root = join(import.meta.dirname, '../..');
-const LANE_SUITES = (Object.keys(HOST_SUITES) as HostLane[]).flatMap((lane) =>
-  HOST_SUITES[lane].map((suite) => [lane, suite] as const),
-);
+const LANES = Object.keys(HOST_GROUPS) as HostLane[];
 
 describe('the suites of the KVM host', () => {
-  for (const [lane, { file, grep, backends }] of LANE_SUITES) {
-    it(`${file} in ${lane} is a guest test, has what is chosen of it, and a backend`, () => {
-      assert.equal(laneOf(file), 'vm');
-      assert.ok(backends.length > 0);
-      const text = readFileSync(join(root, file), 'utf8');
-      for (const title of grep?.split('|') ?? []) assert.ok(text.includes(title), `no title has "${title}"`);
+  for (const lane of LANES) {
+    it(`of ${lane} are guest tests, have what is chosen of them, and every file that is for the host alone`, () => {
+      const suites = HOST_GROUPS[lane].flatMap((group) => group.suites);
+      for (const { file, grep } of suites) {
+        assert.match(laneOf(file), /^(vm|kvm-host)$/);
+        const text = readFileSync(join(root, file), 'utf8');
+        const titles = grep?.startsWith('^') === true ? [] : (grep?.split('|') ?? []);
+        for (const title of titles) assert.ok(text.includes(title), `no title of ${file} has "${title}"`);
+      }
+      const own = discoverTests(root, 'kvm-host');
+      assert.ok(own.length > 0);
+      assert.deepEqual(
+        own.filter((file) => !suites.some((suite) => suite.file === file)),
+        [],
+      );
+    });
+
+    it(`of ${lane} come in groups of their own names, of which only what is asked for`, () => {
+      const items = hostItems(lane, []);
+      assert.equal(new Set(items.map(({ label }) => label)).size, HOST_GROUPS[lane].length);
+      assert.deepEqual(hostItems(lane, ['no/such/file']), []);
+      const some = hostItems(lane, ['run.vm']);
+      assert.ok(some.length > 0);
+      for (const { suites } of some) for (const { file } of suites) assert.equal(file, 'test/e2e/run.vm.test.ts');
     });
   }
-
-  it('come once for each backend, after the files that are for the host alone', () => {
-    for (const [lane, { file, backends }] of LANE_SUITES) {
-      const items = hostItems(root, lane, []);
-      assert.ok(items.some((item) => item.file.endsWith('.kvm.test.ts') && item.backend === undefined));
-      const found = items.filter((item) => item.file === file).map(({ backend }) => backend);
-      assert.ok(backends.every((backend) => found.filter((it) => it === backend).length === 1));
-      assert.deepEqual(hostItems(root, lane, ['no/such/file']), []);
-    }
-  });
 });
 
 describe('a word for the host’s shell', () => {

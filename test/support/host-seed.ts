@@ -1,12 +1,15 @@
 /**
- * In the emulated KVM host, where a home's first box costs a minute: homes share what does not depend on the home, boot
- * assets and the probes' answers. The host brings the starter image along.
+ * In the emulated KVM host, where a home's first box costs a minute: the files that a process runs share one home and its
+ * supervisor, and homes share what does not depend on the home, boot assets and the probes' answers. The host brings the
+ * starter image along.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BoxClient } from '@a3s-box/core/client';
+import { atEnd } from './at-end.ts';
+import { tempHome, type TempHome } from './temp-home.ts';
 
 /** test/kvm-host/kvm-host.ts puts it there. */
 const SEED = '/scratch/seed';
@@ -16,8 +19,46 @@ const ANSWERS = 'probe-cache.json';
 const SUPERVISOR = join(import.meta.dirname, '../../cli/dist/supervisor.js');
 const MIB = 2 ** 20;
 
+let shared: Promise<TempHome> | undefined;
+
 export function isInKvmHost(): boolean {
   return process.env['A3S_BOX_KVM_HOST'] !== undefined;
+}
+
+/** The backend that the tests are to run on; undefined for the product's choice. */
+export function backendOfTests(): string | undefined {
+  return process.env['A3S_BOX_BACKEND'] || undefined;
+}
+
+/**
+ * The home of all files that this process runs, filled. To dispose of it ends its boxes; the home and its supervisor go
+ * when the process has run its last test.
+ * @param stop ends boxes and supervisor of a home
+ */
+export async function sharedHome(stop: (home: string) => Promise<void>): Promise<TempHome> {
+  shared ??= makeShared(stop);
+  const home = await shared;
+  return { ...home, [Symbol.asyncDispose]: () => clearHome(home.path) };
+}
+
+async function makeShared(stop: (home: string) => Promise<void>): Promise<TempHome> {
+  const home = await tempHome();
+  atEnd(async () => {
+    await stop(home.path);
+    await home[Symbol.asyncDispose]();
+  });
+  await fillFromSeed(home.path);
+  return home;
+}
+
+/** What a file's tests left of boxes is no matter of the next one's. */
+async function clearHome(home: string): Promise<void> {
+  const client = await BoxClient.connect({ home, supervisor: { command: supervisorOf(home) } });
+  try {
+    for (const { id } of await client.list({ all: true })) await client.remove(id, { force: true });
+  } finally {
+    client.close();
+  }
 }
 
 /**
@@ -32,7 +73,7 @@ export async function fillFromSeed(home: string): Promise<void> {
     await shareAssets(backend, home);
     await take(join(SEED, backend, ANSWERS), join(home, backend, ANSWERS));
   }
-  await runBox(home, process.env['A3S_BOX_BACKEND'] ?? 'libkrun-kvm');
+  await runBox(home, backendOfTests() ?? 'libkrun-kvm');
   for (const backend of BACKENDS) await take(join(home, backend, ANSWERS), join(SEED, backend, ANSWERS));
 }
 
@@ -49,8 +90,7 @@ async function take(from: string, to: string): Promise<void> {
 }
 
 async function runBox(home: string, backend: string): Promise<void> {
-  const command = [process.execPath, '--max-semi-space-size=2', SUPERVISOR, '--home', home, '--ready-descriptor', '3'];
-  const client = await BoxClient.connect({ home, supervisor: { command } });
+  const client = await BoxClient.connect({ home, supervisor: { command: supervisorOf(home) } });
   try {
     const { id } = await client.runDetached({
       ...{ image: 'a3s/starter', command: ['sleep', '600'], environment: [], terminal: false, stdinOpen: false },
@@ -62,4 +102,8 @@ async function runBox(home: string, backend: string): Promise<void> {
   } finally {
     client.close();
   }
+}
+
+function supervisorOf(home: string): string[] {
+  return [process.execPath, '--max-semi-space-size=2', SUPERVISOR, '--home', home, '--ready-descriptor', '3'];
 }

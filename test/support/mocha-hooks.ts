@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runActionsAtEnd } from './at-end.ts';
 import { describeLeaks, listTaps, RUN_MARKER, settleLeaks, type LeakScope } from './leaks.ts';
 
 const marked = process.env[RUN_MARKER] !== undefined;
@@ -24,9 +25,14 @@ const scope: LeakScope = {
   tapsBefore: listTaps(),
 };
 
+/** By how much what is slow here takes longer than on the machine itself; the KVM host's lane says it. */
+const slowness = Number(process.env['A3S_BOX_TEST_SLOWNESS'] ?? 1);
+const SETTLE_LIMIT_MS = 2000;
+
 export const mochaHooks = {
   async afterAll(): Promise<void> {
-    const leaks = await settleLeaks(scope);
+    await runActionsAtEnd();
+    const leaks = await settleLeaks(scope, SETTLE_LIMIT_MS * slowness);
     if (leaks.length > 0) throw new Error(`left behind by these tests:\n${describeLeaks(leaks)}`);
     if (!marked) rmSync(directory, { recursive: true, force: true });
   },

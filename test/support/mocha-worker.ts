@@ -11,13 +11,15 @@ import type { TestEvent } from './test-event.ts';
 
 interface Job {
   readonly files: readonly string[];
+  /** Of a file only the tests whose full title matches this regular expression. By path as in `files`. */
+  readonly only?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   /** By how much the limits that the files set themselves are longer here; default 1. */
   readonly timeoutFactor?: number;
   readonly grep?: string;
 }
 
-/** How long what a test left open may keep this process alive, milliseconds. */
+/** How long what a test left open may keep this process alive, milliseconds; longer where limits are. */
 const LINGER_MS = 3000;
 
 function emit(event: TestEvent): void {
@@ -81,20 +83,33 @@ function stretch(suite: Mocha.Suite, factor: number): void {
   for (const inner of suite.suites) stretch(inner, factor);
 }
 
+/** Takes out the tests of a file that are not chosen. */
+function choose(suite: Mocha.Suite, only: Readonly<Record<string, string>>): void {
+  suite.tests = suite.tests.filter((test) => {
+    const pattern = only[test.file ?? ''];
+    return pattern === undefined || new RegExp(pattern).test(test.fullTitle());
+  });
+  for (const inner of suite.suites) choose(inner, only);
+}
+
 const job = JSON.parse(process.argv[2] ?? '{}') as Job;
 const mocha = new Mocha({ ui: 'bdd', timeout: job.timeoutMs, color: false, forbidOnly: true, reporter: EventReporter });
 mocha.rootHooks(mochaHooks);
 if (job.grep !== undefined) mocha.grep(new RegExp(job.grep));
 for (const file of job.files) mocha.addFile(file);
 await mocha.loadFilesAsync();
+if (job.only !== undefined) choose(mocha.suite, job.only);
 if (job.timeoutFactor !== undefined) stretch(mocha.suite, job.timeoutFactor);
 mocha.run(() => {
-  const watchdog = setTimeout(() => {
-    const open = process.getActiveResourcesInfo().join(', ');
-    emit({ type: 'fail', title: 'everything is closed', file: '', error: `still open after the tests: ${open}` });
-    emit({ type: 'end' });
-    process.exit(1);
-  }, LINGER_MS);
+  const watchdog = setTimeout(
+    () => {
+      const open = process.getActiveResourcesInfo().join(', ');
+      emit({ type: 'fail', title: 'everything is closed', file: '', error: `still open after the tests: ${open}` });
+      emit({ type: 'end' });
+      process.exit(1);
+    },
+    LINGER_MS * (job.timeoutFactor ?? 1),
+  );
   watchdog.unref();
   process.once('exit', () => emit({ type: 'end' }));
 });

@@ -5,7 +5,7 @@ hypervisorSuite({
   name: 'libkrun-kvm',
   create: (directory) => Promise.resolve(libkrunKvm(directory)),
   boot: contractBoot,
-  // A guest in the emulated KVM host boots within ten seconds or so, and its console is slow.
-  timeoutMs: 240_000,
+  // There a line of the console takes 15 ms.
+  floodLines: 500,
   capabilities: ['pause', 'network-card', 'tsi', 'vmdk-disk'],
 });

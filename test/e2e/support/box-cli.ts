@@ -4,9 +4,10 @@ import { on } from 'node:events';
 import { existsSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { BoxClient } from '@a3s-box/core/client';
-import { fillHome } from '../../support/filled-home.ts';
+import { filledHome } from '../../support/filled-home.ts';
+import { isInKvmHost } from '../../support/host-seed.ts';
 import { processGone } from './process-gone.ts';
-import { tempHome, type TempHome } from '../../support/temp-home.ts';
+import type { TempHome } from '../../support/temp-home.ts';
 
 const root = join(import.meta.dirname, '../../..');
 export const BIN = join(root, 'cli/bin/a3s-box');
@@ -33,14 +34,7 @@ export class BoxCli implements AsyncDisposable {
   }
 
   static async create(): Promise<BoxCli> {
-    const cli = new BoxCli(await tempHome());
-    try {
-      await fillHome(cli.home);
-      return cli;
-    } catch (error) {
-      await cli[Symbol.asyncDispose]();
-      throw error;
-    }
+    return new BoxCli(await filledHome(stopSupervisor));
   }
 
   get home(): string {
@@ -66,9 +60,9 @@ export class BoxCli implements AsyncDisposable {
     });
   }
 
-  /** Ends the supervisor and removes the home. */
+  /** Ends the supervisor and removes the home; of a home that is shared only the boxes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await stopSupervisor(this.home);
+    if (!isInKvmHost()) await stopSupervisor(this.home);
     await this.#home[Symbol.asyncDispose]();
   }
 }

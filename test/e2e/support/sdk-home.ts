@@ -8,7 +8,8 @@ import type { Readable } from 'node:stream';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { BoxClient, type BoxSpec } from '@a3s-box/core/client';
-import { fillHome } from '../../support/filled-home.ts';
+import { filledHome, fillHome } from '../../support/filled-home.ts';
+import { backendOfTests, isInKvmHost } from '../../support/host-seed.ts';
 import { tempHome, type TempHome } from '../../support/temp-home.ts';
 import { stopSupervisor } from './box-cli.ts';
 import { filesOfBoxes, sparesIn } from './home-files.ts';
@@ -25,18 +26,22 @@ const DYING = join(import.meta.dirname, 'dying-supervisor.ts');
 
 export class SdkHome implements AsyncDisposable {
   readonly #home: TempHome;
+  readonly #isShared: boolean;
   readonly #clients: BoxClient[] = [];
 
-  private constructor(home: TempHome) {
+  private constructor(home: TempHome, isShared: boolean) {
     this.#home = home;
+    this.#isShared = isShared;
   }
 
   /**
    * @param prepare is given the empty home's path before anything is in it
    * @param templates whether boxes of the usual sizes are clones from the start
+   * @returns in the KVM host, if both are left as they are, one that the process's files share
    */
   static async create(prepare?: (path: string) => void, templates = true): Promise<SdkHome> {
-    const home = new SdkHome(await tempHome());
+    if (isInKvmHost() && prepare === undefined && templates) return new SdkHome(await filledHome(stopSupervisor), true);
+    const home = new SdkHome(await tempHome(), false);
     try {
       prepare?.(home.path);
       await fillHome(home.path, templates);
@@ -62,9 +67,11 @@ export class SdkHome implements AsyncDisposable {
     return client;
   }
 
-  /** A box of the starter image that runs a shell script. */
+  /** A box of the starter image that runs a shell script, on the backend of the tests. */
   spec(script: string, change: Partial<BoxSpec> = {}): BoxSpec {
+    const backend = backendOfTests();
     return {
+      ...(backend !== undefined && { backend }),
       image: 'a3s/starter',
       command: ['sh', '-c', script],
       environment: [],
@@ -137,9 +144,10 @@ export class SdkHome implements AsyncDisposable {
     return found;
   }
 
-  /** Ends the boxes and the supervisor. */
+  /** Ends the boxes and the supervisor; of a home that is shared neither. */
   async end(): Promise<void> {
     for (const client of this.#clients) client.close();
+    if (this.#isShared) return;
     await stopSupervisor(this.path);
     for (const { supervisor } of this.#clients) await processGone(supervisor.pid);
   }

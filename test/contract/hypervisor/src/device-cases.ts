@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { DISK_SLOTS } from '@a3s-box/core';
 import { describe, it } from 'mocha';
-import { DISK_BYTES, type Fixture } from './fixture.js';
+import { DISK_BYTES, type Fixture, type HypervisorSuiteOptions } from './fixture.js';
 
 const SECTOR = 512;
 
-export function deviceCases(current: () => Fixture): void {
+/** About 140 KB: more than a pipe holds. */
+const FLOOD_LINES = 2000;
+
+export function deviceCases(current: () => Fixture, { floodLines = FLOOD_LINES }: HypervisorSuiteOptions): void {
   describe('disks', () => {
     it('are found by the names of their slots, with size and access as given', async () => {
       const disks = { root: current().disk('r', true), scratch: current().disk('s', false, 2 * DISK_BYTES) };
@@ -56,7 +59,7 @@ export function deviceCases(current: () => Fixture): void {
     it('may be flooded by the guest, which goes on', async () => {
       const vm = await current().start();
       using guest = await current().guest(vm);
-      assert.equal(await guest.ask('flood 2000'), 'ok');
+      assert.equal(await guest.ask(`flood ${floodLines}`), 'ok');
       assert.equal(await guest.ask('ping after'), 'pong after');
       assert.ok((await vm.consoleTail(64 * 1024 * 1024)).length <= 4 * 1024 * 1024);
     });

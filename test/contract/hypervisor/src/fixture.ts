@@ -33,6 +33,8 @@ export interface HypervisorSuiteOptions {
   serveFiles?(directory: string, socket: string): Promise<FileServer>;
   /** Limit of one case, ms; a guest under emulation takes seconds to boot. Default 60000. */
   readonly timeoutMs?: number;
+  /** So many lines flood the console. Default 2000. */
+  readonly floodLines?: number;
 }
 
 export interface FileServer {

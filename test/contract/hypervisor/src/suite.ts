@@ -44,7 +44,7 @@ export function hypervisorSuite(options: HypervisorSuiteOptions): void {
     const current = (): Fixture => fixture;
     probeCases(current, options);
     createCases(current, options);
-    deviceCases(current);
+    deviceCases(current, options);
     networkCases(current, options.capabilities.includes('network-card'));
     shareCases(current, options);
     exitCases(current);
