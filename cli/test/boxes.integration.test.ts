@@ -180,7 +180,7 @@ describe('commands for boxes', function () {
     });
 
     it('refuse what they cannot do', async () => {
-      for (const args of [['rm', '-l', 'x'], ['stop', '-t', '-1', 'x'], ['rm'], ['wait']]) {
+      for (const args of [['rm', '-l', 'x'], ['stop', '-t', '-2', 'x'], ['rm'], ['wait']]) {
         assert.equal((await cli.run(args)).status, 125, args.join(' '));
       }
       assert.equal(existsSync(cli.home), false);
