@@ -28,15 +28,18 @@ export async function attachToBox(
   return await foreground.guard(async () => {
     const attachment = await client.attach(record.id, { stdin: streams.interactive, signal });
     if (streams.tty) await redraw(client, record.id);
-    return exitOrLeft(await foreground.run({ client, process: { box: record.id }, timeline }, attachment));
+    return exitOrLeft(await foreground.run({ client, process: { box: record.id }, timeline }, attachment), 1);
   });
 }
 
-/** The exit status for how a process ended, or of one that was left. */
-export function exitOrLeft(status: ExitStatus | undefined): number {
+/**
+ * The exit status for how a process ended.
+ * @param left that of one that was left: in Docker's command line 1 of those that only join it, 0 of those that start it
+ */
+export function exitOrLeft(status: ExitStatus | undefined, left: 0 | 1): number {
   if (status) return exitCodeOf(status);
   process.stderr.write(LEFT);
-  return 0;
+  return left;
 }
 
 function checkRuns({ name, state }: BoxRecord): void {

@@ -38,7 +38,7 @@ export async function execInBox(
     const attachment = await timeline.measure('attach', () =>
       client.attach(box, { execId, stdin: flags.interactive, signal }),
     );
-    return exitOrLeft(await foreground.run({ client, process: { box, execId }, timeline }, attachment));
+    return exitOrLeft(await foreground.run({ client, process: { box, execId }, timeline }, attachment), 1);
   });
 }
 

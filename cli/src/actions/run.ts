@@ -78,7 +78,7 @@ async function follow(run: Run): Promise<number> {
   await record(run, box.id);
   const traced = recorded?.some((span) => span.process === 'workload') ?? true;
   if (!traced && status) recorded?.push(workloadSpan(timeline, status));
-  return exitOrLeft(status);
+  return exitOrLeft(status, 0);
 }
 
 /** Starts the box, and measures its two phases. */

@@ -44,6 +44,6 @@ async function startJoined(
     const { attachment } = await timeline.measure('start', () =>
       client.startAttached(id, { stdin: streams.interactive, signal }),
     );
-    return exitOrLeft(await foreground.run({ client, process: { box: id }, timeline }, attachment));
+    return exitOrLeft(await foreground.run({ client, process: { box: id }, timeline }, attachment), 0);
   });
 }

@@ -80,7 +80,7 @@ export const systemInstall = defineCommand({
   maxArgs: 0,
   interspersed: true,
   flags: {},
-  load: async () => (await import('../actions/autostart.js')).installAutostart,
+  load: async () => (await import('../actions/autostart.js')).install,
 });
 
 export const systemUninstall = defineCommand({
@@ -93,5 +93,5 @@ export const systemUninstall = defineCommand({
   maxArgs: 0,
   interspersed: true,
   flags: {},
-  load: async () => (await import('../actions/autostart.js')).uninstallAutostart,
+  load: async () => (await import('../actions/autostart.js')).uninstall,
 });

@@ -9,6 +9,8 @@ export type { HealthcheckSpec } from '../box/health-check.js';
 export type { LogConfig } from '../box/log-config.js';
 export { BoxError, isBoxError, type BoxErrorOptions } from '../errors/box-error.js';
 export type { ErrorCode } from '../errors/error-table.js';
+export { installAutostart, uninstallAutostart, type AutostartOptions } from './autostart.js';
+export type { Autostart } from '../platform/autostart.js';
 export { Attachment, type OutputChunk } from './attachment.js';
 export { BoxClient, type ConnectOptions } from './box-client.js';
 export type {

@@ -40,7 +40,7 @@ export function systemdUnit({ home, isDefault, command, environment, userDirecto
     '',
     '[Service]',
     `ExecStart=${command.map((word) => `"${unit(word).replaceAll('$', () => '$$')}"`).join(' ')}`,
-    `StandardError=append:${unit(posix.join(home, 'supervisor.log'))}`,
+    `StandardError=append:${posix.join(home, 'supervisor.log').replaceAll('%', '%%')}`,
     '# Boxes go on without it, and it ends by itself when there is nothing to look after.',
     'KillMode=process',
     'Restart=on-failure',
