@@ -10,7 +10,7 @@ import { compileCacheEnvironment } from '../kvm-host/compile-cache.ts';
 import { CHECKOUT, KvmHost } from '../kvm-host/kvm-host.ts';
 import { ROOT } from './support/paths.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 export async function run() {
   const source = join(ROOT, 'test/bench/support/bare-krun.c');

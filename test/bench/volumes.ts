@@ -16,7 +16,7 @@ import { BIN } from './support/paths.ts';
 import { round, summarize } from './support/samples.ts';
 import { bareMachine } from './support/vmm-command.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 7;
 const MIB = 256;
 const TARGETS = ['disk', 'share'] as const;
 type Target = (typeof TARGETS)[number];

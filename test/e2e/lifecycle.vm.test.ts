@@ -4,7 +4,9 @@ import { BoxCli } from './support/box-cli.ts';
 
 const IMAGE = 'a3s/starter';
 const SMALL = ['-m', '256m'];
-const NEVER_ENDING = 'trap "echo stopped; exit 4" TERM; trap "echo used; exit 6" USR1; while :; do sleep 0.1; done';
+const NEVER_ENDING =
+  'trap "echo stopped; exit 4" TERM; trap "echo used; exit 6" USR1; >/dev/shm/ready; while :; do sleep 0.1; done';
+const IS_READY = 'until [ -e /dev/shm/ready ]; do sleep 0.1; done';
 
 describe('the life of a box', () => {
   let cli: BoxCli;
@@ -133,10 +135,15 @@ describe('the life of a box', () => {
 
     it('is restarted with its stop signal, and with another one [restart --signal, restart --timeout]', async () => {
       const first = await field('web', '.State.StartedAt');
+      const ready = () => output('exec', 'web', 'sh', '-c', IS_READY);
+      await ready();
       assert.equal(await output('restart', 'web'), 'web\n');
+      await ready();
       assert.notEqual(await field('web', '.State.StartedAt'), first);
       assert.equal(await output('restart', '-s', 'USR1', 'web'), 'web\n');
+      await ready();
       await output('restart', '-s', 'WINCH', '-t', '0', 'web');
+      await ready();
       assert.equal(await output('logs', 'web'), 'stopped\nused\n');
       assert.equal(await output('exec', 'web', 'hostname'), 'here\n');
     });
