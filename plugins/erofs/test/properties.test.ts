@@ -28,7 +28,7 @@ const member: fc.Arbitrary<Member> = fc.oneof(
     arbitrary: fc.tuple(path, attributes).map(([name, rest]): Member => ({ name: `${name}/`, type: '5', ...rest })),
   },
   { weight: 1, arbitrary: fc.tuple(path, attributes).map(([name, rest]): Member => ({ name, type: '6', ...rest })) },
-  { weight: 2, arbitrary: fc.tuple(path, path).map(([name, link]): Member => ({ name, type: '1', link })) },
+  { weight: 1, arbitrary: fc.tuple(path, path).map(([name, link]): Member => ({ name, type: '1', link })) },
   { weight: 2, arbitrary: path.map((at): Member => ({ name: at.replace(/([^/]*)$/, '.wh.$1') })) },
   { weight: 1, arbitrary: path.map((at): Member => ({ name: `${at}/.wh..wh..opq` })) },
 );
