@@ -20,6 +20,9 @@ const SECRET = 'untouched';
 
 export const dictionary = ['..', '../', './', '/', '../outside', 'link/', 'link/outside', '.', '\0'];
 
+/** It takes the text of a symbolic link, which nothing here follows, for a path. What is beside the target is looked at below. */
+export const disabledDetectors = ['path-traversal'];
+
 export function* seeds(): Generator<readonly [name: string, input: Buffer]> {
   const entry = (path: string, type: FileType, more: Partial<FileEntry> = {}): FileItem =>
     entryItem({ path: Buffer.from(path), type, mode: 0o644, ...more });

@@ -12,6 +12,8 @@ export interface FuzzModule {
   seeds(): Iterable<readonly [name: string, input: Buffer]>;
   /** Words of the format, one character a byte. */
   readonly dictionary?: readonly string[];
+  /** Of the fuzzer's own detectors of faults, those that would be wrong. */
+  readonly disabledDetectors?: readonly string[];
 }
 
 export async function prepareNodeTarget(root: string, target: FuzzTarget): Promise<PreparedTarget> {
@@ -37,11 +39,22 @@ export async function prepareNodeTarget(root: string, target: FuzzTarget): Promi
   const temporary = join(directory, 'tmp');
   mkdirSync(temporary, { recursive: true });
   const isSync = module.fuzz.constructor.name !== 'AsyncFunction';
+  const disabled = (module.disabledDetectors ?? []).flatMap((name) => ['--disable_bug_detectors', name]);
   const jazzer = join(root, 'node_modules/@jazzer.js/core/dist/cli.js');
   return {
     target,
     program: process.execPath,
-    args: [jazzer, bundle, ...(isSync ? ['--sync'] : []), '--includes', bundle, '--timeout', '30000', '--'],
+    args: [
+      jazzer,
+      bundle,
+      ...(isSync ? ['--sync'] : []),
+      ...disabled,
+      '--includes',
+      bundle,
+      '--timeout',
+      '30000',
+      '--',
+    ],
     environment: { TMPDIR: temporary },
     corpora: [seeds],
     dictionary,
