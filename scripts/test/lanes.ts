@@ -26,7 +26,7 @@ export const LANES: readonly Lane[] = [
   // With the compiling of both kinds of targets on a machine that has compiled nothing yet.
   { name: 'fuzz', kind: 'fuzz', budgetMs: 14 * MINUTE, testTimeoutMs: 0, parallel: 2, isolate: 'file' },
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
-  { name: 'vm', kind: 'mocha', budgetMs: 22 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
+  { name: 'vm', kind: 'mocha', budgetMs: 24 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
   // Inside emulated KVM hosts (test/kvm-host), two at a time, each of which takes a whole core.
   {
     name: 'kvm-host',

@@ -113,6 +113,7 @@ describe('what is killed', () => {
     const whole: string[] = [];
     await home.stopSupervisor(await home.connect());
     const count = await dieAtEachWrite(home, {
+      alsoAfter: true,
       act: (client) => client.runDetached(home.spec('sleep 1000')),
       check: async (client, death) => {
         for (const { id, state } of await client.list({ all: true })) {

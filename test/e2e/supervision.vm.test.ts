@@ -185,6 +185,7 @@ describe('a start that is cut off', () => {
     await home.stopSupervisor(client);
     const seen = new Set<string>();
     const count = await dieAtEachWrite(home, {
+      alsoAfter: false,
       act: (first) => first.start(id),
       check: async (second, death) => {
         const { state } = await second.inspect(id);
