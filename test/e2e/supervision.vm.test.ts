@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { BIN, BoxCli } from './support/box-cli.ts';
@@ -144,17 +144,30 @@ describe('boxes that are looked after', () => {
   });
 
   it('are joined by several at a time, also without stdin [attach --no-stdin, attach --sig-proxy]', async () => {
-    const script = 'trap "echo hup; exit 5" HUP; while :; do read -t 1 x && echo "got $x"; done';
+    const script =
+      'trap "echo hup; exit 5" HUP; while :; do if read -t 1 x; then echo "got $x"; else echo tick; fi; done';
     await output('run', '-d', '-i', '--name', 'shared', ...SMALL, IMAGE, 'sh', '-c', script);
-    const watching = cli.run(['attach', '--no-stdin', 'shared']);
-    const leaving = cli.run(['attach', '--sig-proxy=false', 'shared'], {
-      started: (child) => child.stdout?.once('data', () => child.kill('SIGHUP')),
-    });
-    const typing = cli.run(['attach', 'shared'], { stdin: 'one\n' });
-    assert.deepEqual([(await leaving).code, await field('shared', '.State.Status')], [129, 'running']);
+    /** Runs a command; `printed` resolves once it has printed a text. */
+    const joined = (args: string[], text: string, stdin?: string) => {
+      const printed = Promise.withResolvers<ChildProcess>();
+      let stdout = '';
+      const started = (child: ChildProcess) =>
+        void child.stdout?.on('data', (data: Buffer) => {
+          stdout += String(data);
+          if (stdout.includes(text)) printed.resolve(child);
+        });
+      return { outcome: cli.run(args, { started, ...(stdin !== undefined && { stdin }) }), printed: printed.promise };
+    };
+    const watching = joined(['attach', '--no-stdin', 'shared'], 'tick');
+    const leaving = joined(['attach', '--sig-proxy=false', 'shared'], 'tick');
+    await watching.printed;
+    (await leaving.printed).kill('SIGHUP');
+    const typing = joined(['attach', 'shared'], 'got one', 'one\n');
+    assert.deepEqual([(await leaving.outcome).code, await field('shared', '.State.Status')], [129, 'running']);
+    await typing.printed;
     await output('kill', '-s', 'HUP', 'shared');
-    for (const { code, stdout } of await Promise.all([watching, typing]))
-      assert.deepEqual([code, stdout.toString()], [5, 'got one\nhup\n']);
+    for (const { code, stdout } of await Promise.all([watching.outcome, typing.outcome]))
+      assert.deepEqual([code, stdout.toString().replaceAll('tick\n', '')], [5, 'got one\nhup\n']);
     await output('rm', 'shared');
   });
 

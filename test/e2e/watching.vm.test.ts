@@ -128,7 +128,7 @@ describe('watching boxes', () => {
           if (event.action === 'restart') break;
         }
       })();
-      await output('exec', 'web', 'sh', '-c', 'exit 3');
+      assert.equal((await cli.run(['exec', 'web', 'sh', '-c', 'exit 3'])).code, 3);
       await output('pause', 'web');
       await output('unpause', 'web');
       await output('rename', 'web', 'web2');

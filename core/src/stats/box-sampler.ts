@@ -13,7 +13,7 @@ import { HomeLayout } from '../store/home-layout.js';
 /** A guest that has not answered after this is left out of a sample. */
 const ANSWER_LIMIT_MS = 2000;
 /** Whoever asks this soon after another gets the same figures. */
-const FRESH_MS = 200;
+const FRESH_MS = 50;
 const LEAST_INTERVAL_MS = 100;
 
 /** What a box uses; counters count from its start. */
