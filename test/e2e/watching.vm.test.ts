@@ -60,10 +60,7 @@ describe('watching boxes', () => {
     it('shows those that do not run too, with whole ids [stats --all, stats --no-trunc]', async () => {
       const text = await output('stats', '-a', '--no-stream', '--no-trunc');
       const [head = '', ...rows] = text.trimEnd().split('\n');
-      assert.match(
-        head,
-        /^CONTAINER ID +NAME +CPU % +MEM USAGE \/ LIMIT +MEM % +NET I\/O +BLOCK I\/O +PIDS +HOST MEM$/,
-      );
+      assert.match(head, /^BOX ID +NAME +CPU % +MEM USAGE \/ LIMIT +MEM % +NET I\/O +BLOCK I\/O +PIDS +HOST MEM$/);
       assert.equal(rows.length, 2);
       assert.ok(
         rows.some((row) => row.startsWith(id)),

@@ -13,7 +13,7 @@ export const STATS_HEADERS: Row = {
   CPUPerc: 'CPU %',
   Container: 'CONTAINER',
   HostMem: 'HOST MEM',
-  ID: 'CONTAINER ID',
+  ID: 'BOX ID',
   MemPerc: 'MEM %',
   MemUsage: 'MEM USAGE / LIMIT',
   Name: 'NAME',
