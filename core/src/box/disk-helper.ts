@@ -43,8 +43,8 @@ export interface HelperOptions {
 }
 
 /**
- * A VM without workload and network that has the disks of a box which does not run, and its volumes if need be. In the ledger it is nobody's: what is
- * left of it after this process's death is freed by the next supervisor.
+ * A VM without workload and network that has the disks of a box which does not run, and its volumes if need be. In the
+ * ledger it is nobody's: what is left of it after this process's death is freed by the next supervisor.
  */
 export class DiskHelper {
   readonly #id = drawBoxId();
