@@ -12,7 +12,7 @@ const ALIASES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     list: 'images',
     rm: 'rmi',
     remove: 'rmi',
-    ...sameNames('import', 'load', 'pull', 'save', 'tag'),
+    ...sameNames('history', 'import', 'load', 'pull', 'push', 'save', 'tag'),
   },
   system: { info: 'info', events: 'events' },
   volume: { list: 'volume ls', remove: 'volume rm' },

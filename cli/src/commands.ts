@@ -8,6 +8,9 @@ import { diff } from './commands/diff.js';
 import { events } from './commands/events.js';
 import { exec } from './commands/exec.js';
 import { imageInspect } from './commands/image-inspect.js';
+import { imageSign, imageVerify } from './commands/image-signatures.js';
+import { imageFsck, imagePrune } from './commands/image-store.js';
+import { history } from './commands/history.js';
 import { exportCommand } from './commands/export.js';
 import { images } from './commands/images.js';
 import { importCommand } from './commands/import.js';
@@ -15,10 +18,12 @@ import { info } from './commands/info.js';
 import { inspect } from './commands/inspect.js';
 import { kill } from './commands/kill.js';
 import { load } from './commands/load.js';
+import { login, logout } from './commands/login.js';
 import { logs } from './commands/logs.js';
 import { port } from './commands/port.js';
 import { ps } from './commands/ps.js';
 import { pull } from './commands/pull.js';
+import { push } from './commands/push.js';
 import { rm } from './commands/rm.js';
 import { rmi } from './commands/rmi.js';
 import { run } from './commands/run.js';
@@ -83,12 +88,20 @@ export const COMMANDS = [
   snapshotPrune,
   images,
   pull,
+  push,
   load,
   importCommand,
   save,
   tag,
   rmi,
+  history,
   imageInspect,
+  imageFsck,
+  imagePrune,
+  imageSign,
+  imageVerify,
+  login,
+  logout,
   info,
   events,
   systemAudit,

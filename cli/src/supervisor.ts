@@ -33,6 +33,17 @@ function report(line: object): void {
   closeSync(descriptor);
 }
 
+/** As curl reads them: in lower case first, and HTTP_PROXY in capitals too. */
+function proxyOf(environment: NodeJS.ProcessEnv): { http?: string; https?: string; noProxy?: string } {
+  const of = (name: string): string | undefined => environment[name.toLowerCase()] ?? environment[name];
+  const [http, https, noProxy] = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'].map(of);
+  return {
+    ...(http !== undefined && { http }),
+    ...(https !== undefined && { https }),
+    ...(noProxy !== undefined && { noProxy }),
+  };
+}
+
 const ending = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
 
@@ -47,6 +58,7 @@ try {
     resolveFrom: [path('..')],
     logger,
     shareProgram: { configured: process.env['A3S_BOX_VIRTIOFSD'] || undefined, path: process.env['PATH'] ?? '' },
+    registryDefaults: { certificates: '/etc/docker/certs.d', proxy: proxyOf(process.env) },
     ready: () => report({ ready: true }),
     signal: ending.signal,
   });

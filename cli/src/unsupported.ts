@@ -41,7 +41,7 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '--device-read-iops', commands: RUN, reason: BLOCK_IO },
   { spelling: '--device-write-bps', commands: RUN, reason: BLOCK_IO },
   { spelling: '--device-write-iops', commands: RUN, reason: BLOCK_IO },
-  { spelling: '--disable-content-trust', commands: RUN, reason: TRUST },
+  { spelling: '--disable-content-trust', commands: [...RUN, 'push'], reason: TRUST },
   { spelling: '--expose', commands: RUN, reason: NETWORK },
   { spelling: '--gpus', commands: RUN, reason: DEVICES },
   { spelling: '--io-maxbandwidth', commands: RUN, reason: WINDOWS },
@@ -79,11 +79,13 @@ export const UNSUPPORTED_FLAGS: readonly UnsupportedFlag[] = [
   { spelling: '-s, --size', commands: ['ps', 'inspect'], reason: SIZE },
   { spelling: '-l, --link', commands: ['rm'], reason: NETWORK },
   { spelling: '--type', commands: ['inspect'], reason: "it looks at boxes; 'a3s-box image inspect' looks at images" },
+  {
+    spelling: '-p, --password',
+    commands: ['login'],
+    reason:
+      "others could read it in the list of processes and in the shell's history; use --password-stdin, or be asked",
+  },
   { spelling: '-a, --all', commands: ['images'], reason: 'there are no images in between' },
-  { spelling: '--digests', commands: ['images'], reason: "--format '{{.Digest}}' prints them" },
-  { spelling: '-f, --filter', commands: ['images'], reason: 'not built yet' },
-  { spelling: '--no-trunc', commands: ['images'], reason: '--json prints whole ids' },
-  { spelling: '-q, --quiet', commands: ['images'], reason: "--format '{{.ID}}' prints only ids" },
   { spelling: '--tree', commands: ['images'], reason: 'an image here has one platform' },
 ];
 

@@ -71,6 +71,7 @@ describe('unsupported options', () => {
     inspect: ['format', 'size', 'type'],
     port: [],
     images: ['all', 'digests', 'filter', 'format', 'no-trunc', 'quiet', 'tree'],
+    push: ['all-tags', 'disable-content-trust', 'platform', 'quiet'],
     exec: ['detach', 'detach-keys', 'env', 'env-file', 'interactive', 'privileged', 'tty', 'user', 'workdir'],
   };
 

@@ -38,6 +38,7 @@ import {
   ImageStoreToken,
   LoggerToken,
   NetworksToken,
+  RegistryDefaultsToken,
   ShareProgramToken,
   StateDatabaseToken,
   SupervisorSelfToken,
@@ -52,12 +53,15 @@ import { Ledger } from './state/ledger.js';
 import { Reaper } from './state/reaper.js';
 import type { StateDatabase } from './state/state-database.js';
 import { HomeLayout } from './store/home-layout.js';
+import { RegistryFiles, type RegistryDefaults } from './registries/registry-files.js';
 import { Activity } from './supervisor/activity.js';
 import { EmulationNotice } from './supervisor/emulation-notice.js';
 import { LifecycleHandlers } from './supervisor/lifecycle-handlers.js';
 import type { SupervisorSelf } from './supervisor/supervisor-self.js';
 import { SnapshotHandlers } from './supervisor/snapshot-handlers.js';
 import { FilesHandlers } from './supervisor/files-handlers.js';
+import { RegistryHandlers } from './supervisor/registry-handlers.js';
+import { SignatureHandlers } from './supervisor/signature-handlers.js';
 import { SupervisorServer } from './supervisor/supervisor-server.js';
 import { TemplateHandlers } from './supervisor/template-handlers.js';
 import { VolumeHandlers } from './supervisor/volume-handlers.js';
@@ -81,6 +85,8 @@ export interface CoreValues {
   readonly self: SupervisorSelf;
   /** Finds the server of the host's files. */
   readonly shareProgram: { find(): Promise<string> };
+  /** Default: nothing but the home's files. */
+  readonly registryDefaults?: RegistryDefaults;
 }
 
 /**
@@ -97,6 +103,7 @@ export function createCoreContainer({
   assets,
   self,
   shareProgram,
+  registryDefaults = {},
 }: CoreValues): Container {
   const container = new Container()
     .registerValue(LoggerToken, logger)
@@ -105,6 +112,7 @@ export function createCoreContainer({
     .registerValue(BootAssetSourceToken, assets)
     .registerValue(SupervisorSelfToken, self)
     .registerValue(ShareProgramToken, shareProgram)
+    .registerValue(RegistryDefaultsToken, registryDefaults)
     .registerValue(ImageStoreToken, plugins.registry.get(ImageStorePort))
     .registerValue(NetworksToken, networksOf(plugins.registry))
     .registerValue(HypervisorsToken, [...plugins.registry.all(HypervisorPort).values()])
@@ -134,6 +142,7 @@ function registerHost(container: Container): void {
     .registerSingleton(Reaper)
     .registerSingleton(FreeSpace)
     .registerSingleton(EmulationNotice)
+    .registerSingleton(RegistryFiles)
     .registerSingleton(SnapshotStore);
 }
 
@@ -171,6 +180,8 @@ function registerBoxes(container: Container): void {
 function registerHandlers(container: Container): void {
   container
     .registerSingleton(VolumeHandlers)
+    .registerSingleton(RegistryHandlers)
+    .registerSingleton(SignatureHandlers)
     .registerSingleton(HomeMetrics)
     .registerSingleton(MetricsServer)
     .registerSingleton(WatchingHandlers)

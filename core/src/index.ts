@@ -22,6 +22,8 @@ export {
 } from './ports/plugin.js';
 export * from './ports/hypervisor.js';
 export * from './ports/image-store.js';
+export * from './ports/image-trust.js';
+export * from './ports/registry.js';
 export * from './ports/network.js';
 export * from './ports/attestation.js';
 export * from './ports/builder.js';

@@ -2,6 +2,7 @@ import { defineToken } from './kernel/container.js';
 import type { Hypervisor } from './ports/hypervisor.js';
 import type { Networks } from './box/box-networks.js';
 import type { ImageStore } from './ports/image-store.js';
+import type { RegistryDefaults } from './registries/registry-files.js';
 import type { Logger } from './ports/logger.js';
 import type { StateDatabase } from './state/state-database.js';
 import type { BootAssetSource } from './vm/boot-asset-source.js';
@@ -22,5 +23,7 @@ export const BootAssetSourceToken = defineToken<BootAssetSource>('BootAssetSourc
 export const StateDatabaseToken = defineToken<StateDatabase>('StateDatabase');
 /** The server of the host's files. */
 export const ShareProgramToken = defineToken<{ find(): Promise<string> }>('ShareProgram');
+/** What the host tells of registries. */
+export const RegistryDefaultsToken = defineToken<RegistryDefaults>('RegistryDefaults');
 /** What a supervisor tells of itself. */
 export const SupervisorSelfToken = defineToken<SupervisorSelf>('SupervisorSelf');

@@ -82,7 +82,7 @@ describe('a3s-box-krun', function () {
     const calls = fixture.calls();
     assert.deepEqual(calls.find(({ call }) => call === 'krun_add_net_unixstream')?.arguments, {
       ...{ ctx_id: 0, c_path: null, fd: 5, c_mac: mac },
-      ...{ features: 0, flags: 0 },
+      ...{ features: 386, flags: 0 },
     });
     assert.ok(calls.some(({ call, arguments: { feature } }) => call === 'krun_has_feature' && feature === 0));
     await fixture.run({ ...base, network: { socket: { path: '/run/switch' }, mac } }, ending);

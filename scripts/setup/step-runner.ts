@@ -19,6 +19,8 @@ export interface Step {
   readonly isDone?: () => boolean;
   /** Looks at the result of the commands. @returns what is wrong with it. */
   readonly verify?: () => string | undefined;
+  /** The set-up goes on when it fails, which is told all the same, and it is tried again the next time. */
+  readonly optional?: boolean;
 }
 
 export interface Command {
@@ -39,6 +41,8 @@ export interface StepRunnerOptions {
 }
 
 export class StepRunner {
+  /** Names of the optional steps that failed. */
+  readonly leftOut = new Set<string>();
   readonly #options: StepRunnerOptions;
   readonly #stamps: StampStore;
 
@@ -47,8 +51,21 @@ export class StepRunner {
     this.#stamps = new StampStore(options.root);
   }
 
-  /** Runs a step unless it is done. @returns whether it ran. @throws StepFailed after printing log and advice. */
+  /**
+   * Runs a step unless it is done. @returns whether it ran. @throws StepFailed after printing log and advice, unless the
+   * step is optional
+   */
   async run(step: Step): Promise<boolean> {
+    try {
+      return await this.#run(step);
+    } catch (error) {
+      if (step.optional !== true || !(error instanceof StepFailed)) throw error;
+      this.leftOut.add(step.name);
+      return true;
+    }
+  }
+
+  async #run(step: Step): Promise<boolean> {
     const { root } = this.#options;
     const digest = digestInputs(root, step.inputs, JSON.stringify([process.version, process.arch, step.commands]));
     if (this.#stamps.isCurrent(step.name, digest)) return false;

@@ -103,6 +103,22 @@ export function shareServerSteps(root: string): Step[] {
   ];
 }
 
+/**
+ * What the emulated KVM host of the tests starts from: its root file system, for which nothing else is needed, and the
+ * snapshot, which needs all the other steps. A machine that can have no such host runs all other tests.
+ */
+export function kvmHostSteps(): [base: Step, snapshot: Step] {
+  const step = (what: string, inputs: readonly string[]): Step => ({
+    name: `kvm-host-${what}`,
+    inputs: ['test/kvm-host', ...inputs],
+    outputs: ['.cache/kvm-host'],
+    commands: [{ argv: ['node', 'test/kvm-host/prepare.ts', what] }],
+    advice: 'The set-up goes on; the tests of the lane kvm-host try it again, and say why they cannot run.',
+    optional: true,
+  });
+  return [step('base', []), step('snapshot', ['package-lock.json', 'tools/toolchain'])];
+}
+
 export function workspaces(root: string): Workspace[] {
   const patterns = readPackage(root, '.').workspaces ?? [];
   const directories = globSync(patterns as string[], { cwd: root }).filter((directory) =>

@@ -4,7 +4,7 @@ import { LANES } from './lanes.ts';
 
 export const USAGE = `usage: npm test -- [LANE...] [FILE...] [--grep PATTERN] [--list]
 
-  LANE            ${LANES.map((lane) => lane.name).join(', ')}; default all but those of the KVM host
+  LANE            ${LANES.map((lane) => lane.name).join(', ')}; default all but kvm-host-full and peers
   FILE            part of a test file's path, for example core/test/ports
   --grep, -g      only tests whose full title matches this regular expression
   --list          print the test files that would run`;

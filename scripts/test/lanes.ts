@@ -28,15 +28,7 @@ export const LANES: readonly Lane[] = [
   // One at a time: an emulated CPU takes a whole core, and QEMU's own threads the other.
   { name: 'vm', kind: 'mocha', budgetMs: 24 * MINUTE, testTimeoutMs: 120_000, parallel: 1, isolate: 'file' },
   // Inside emulated KVM hosts (test/kvm-host), two at a time, each of which takes a whole core.
-  {
-    name: 'kvm-host',
-    kind: 'kvm-host',
-    budgetMs: 8 * MINUTE,
-    testTimeoutMs: 60_000,
-    parallel: 2,
-    isolate: 'file',
-    onDemand: true,
-  },
+  { name: 'kvm-host', kind: 'kvm-host', budgetMs: 8 * MINUTE, testTimeoutMs: 60_000, parallel: 2, isolate: 'file' },
   // Everything that can run there, on each backend.
   {
     name: 'kvm-host-full',
@@ -44,6 +36,16 @@ export const LANES: readonly Lane[] = [
     budgetMs: 60 * MINUTE,
     testTimeoutMs: 60_000,
     parallel: 2,
+    isolate: 'file',
+    onDemand: true,
+  },
+  // With programs of others that are built for it.
+  {
+    name: 'peers',
+    kind: 'mocha',
+    budgetMs: 45 * MINUTE,
+    testTimeoutMs: 120_000,
+    parallel: 1,
     isolate: 'file',
     onDemand: true,
   },
@@ -61,6 +63,7 @@ export function discoverTests(root: string, lane: string): string[] {
 export function laneOf(file: string): string {
   if (file.endsWith('.vm.test.ts')) return 'vm';
   if (file.endsWith('.kvm.test.ts')) return 'kvm-host';
+  if (file.endsWith('.peer.test.ts')) return 'peers';
   return file.endsWith('.integration.test.ts') ? 'integration' : 'unit';
 }
 

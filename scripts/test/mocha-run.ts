@@ -1,7 +1,7 @@
 /** Runs one work item of a mocha lane in a process, a temporary directory and an artifact folder of its own. */
 import { execFileSync, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -69,7 +69,8 @@ function startWorker({ root, lane, item, grep }: MochaRunOptions, scope: LeakSco
 /** Keeps consoles and logs of a failed run. */
 function keepLogs(directory: string, artifacts: string): void {
   for (const file of globSync(['**/console*', '**/*.log', '**/*.stderr'], { cwd: directory })) {
-    cpSync(join(directory, file), join(artifacts, file), { recursive: true });
+    // A console is a pipe while its VM is started.
+    if (lstatSync(join(directory, file)).isFile()) cpSync(join(directory, file), join(artifacts, file));
   }
 }
 
@@ -89,8 +90,8 @@ function cleanUp(directory: string, leaks: readonly Leak[]): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** Detaches a loop device; one that was mounted with `-o loop` detaches by itself after its mount. */
+/** Detaches a loop device, at once or when it is used no more; one that was mounted with `-o loop` does so by itself. */
 function detach(loopDevice: string): void {
-  const { stderr } = spawnSync('losetup', ['-d', `/dev/${loopDevice}`], { encoding: 'utf8' });
-  if (existsSync(`/sys/block/${loopDevice}/loop/backing_file`)) throw new Error(stderr);
+  const { status, stderr } = spawnSync('losetup', ['-d', `/dev/${loopDevice}`], { encoding: 'utf8' });
+  if (status !== 0 && existsSync(`/sys/block/${loopDevice}/loop/backing_file`)) throw new Error(stderr);
 }

@@ -166,8 +166,13 @@ describe('a box that has changed', () => {
     const id = await print('inspect', '--format', '{{.Id}}', 'before');
     assert.equal(await print('ls', '-q'), `${id.slice(0, 12)}\n`);
     assert.equal(
-      await print('inspect', '--format', '{{.Box.Running}} {{index .Config.Cmd 0}}', id.slice(0, 8)),
-      'true sh\n',
+      await print(
+        'inspect',
+        '--format',
+        '{{.Box.Running}} {{index .Config.Cmd 0}} {{.HostConfig.Memory}}',
+        id.slice(0, 8),
+      ),
+      'true sh 268435456\n',
     );
     const { stderr, code } = await cli.run(['rmi', 'seeded']);
     assert.equal(code, 125, 'the image is in use');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { archive } from '../../plugins/erofs/test/support/tar-builder.ts';
@@ -52,6 +53,25 @@ describe('fetching the image of a new box', () => {
       const args = [command, '-q', '--pull', 'always', '--backend', 'none-such', image, 'true'];
       assert.doesNotMatch((await cli.run(args)).stderr, /: (Downloading|Already there|Done)/);
     }
+  });
+
+  it('is one download for several commands at once', async () => {
+    const layers = [archive([{ name: 'b', data: randomBytes(3_000_000) }]), archive([{ name: 'c' }])];
+    const content = imageContent(layers, ARCHITECTURE);
+    await using other = await fakeRegistry(content);
+    const pulls = await Promise.all(
+      Array.from({ length: 4 }, () => cli.run(['pull', '-q', '--plain-http', `${other.host}/x`])),
+    );
+    assert.deepEqual(
+      pulls.map(({ code }) => code),
+      [0, 0, 0, 0],
+      pulls.map(({ stderr }) => stderr).join(''),
+    );
+    assert.equal(new Set(pulls.map(({ stdout }) => stdout.toString())).size, 1, 'one image');
+    // The config, which is JSON, each of them reads to know the layers.
+    const blobs = [...content].filter(([path, bytes]) => path.startsWith('blobs/') && bytes[0] !== '{'.charCodeAt(0));
+    const fetched = blobs.map(([path]) => other.requests.filter(({ url }) => url.endsWith(path)).length);
+    assert.deepEqual(fetched, [1, 1], 'each layer once');
   });
 
   it('comes to nothing with what the registry said', async () => {

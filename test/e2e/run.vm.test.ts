@@ -106,9 +106,11 @@ describe('a3s-box run', () => {
   });
 
   it('sees the memory and the CPUs that it was given [run --memory, run --cpus]', async () => {
+    // The KVM host has 3 GiB.
+    const most = process.env['A3S_BOX_KVM_HOST'] === undefined ? 8 : 2;
     for (const [memory, cpus] of [
       ['256m', '1'],
-      ['8g', '4'],
+      [`${most}g`, '4'],
     ] as const) {
       const script =
         'grep MemTotal /proc/meminfo; nproc; cat /sys/devices/system/clocksource/clocksource0/current_clocksource';
@@ -126,10 +128,11 @@ describe('a3s-box run', () => {
       ]);
       const [total = '', count, clock] = stdout.toString().split('\n');
       const bytes = Number(/\d+/.exec(total)?.[0]) * 1024;
-      const wanted = memory === '8g' ? 2 ** 33 : 2 ** 28;
+      const wanted = memory === '256m' ? 2 ** 28 : most * 2 ** 30;
       assert.ok(bytes > wanted * 0.75 && bytes <= wanted, `${total} of ${memory}: ${stderr}`);
       assert.equal(count, cpus);
-      assert.equal(clock, 'tsc');
+      // KVM has a clock of its own for its guests.
+      assert.match(clock ?? '', process.env['A3S_BOX_KVM_HOST'] === undefined ? /^tsc$/ : /^(?:tsc|kvm-clock)$/);
     }
   });
 

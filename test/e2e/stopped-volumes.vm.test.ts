@@ -10,6 +10,7 @@ const IMAGE = 'a3s/starter';
 interface Mount {
   readonly Type: string;
   readonly Name?: string;
+  readonly Source: string;
   readonly Destination: string;
 }
 
@@ -99,6 +100,8 @@ describe('volumes of a box that does not run', () => {
       before.map(({ Type, Destination }) => `${Type} ${Destination}`),
       ['bind /rw', 'bind /ro', 'bind /rw/single', 'volume /bin', 'volume /disk', 'volume /own'],
     );
+    const mountpoint = await ok('volume', 'inspect', '-f', '{{.Mountpoint}}', 'disk');
+    assert.equal(before[4]?.Source, mountpoint.trim());
     await ok('snapshot', 'restore', '--name', 'heir', 'before');
     const after = await mountsOf('inspect', 'heir');
     assert.deepEqual(after.slice(0, 5), before.slice(0, 5));

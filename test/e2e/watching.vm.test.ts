@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
-import { BoxClient, type BoxEvent } from '@a3s-box/core/client';
+import { connect } from 'node:net';
+import { inspect } from 'node:util';
+import { BoxClient, type BoxEvent, type BoxUsage } from '@a3s-box/core/client';
 import { BoxCli } from './support/box-cli.ts';
 
 const IMAGE = 'a3s/starter';
 const SMALL = ['-m', '256m'];
+/** A box that may do with its kernel what it likes. */
+const OPEN = ['--privileged', '-p', '127.0.0.1::80'];
+const WRITTEN = 8 * 1024 * 1024;
+const MOVED = 300_000;
+/** Takes the card to where the agent does not look. */
+const HIDE_CARD =
+  'nsenter -t 1 -n ip link set eth0 netns $$; sleep 1000 >/dev/null 2>&1 & nsenter -t 1 -n cat /proc/net/dev';
 const WORK = 'dd if=/dev/zero of=/f bs=1M count=8 conv=fsync 2>/dev/null; echo ready; exec sleep 1000';
 
 interface EventDocument {
@@ -20,7 +29,7 @@ describe('watching boxes', () => {
   before(async () => {
     cli = await BoxCli.create();
     id = (
-      await output('run', '-d', '--name', 'web', '--label', 'tier=front', ...SMALL, IMAGE, 'sh', '-c', WORK)
+      await output('run', '-d', '--name', 'web', '--label', 'tier=front', ...SMALL, ...OPEN, IMAGE, 'sh', '-c', WORK)
     ).trim();
     await output('create', '--name', 'resting', ...SMALL, IMAGE, 'true');
     using client = await BoxClient.connect({ home: cli.home });
@@ -35,6 +44,14 @@ describe('watching boxes', () => {
     return stdout.toString();
   }
 
+  /** What the client is told that a box uses. */
+  async function usage(box: string): Promise<BoxUsage> {
+    using client = await BoxClient.connect({ home: cli.home });
+    // Under load a guest may leave a sample out.
+    for await (const [stats] of client.watching.stats({ boxes: [box] })) if (stats?.usage) return stats.usage;
+    return assert.fail('no sample');
+  }
+
   const now = () => String(Date.now() / 1000);
   const jsonLines = (text: string) =>
     text
@@ -43,6 +60,31 @@ describe('watching boxes', () => {
       .map((line) => JSON.parse(line) as Record<string, string>);
 
   describe('that run', () => {
+    it('shows what went over disks and network as the host counted it, whatever becomes of the guest’s own figures', async () => {
+      const host = (await output('port', 'web', '80')).trim().split(':');
+      const taken = cli.run([
+        'exec',
+        'web',
+        'sh',
+        '-c',
+        `head -c ${MOVED} /dev/zero | nc -l -p 80 | head -c ${MOVED} | wc -c`,
+      ]);
+      const over = new AbortController();
+      void taken.then(() => over.abort());
+      await exchange(Number(host[1]), MOVED, over.signal);
+      assert.equal((await taken).stdout.toString().trim(), String(MOVED));
+      const before = await usage('web');
+      assert.deepEqual([before.networkByHost, before.blockByHost], [true, true]);
+      assert.ok(before.networkReceivedBytes >= MOVED && before.networkSentBytes >= MOVED, inspect(before));
+      assert.ok(before.blockWrittenBytes >= WRITTEN, inspect(before));
+      const guest = await output('exec', 'web', 'unshare', '-n', 'sh', '-c', HIDE_CARD);
+      assert.ok(guest.includes('lo:') && !guest.includes('eth0'), guest);
+      const after = await usage('web');
+      assert.ok(after.networkReceivedBytes >= before.networkReceivedBytes, inspect(after));
+      assert.ok(after.networkSentBytes >= before.networkSentBytes, inspect(after));
+      assert.ok(after.blockWrittenBytes >= before.blockWrittenBytes, inspect(after));
+    });
+
     it('shows what they use, once [stats --no-stream, stats --format]', async () => {
       await output('exec', '-d', 'web', 'sh', '-c', 'while :; do :; done');
       const [row, ...others] = jsonLines(await output('stats', '--no-stream', '--format', 'json'));
@@ -52,8 +94,9 @@ describe('watching boxes', () => {
       assert.match(MemUsage, /^[\d.]+[KM]iB \/ 2\d\d(\.\d+)?MiB$/);
       assert.ok(parseFloat(MemPerc) > 0 && parseFloat(MemPerc) < 60, MemPerc);
       assert.match(NetIO, /^[\d.]+k?B \/ [\d.]+k?B$/);
-      assert.match(BlockIO, /^[\d.]+[kM]?B \/ ([89]|1\d)(\.\d+)?MB$/);
-      assert.equal(PIDs, '2');
+      assert.match(BlockIO, /^[\d.]+[kM]?B \/ ([89]|[1-3]\d)(\.\d+)?MB$/);
+      // Its main process, the loop, and what holds the card.
+      assert.equal(PIDs, '3');
       assert.match(HostMem, /^[\d.]+[MG]iB$/);
     });
 
@@ -175,3 +218,24 @@ describe('watching boxes', () => {
     });
   });
 });
+
+/** Sends so many bytes and takes as many from who listens at a port, trying until then. @param over nobody will */
+async function exchange(port: number, bytes: number, over: AbortSignal): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      let received = 0;
+      const written = new Promise((resolve) => socket.write(Buffer.alloc(bytes), resolve));
+      for await (const part of socket) {
+        received += (part as Buffer).length;
+        if (received < bytes) continue;
+        await written;
+        return;
+      }
+    } catch (error) {
+      if (!['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    assert.ok(!over.aborted, 'nobody listens in the box any more');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -45,6 +45,17 @@ describe('a set-up step', () => {
     assert.equal(await runner().run(step('echo x >made')), true);
   });
 
+  it('that is optional and fails is told, stops nothing, and runs again next time', async () => {
+    const optional = (script: string): Step => step(script, { optional: true });
+    const first = runner();
+    assert.equal(await first.run(optional('echo no mirror >&2; exit 1')), true);
+    assert.deepEqual([...first.leftOut], ['sample']);
+    assert.match(lines.join('\n'), /sample: failed: .*\| no mirror.*Try again\.$/s);
+    const second = runner();
+    assert.equal(await second.run(optional('echo x >made')), true);
+    assert.deepEqual([second.leftOut.size, await second.run(optional('echo x >made'))], [0, false]);
+  });
+
   it('that makes the wrong thing fails', async () => {
     const wrong = step('echo x >made', { verify: () => 'it is upside down' });
     await assert.rejects(runner().run(wrong), /upside down/);

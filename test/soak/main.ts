@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { runCycles } from './cycles.ts';
 import { flood, orphans, outOfMemory, parallelExecs } from './guest-loads.ts';
+import { npmOnBind } from './npm-install.ts';
 import { SoakHome } from './soak-home.ts';
 
 const USAGE = `npm run soak -- [--cycles N | --duration T] [--seed S [--from N]] [--only PART ...]
@@ -10,7 +11,8 @@ const USAGE = `npm run soak -- [--cycles N | --duration T] [--seed S [--from N]]
   --duration T   how long instead, for example 90s, 20m, 2h
   --seed S       a run's number: the same one draws the same cycles and faults
   --from N       number of the first cycle (default 0)
-  --only PART    one of the parts: cycles, orphans (10,000), log (1 GB), memory, execs (50 at once); default: all`;
+  --only PART    one of the parts: cycles, orphans (10,000), log (1 GB), memory, execs (50 at once),
+                 npm (on a bind); default: all`;
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 
 const { values } = parseArgs({
@@ -62,6 +64,7 @@ const parts: Readonly<Record<string, (home: SoakHome) => Promise<unknown>>> = {
     return [await outOfMemory(run, { init: false }), await outOfMemory(run, { init: true })];
   },
   execs: (home) => parallelExecs(home.run.bind(home), { count: 50 }),
+  npm: (home) => npmOnBind(home.run.bind(home)),
 };
 const names = values.only ?? Object.keys(parts);
 const unknown = names.filter((name) => !(name in parts));

@@ -14,7 +14,7 @@ function lane(name: string): Lane {
 describe('test selection', () => {
   it('takes every usual lane without arguments', () => {
     const selection = parseSelection([]);
-    const lanes = ['lint', 'rust', 'unit', 'integration', 'fuzz', 'vm'];
+    const lanes = ['lint', 'rust', 'unit', 'integration', 'fuzz', 'vm', 'kvm-host'];
     assert.deepEqual(selection, { lanes, filters: [], list: false, complete: true });
   });
 

@@ -2,7 +2,14 @@ import { totalmem, release } from 'node:os';
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isBoxError, type BootAssets, type HypervisorProbe, type Operation, type Vm, type VmSpec } from '@a3s-box/core';
-import { KRUN_CAPABILITIES, startVm, type KrunMachine, type KrunProbe, type KrunProbeResult } from '@a3s-box/libkrun';
+import {
+  impairedIn,
+  KRUN_CAPABILITIES,
+  startVm,
+  type KrunMachine,
+  type KrunProbe,
+  type KrunProbeResult,
+} from '@a3s-box/libkrun';
 import { kvmGroups, probeVirtualisation, type KvmProbeOptions as KvmDevice } from '@a3s-box/native';
 import { bootProbe, throwIfCancelled, type ProbeCache } from '@a3s-box/vmm';
 import { findLibkrun, kernelObstacle, kvmObstacle } from './obstacles.js';
@@ -98,10 +105,13 @@ export class KvmProbe implements KrunProbe {
   }
 }
 
-function answerOf(version: string | undefined): Pick<HypervisorProbe, 'capabilities' | 'limits' | 'version'> {
+function answerOf(
+  version: string | undefined,
+): Pick<HypervisorProbe, 'capabilities' | 'impaired' | 'limits' | 'version'> {
   const maxMemoryBytes = Math.floor(totalmem() / MIB) * MIB;
   return {
     capabilities: KRUN_CAPABILITIES,
+    ...impairedIn(version),
     limits: { maxVcpus: MAX_VCPUS, minMemoryBytes: MIN_MEMORY_BYTES, maxMemoryBytes },
     ...(version === undefined ? {} : { version }),
   };

@@ -1,4 +1,5 @@
 export { foundLibkrun, type FoundLibkrun, type LibkrunHints } from './found-libkrun.js';
+export { impairedIn } from './impaired.js';
 export {
   KRUN_CAPABILITIES,
   KrunHypervisor,

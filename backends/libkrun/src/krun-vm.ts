@@ -1,6 +1,7 @@
 import {
   BoxError,
   type AgentEndpoint,
+  type BlockCounters,
   type DiskImage,
   type DiskSlot,
   type Operation,
@@ -9,7 +10,7 @@ import {
   type VmExit,
   type VmRecord,
 } from '@a3s-box/core';
-import { Turns, type ConsoleLog, type VmmProcess } from '@a3s-box/vmm';
+import { throwIfCancelled, Turns, type ConsoleLog, type VmmProcess } from '@a3s-box/vmm';
 import type { Announcement } from './announcement.js';
 import type { KrunHost } from './krun-host.js';
 
@@ -55,6 +56,12 @@ export class KrunVm implements Vm {
   swapDisk(_slot: DiskSlot, _image: DiskImage, { signal }: Operation): Promise<void> {
     const refusal = new BoxError('UNSUPPORTED', `disks of vm ${this.id} cannot be swapped: libkrun does not do it`);
     return this.#inTurn('swap of a disk', signal, () => Promise.reject(refusal));
+  }
+
+  async blockCounters({ signal }: Operation): Promise<BlockCounters> {
+    await Promise.resolve();
+    throwIfCancelled(signal, `count of what vm ${this.id} moved`);
+    throw new BoxError('UNSUPPORTED', `disks of vm ${this.id} cannot be watched: libkrun does not count`);
   }
 
   /** libkrun reports a full disk to the guest as an error. */

@@ -12,6 +12,7 @@ import {
 import type { Libkrun } from '@a3s-box/native';
 import { bootProbe, throwIfCancelled, type ProbeCache } from '@a3s-box/vmm';
 import type { FoundLibkrun } from './found-libkrun.js';
+import { impairedIn } from './impaired.js';
 import type { KrunHost, KrunMachine } from './krun-host.js';
 import { startVm, type KrunProbe, type KrunProbeResult } from './krun-hypervisor.js';
 
@@ -117,12 +118,13 @@ export class SystemProbe implements KrunProbe {
     };
   }
 
-  #answer(version: string | undefined): Pick<HypervisorProbe, 'capabilities' | 'limits' | 'version'> {
+  #answer(version: string | undefined): Pick<HypervisorProbe, 'capabilities' | 'impaired' | 'limits' | 'version'> {
     const { system } = this.options;
     const { capabilities, memoryBytes } = system;
     const maxMemoryBytes = Math.floor(memoryBytes / MIB) * MIB;
     return {
       capabilities,
+      ...impairedIn(version),
       limits: { maxVcpus: system.maxVcpus(), minMemoryBytes: MIN_MEMORY_BYTES, maxMemoryBytes },
       ...(version === undefined ? {} : { version }),
     };

@@ -2,6 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import {
   BoxError,
   type AgentEndpoint,
+  type BlockCounters,
   type DiskImage,
   type DiskSlot,
   type Operation,
@@ -10,8 +11,9 @@ import {
   type VmExit,
   type VmRecord,
 } from '@a3s-box/core';
-import { Turns, type ConsoleLog, type ShutdownEvent, type VmmProcess } from '@a3s-box/vmm';
+import { orCancelled, Turns, type ConsoleLog, type ShutdownEvent, type VmmProcess } from '@a3s-box/vmm';
 import { showHangUp } from './agent-port.js';
+import { sumOfSlots } from './block-statistics.js';
 import { fileNode, formatNode, type SlotState } from './device-options.js';
 import type { QmpClient } from './qmp-client.js';
 import type { SpaceAlarm } from './space-alarm.js';
@@ -70,6 +72,12 @@ export class QemuVm implements Vm {
 
   swapDisk(slot: DiskSlot, image: DiskImage, { signal }: Operation): Promise<void> {
     return this.#inTurn(`swap of disk ${slot}`, signal, () => this.#swap(slot, image));
+  }
+
+  async blockCounters({ signal }: Operation): Promise<BlockCounters> {
+    if (this.#ended) throw new BoxError('VM_ENDED', `vm ${this.id} has ended`);
+    const answer = this.#parts.qmp.execute('query-blockstats');
+    return sumOfSlots(await orCancelled(answer, signal, `count of what vm ${this.id} moved`));
   }
 
   onNoSpace(callback: () => void): () => void {

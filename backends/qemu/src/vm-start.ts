@@ -36,6 +36,7 @@ export const RECORD_VERSION = 1;
 export const QEMU_CAPABILITIES: ReadonlySet<HypervisorCapability> = new Set([
   'pause',
   'swap-disk',
+  'block-counters',
   'network-card',
   'share',
   'vmdk-disk',

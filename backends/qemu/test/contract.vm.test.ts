@@ -7,5 +7,5 @@ hypervisorSuite({
   create: (directory) => Promise.resolve(qemu(directory)),
   boot: contractBoot,
   serveFiles,
-  capabilities: ['pause', 'swap-disk', 'network-card', 'share', 'vmdk-disk', 'templates'],
+  capabilities: ['pause', 'swap-disk', 'block-counters', 'network-card', 'share', 'vmdk-disk', 'templates'],
 });

@@ -3,11 +3,12 @@ import { resolve } from 'node:path';
 import { BoxError } from '@a3s-box/core';
 import { BoxClient, type ImageRecord } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
-import type { quietFlag } from '../commands/image-flags.js';
+import type { importFlags } from '../commands/import.js';
 import type { loadFlags } from '../commands/load.js';
 import type { pullFlags } from '../commands/pull.js';
 import type { Invocation } from '../invocation.js';
-import { ProgressLines } from './progress-lines.js';
+import { dockerCredentials } from './docker-credentials.js';
+import { progressOf } from './progress-lines.js';
 
 /** `pull`. */
 export async function pullImage({ flags, args }: Input<typeof pullFlags>, invocation: Invocation): Promise<number> {
@@ -15,6 +16,7 @@ export async function pullImage({ flags, args }: Input<typeof pullFlags>, invoca
   using client = await BoxClient.connect(invocation);
   const image = await client.images.pull(reference, {
     plainHttp: flags['plain-http'],
+    credentials: dockerCredentials(invocation).find,
     ...progressOf(flags.quiet),
     ...(flags.platform !== undefined && { platform: flags.platform }),
   });
@@ -41,19 +43,21 @@ export async function loadImages({ flags }: Input<typeof loadFlags>, invocation:
 }
 
 /** `import`. */
-export async function importImage({ flags, args }: Input<typeof quietFlag>, invocation: Invocation): Promise<number> {
+export async function importImage({ flags, args }: Input<typeof importFlags>, invocation: Invocation): Promise<number> {
   const [file = '', name] = args;
   if (file !== '-') entryOf(resolve(file));
   const source = file === '-' ? process.stdin : createReadStream(resolve(file));
   using client = await BoxClient.connect(invocation);
-  const options = { ...progressOf(flags.quiet), ...(name !== undefined && { name }) };
+  const { quiet, change: changes, message, platform } = flags;
+  const options = {
+    ...progressOf(quiet),
+    changes,
+    ...(name !== undefined && { name }),
+    ...(message !== undefined && { message }),
+    ...(platform !== undefined && { platform }),
+  };
   process.stdout.write(`${(await client.images.import(source, options)).id}\n`);
   return 0;
-}
-
-function progressOf(quiet: boolean) {
-  if (quiet) return {};
-  return { onProgress: new ProgressLines(process.stderr, process.stderr.isTTY).show };
 }
 
 function nameOf({ names, id }: ImageRecord): string {

@@ -3,6 +3,7 @@ import type { Input } from '../command.js';
 import type { boxFlags } from '../commands/box-flags.js';
 import type { Invocation } from '../invocation.js';
 import { boxSpecOf } from './box-spec.js';
+import { dockerCredentials } from './docker-credentials.js';
 import { IdFile } from './id-file.js';
 import { imagePolicyOf } from './image-policy.js';
 import { Interruption } from './interruption.js';
@@ -14,7 +15,8 @@ export async function createBox(input: Input<typeof boxFlags>, invocation: Invoc
   return await interruption.guard(async (signal) => {
     using client = await BoxClient.connect({ ...invocation, signal });
     using idFile = new IdFile(input.flags.cidfile);
-    const policy = imagePolicyOf(input.flags, spec, signal);
+    const { find: credentials } = dockerCredentials(invocation);
+    const policy = { ...imagePolicyOf(input.flags, spec, signal), credentials };
     const { id, notices } = await withImage(client.images, spec, policy, () => client.create(spec, { signal }));
     idFile.write(id);
     for (const notice of notices) process.stderr.write(`a3s-box: ${notice}\n`);

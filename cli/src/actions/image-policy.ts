@@ -1,7 +1,7 @@
 import type { BoxSpec, ImagePolicy } from '@a3s-box/core/client';
 import type { containerFlags } from '../commands/container-flags.js';
 import type { FlagValues } from '../grammar/flag.js';
-import { ProgressLines } from './progress-lines.js';
+import { progressOf } from './progress-lines.js';
 
 /** When `create` and `run` fetch their image, and what they say of it. */
 export function imagePolicyOf(
@@ -15,6 +15,6 @@ export function imagePolicyOf(
     pull,
     signal,
     onMissing: () => void stderr.write(`Unable to find image '${image}' locally\n`),
-    onProgress: new ProgressLines(stderr, stderr.isTTY).show,
+    ...progressOf(quiet),
   };
 }

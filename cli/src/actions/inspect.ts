@@ -6,6 +6,7 @@ import { objectFormat } from '../format/object-format.js';
 import type { Invocation } from '../invocation.js';
 import { boxDetails } from '../views/box-details.js';
 import { eachBox } from './each-box.js';
+import { mountpointsOf } from './mountpoints.js';
 
 /** Docker's. */
 const INDENT = 4;
@@ -19,7 +20,8 @@ export async function inspectBoxes(
   using client = await BoxClient.connect(invocation);
   const found = new Map<string, object>();
   const status = await eachBox(args, async (box) => {
-    const details = boxDetails(await client.inspect(box));
+    const record = await client.inspect(box);
+    const details = boxDetails(record, await mountpointsOf(client, record.spec));
     if (print) return print(details);
     found.set(box, details);
     return '';

@@ -1,9 +1,11 @@
 import { asBoxError } from '@a3s-box/core';
 import { BoxClient } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
+import type { imageInspectFlags } from '../commands/image-inspect.js';
 import type { rmiFlags } from '../commands/rmi.js';
 import type { Invocation } from '../invocation.js';
 import { printError } from '../print-error.js';
+import { dockerCredentials } from './docker-credentials.js';
 
 /** `tag`. */
 export async function tagImage({ args }: Input<Record<never, never>>, invocation: Invocation): Promise<number> {
@@ -30,9 +32,18 @@ export async function removeImages({ flags, args }: Input<typeof rmiFlags>, invo
 }
 
 /** `image inspect`. */
-export async function inspectImages({ args }: Input<Record<never, never>>, invocation: Invocation): Promise<number> {
+export async function inspectImages(
+  { flags, args }: Input<typeof imageInspectFlags>,
+  invocation: Invocation,
+): Promise<number> {
   using client = await BoxClient.connect(invocation);
-  const images = await Promise.all(args.map((image) => client.images.inspect(image)));
+  const options = { plainHttp: flags['plain-http'], credentials: dockerCredentials(invocation).find };
+  const images = await Promise.all(
+    args.map(async (image) => ({
+      ...(await client.images.inspect(image)),
+      ...(flags.referrers && { referrers: await client.signatures.referrers(image, options) }),
+    })),
+  );
   process.stdout.write(`${JSON.stringify(images, null, 2)}\n`);
   return 0;
 }

@@ -14,6 +14,9 @@ const WORDS: Readonly<Record<string, string>> = {
   downloading: 'Downloading',
   reading: 'Reading',
   writing: 'Writing',
+  compressing: 'Compressing',
+  uploading: 'Uploading',
+  mounted: 'Mounted',
   done: 'Done',
   exists: 'Already there',
 };
@@ -49,8 +52,18 @@ export class ProgressLines {
   }
 }
 
+/** For the options of a client's method: progress and warnings on stderr, unless it is to be quiet. */
+export function progressOf(quiet: boolean) {
+  if (quiet) return {};
+  const { stderr } = process;
+  return {
+    onProgress: new ProgressLines(stderr, stderr.isTTY).show,
+    onWarning: (message: string) => void stderr.write(`a3s-box: ${message}\n`),
+  };
+}
+
 function lineOf({ item, phase, done, total }: Step): string {
   const word = WORDS[phase] ?? phase;
-  if (phase === 'done' || phase === 'exists' || done === 0) return `${item}: ${word}`;
+  if (['done', 'exists', 'mounted'].includes(phase) || done === 0) return `${item}: ${word}`;
   return `${item}: ${word} ${humanSize(done)}${total === undefined ? '' : ` of ${humanSize(total)}`}`;
 }

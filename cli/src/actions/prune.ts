@@ -1,7 +1,8 @@
-/** `container prune` and `system prune`. */
+/** `container prune`, `image prune` and `system prune`. */
 import { BoxError, isBoxError } from '@a3s-box/core';
 import { BoxClient, type ImageRecord, type PruneFilter } from '@a3s-box/core/client';
 import type { Input } from '../command.js';
+import type { imagePruneFlags } from '../commands/image-store.js';
 import type { containerPruneFlags, systemPruneFlags } from '../commands/system.js';
 import { parseMoment } from '../grammar/moment.js';
 import type { Invocation } from '../invocation.js';
@@ -31,6 +32,20 @@ export async function pruneSystem({ flags }: Input<typeof systemPruneFlags>, inv
   print('Deleted Boxes:', boxes.removed);
   print('Deleted Images:', pruned.removed);
   process.stdout.write(`Total reclaimed space: ${humanSize(boxes.reclaimedBytes + pruned.bytes)}\n`);
+  return 0;
+}
+
+export async function pruneUnusedImages(
+  { flags }: Input<typeof imagePruneFlags>,
+  invocation: Invocation,
+): Promise<number> {
+  const filter = pruneFilterOf(flags.filter);
+  const images = flags.all ? 'all images that no box is of' : 'all images without a name';
+  if (!flags.force && !(await confirm(`This will remove ${images}.`))) return 1;
+  using client = await BoxClient.connect(invocation);
+  const { removed, bytes } = await pruneImages(client, { all: flags.all, filter });
+  print('Deleted Images:', removed);
+  process.stdout.write(`Total reclaimed space: ${humanSize(bytes)}\n`);
   return 0;
 }
 

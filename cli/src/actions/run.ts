@@ -17,6 +17,7 @@ import type { Invocation } from '../invocation.js';
 import type { Timeline } from '../timeline.js';
 import { exitOrLeft } from './attach.js';
 import { boxSpecOf } from './box-spec.js';
+import { dockerCredentials } from './docker-credentials.js';
 import { Foreground, requireTerminal } from './foreground.js';
 import { IdFile } from './id-file.js';
 import { imagePolicyOf } from './image-policy.js';
@@ -38,7 +39,8 @@ export async function runBox(input: Input<typeof runFlags>, invocation: Invocati
     return await foreground.guard(async () => {
       using client = await timeline.measure('connect', () => BoxClient.connect({ ...invocation, signal }));
       using idFile = new IdFile(flags.cidfile);
-      const policy = imagePolicyOf(flags, spec, signal);
+      const { find: credentials } = dockerCredentials(invocation);
+      const policy = { ...imagePolicyOf(flags, spec, signal), credentials };
       const run: Run = { client, spec, policy, idFile, foreground, timeline, ...(trace !== undefined && { recorded }) };
       return flags.detach ? await leave(run) : await follow(run);
     });

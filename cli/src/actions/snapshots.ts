@@ -15,10 +15,12 @@ import type { Invocation } from '../invocation.js';
 import { humanDuration } from '../views/human-duration.js';
 import { shortId } from '../views/image-name.js';
 import { mountDetails } from '../views/mount-details.js';
+import { configOf, hostConfigOf } from '../views/spec-details.js';
 import { confirm } from './confirm.js';
 import { eachBox, nameOf } from './each-box.js';
 import { humanSize } from '../views/human-size.js';
 import { Interruption } from './interruption.js';
+import { mountpointsOf } from './mountpoints.js';
 
 const INDENT = 4;
 const COLUMNS = '{{.ID}}\t{{.Name}}\t{{.Box}}\t{{.CreatedSince}}\t{{.Size}}';
@@ -69,7 +71,8 @@ export async function inspectSnapshots(
   using client = await BoxClient.connect(invocation);
   const found: object[] = [];
   const status = await eachBox(args, async (snapshot) => {
-    const details = detailsOf(await client.snapshots.inspect(snapshot));
+    const record = await client.snapshots.inspect(snapshot);
+    const details = detailsOf(record, await mountpointsOf(client, record.spec));
     if (print) return print(details);
     found.push(details);
     return '';
@@ -126,24 +129,20 @@ function rowOf({ id, name, box, created, sizeBytes }: SnapshotRecord, now: Date)
 }
 
 /** With Docker's names where it has them for a container. */
-function detailsOf({ id, name, box, created, imageId, spec, sizeBytes, running, shared }: SnapshotRecord): object {
+function detailsOf(
+  { id, name, box, created, imageId, spec, sizeBytes, running, shared }: SnapshotRecord,
+  mountpoints: ReadonlyMap<string, string>,
+): object {
   return {
     Id: id,
     Name: name,
     Created: created.toISOString(),
     Box: { Id: box.id, Name: box.name, Running: running },
     Image: imageId,
-    Config: {
-      Image: spec.image,
-      Cmd: spec.command ?? null,
-      Entrypoint: spec.entrypoint ?? null,
-      Env: spec.environment,
-      User: spec.user ?? '',
-      WorkingDir: spec.workingDirectory ?? '',
-      Labels: new Map(Object.entries(spec.labels)),
-    },
+    Config: configOf(spec),
+    HostConfig: hostConfigOf(spec),
     // By name: what they hold is not in the snapshot.
-    Mounts: (spec.volumes ?? []).map(mountDetails),
+    Mounts: (spec.volumes ?? []).map((mount) => mountDetails(mount, mountpoints)),
     Size: sizeBytes,
     Shared: shared,
   };

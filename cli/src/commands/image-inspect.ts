@@ -1,5 +1,10 @@
 import { defineCommand } from '../command.js';
 
+export const imageInspectFlags = {
+  referrers: { kind: 'boolean', summary: 'ask the registry what it keeps beside the images, such as signatures' },
+  'plain-http': { kind: 'boolean', summary: 'speak http to the registry; only to one on this machine (loopback)' },
+} as const;
+
 export const imageInspect = defineCommand({
   name: 'image inspect',
   family: 'Images',
@@ -8,6 +13,6 @@ export const imageInspect = defineCommand({
   minArgs: 1,
   maxArgs: Infinity,
   interspersed: true,
-  flags: {},
+  flags: imageInspectFlags,
   load: async () => (await import('../actions/name-images.js')).inspectImages,
 });

@@ -2,7 +2,7 @@ import { defineCommand } from '../command.js';
 import { nonEmpty } from '../grammar/values.js';
 import { listFormatFlag } from './format-flag.js';
 
-const pruneFlags = {
+export const pruneFlags = {
   filter: {
     kind: 'list',
     placeholder: 'NAME=VALUE',

@@ -1,15 +1,15 @@
 /** What `inspect` prints of a box: Docker's fields where there are some, then our own. */
-import type { BoxHealth, BoxRecord, HealthcheckSpec, VolumeMount } from '@a3s-box/core/client';
-import { containerConfig, containerHostConfig } from './container-details.js';
+import type { BoxHealth, BoxRecord } from '@a3s-box/core/client';
 import { codeOf, isUp } from './box-status.js';
 import { mountDetails } from './mount-details.js';
 import { portMap } from './port-text.js';
+import { configOf, hostConfigOf } from './spec-details.js';
 
 /** Go's time before there was one. */
 const NEVER = '0001-01-01T00:00:00Z';
-const NS_PER_MS = 1_000_000;
 
-export function boxDetails(box: BoxRecord): object {
+/** @param mountpoints of the home's volumes, by name */
+export function boxDetails(box: BoxRecord, mountpoints: ReadonlyMap<string, string>): object {
   const { spec } = box;
   return {
     Id: box.id,
@@ -21,36 +21,12 @@ export function boxDetails(box: BoxRecord): object {
     Name: box.name,
     RestartCount: box.restartCount,
     LogPath: box.logPath ?? '',
-    Config: {
-      Hostname: spec.hostname ?? '',
-      User: spec.user ?? '',
-      Tty: spec.terminal,
-      OpenStdin: spec.stdinOpen,
-      StdinOnce: spec.stdinOpen && spec.stdinKept !== true,
-      Env: spec.environment,
-      Cmd: spec.command ?? null,
-      Image: spec.image,
-      WorkingDir: spec.workingDirectory ?? '',
-      Entrypoint: spec.entrypoint ?? null,
-      Labels: new Map(Object.entries(spec.labels)),
-      StopSignal: spec.stopSignal ?? '',
-      ...containerConfig(spec),
-      ...(spec.healthcheck && { Healthcheck: healthcheckOf(spec.healthcheck) }),
-    },
+    Config: configOf(spec),
     HostConfig: {
-      Memory: spec.memoryBytes ?? box.memoryBytes,
-      NanoCpus: spec.nanoCpus ?? box.vcpus * 1e9,
-      AutoRemove: spec.autoRemove,
       NetworkMode: box.network,
-      Binds: (spec.volumes ?? []).map(bindText),
-      VolumesFrom: spec.volumesFrom ?? null,
-      StorageOpt: spec.storageBytes === undefined ? null : new Map([['size', String(spec.storageBytes)]]),
-      RestartPolicy: { Name: spec.restart?.name ?? 'no', MaximumRetryCount: spec.restart?.maximumRetries ?? 0 },
-      LogConfig: { Type: spec.log?.driver ?? 'json-file', Config: new Map(Object.entries(spec.log?.options ?? {})) },
-      PortBindings: portMap(spec.ports ?? [], ({ hostPort }) => (hostPort === 0 ? '' : String(hostPort))),
-      ...containerHostConfig(spec),
+      ...hostConfigOf(spec, { memoryBytes: box.memoryBytes, vcpus: box.vcpus }),
     },
-    Mounts: (spec.volumes ?? []).map(mountDetails),
+    Mounts: (spec.volumes ?? []).map((mount) => mountDetails(mount, mountpoints)),
     NetworkSettings: {
       Ports: portMap(box.ports),
       Networks: new Map(box.network === 'none' || box.network === '' ? [] : [[box.network, endpointOf(box.addresses)]]),
@@ -63,11 +39,6 @@ export function boxDetails(box: BoxRecord): object {
     TimeoutMs: spec.timeoutMs ?? null,
     Generation: box.generation,
   };
-}
-
-/** As `-v` takes it. */
-function bindText({ source, target, readOnly }: VolumeMount): string {
-  return `${source}:${target}${readOnly ? ':ro' : ''}`;
 }
 
 function stateOf(box: BoxRecord): object {
@@ -100,19 +71,6 @@ function healthOf({ status, failingStreak, log }: BoxHealth): object {
       ExitCode: exitCode,
       Output: output,
     })),
-  };
-}
-
-/** Docker has nanoseconds. */
-function healthcheckOf(healthcheck: HealthcheckSpec): object {
-  const { test, intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = healthcheck;
-  return {
-    ...(test && { Test: test }),
-    ...(intervalMs !== undefined && { Interval: intervalMs * NS_PER_MS }),
-    ...(timeoutMs !== undefined && { Timeout: timeoutMs * NS_PER_MS }),
-    ...(startPeriodMs !== undefined && { StartPeriod: startPeriodMs * NS_PER_MS }),
-    ...(startIntervalMs !== undefined && { StartInterval: startIntervalMs * NS_PER_MS }),
-    ...(retries !== undefined && { Retries: retries }),
   };
 }
 

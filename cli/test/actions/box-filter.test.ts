@@ -37,6 +37,7 @@ const images = [
     id: base.imageId,
     digest: `sha256:${digits('12')}`,
     names: ['docker.io/a3s/starter:latest'],
+    repoDigests: [],
     platform: 'linux/amd64',
     sizeBytes: 1,
   },

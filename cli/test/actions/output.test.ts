@@ -20,7 +20,14 @@ describe('tables', () => {
 
 describe('images', () => {
   const now = new Date('2026-01-01T00:00:00Z');
-  const image = { id: `sha256:${'ab'.repeat(32)}`, digest: '', platform: '', sizeBytes: 5, names: [] as string[] };
+  const image = {
+    id: `sha256:${'ab'.repeat(32)}`,
+    digest: '',
+    platform: '',
+    sizeBytes: 5,
+    names: [] as string[],
+    repoDigests: [],
+  };
   const rows = (names: string[]) => imageRows([{ ...image, names }], now);
 
   it('have a line for each name, without what is meant anyway', () => {

@@ -17,7 +17,7 @@ const names = [...new Set(COMMANDS.map(({ name }) => name.split(' ')[0]!)), 'hel
 const cases: [line: string, found: string[] | 'files'][] = [
   ['a3s-box ', names],
   ['a3s-box r', ['run', 'restart', 'rm', 'rename', 'rmi']],
-  ['a3s-box image ', ['inspect']],
+  ['a3s-box image ', ['inspect', 'fsck', 'prune', 'sign', 'verify']],
   ['a3s-box image inspect ', IMAGES],
   ['a3s-box rm ', BOXES],
   ['a3s-box rm w', ['web']],

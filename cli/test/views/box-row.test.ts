@@ -90,7 +90,7 @@ const plainHostConfig = {
 };
 
 describe('what inspect prints of a box', () => {
-  const plain = (box: BoxRecord) => JSON.parse(jsonOf(boxDetails(box)));
+  const plain = (box: BoxRecord) => JSON.parse(jsonOf(boxDetails(box, new Map([['data', '/volumes/data']]))));
 
   it('has Docker’s names', () => {
     assert.deepEqual(plain(aBox()), {
@@ -178,7 +178,7 @@ describe('what inspect prints of a box', () => {
       {
         Type: 'volume',
         Name: 'data',
-        Source: '',
+        Source: '/volumes/data',
         Destination: '/y',
         Driver: 'local',
         Mode: '',

@@ -11,6 +11,8 @@ import {
   type BoxSpec,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { WatchingService } from '../gen/a3s/box/supervisor/v1/watching.js';
+import { RegistriesService, type RegistryCredentials } from '../gen/a3s/box/supervisor/v1/registries.js';
+import { SignaturesService } from '../gen/a3s/box/supervisor/v1/signatures.js';
 import { VolumesService } from '../gen/a3s/box/supervisor/v1/volumes.js';
 
 /** What a call is about. */
@@ -85,11 +87,32 @@ export const AUDITED_CALLS: ReadonlyMap<string, Describe> = new Map([
   call(TemplatesService.create, ({ backend, network }) => ({ subject: '', details: { backend, network } })),
   call(TemplatesService.remove, ({ template }) => ({ subject: template })),
   call(TemplatesService.prune, () => ({ subject: '' })),
-  call(ImagesService.pull, ({ reference }) => ({ subject: reference })),
+  call(ImagesService.pull, ({ reference, credentials }) => ({
+    subject: reference,
+    details: credentials.length > 0 ? { users: credentials.map(userOf) } : {},
+  })),
+  call(ImagesService.push, ({ name, images, allTags, credentials }) => ({
+    subject: name,
+    details: {
+      ...(images.length > 0 && { images }),
+      ...(allTags && { allTags }),
+      ...(credentials.length > 0 && { users: credentials.map(userOf) }),
+    },
+  })),
+  call(RegistriesService.login, ({ credentials }) => ({
+    subject: credentials?.registry ?? '',
+    details: { user: credentials?.username ?? '' },
+  })),
   call(ImagesService.load, ({ request }) => ({ subject: request?.$case === 'directory' ? request.value : '' })),
   call(ImagesService.import, ({ request }) => ({ subject: request?.$case === 'options' ? request.value.name : '' })),
   call(ImagesService.tag, ({ image, name }) => ({ subject: image, details: { name } })),
+  // Without the repair it changes nothing, and is written down all the same.
+  call(ImagesService.check, ({ repair }) => ({ subject: '', details: { repair } })),
   call(ImagesService.remove, ({ image, force }) => ({ subject: image, details: { force } })),
+  call(SignaturesService.sign, ({ image, predicateType }) => ({
+    subject: image,
+    details: predicateType === '' ? {} : { predicateType },
+  })),
   call(WatchingService.setMetrics, ({ address }) => ({ subject: address })),
   call(VolumesService.create, ({ name, sizeBytes }) => ({
     subject: name,
@@ -140,6 +163,11 @@ function ofSpec(spec: BoxSpec | undefined, more: Audited['details'] = {}): Audit
       ...more,
     },
   };
+}
+
+/** Whom somebody is at a registry; never what they show for it. */
+function userOf({ registry, username }: RegistryCredentials): string {
+  return `${username}@${registry}`;
 }
 
 /** Names of `NAME=value`. */

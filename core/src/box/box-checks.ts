@@ -1,7 +1,9 @@
 import { inject, injectable } from '../kernel/container.js';
 import type { Image, ImageStore } from '../ports/image-store.js';
 import type { Operation } from '../ports/operation.js';
+import { RegistryFiles } from '../registries/registry-files.js';
 import { ImageStoreToken } from '../service-tokens.js';
+import { HomeLayout } from '../store/home-layout.js';
 import { BackendChooser, type BackendChoice } from '../vm/backend-chooser.js';
 import { checkSizing } from '../vm/check-sizing.js';
 import { architectureOf, checkImagePlatform } from '../vm/guest-architecture.js';
@@ -36,17 +38,25 @@ export class BoxChecks {
     private readonly backends: BackendChooser,
     private readonly networks: BoxNetworks,
     private readonly volumes: BoxVolumes,
+    private readonly registries: RegistryFiles,
+    private readonly home: HomeLayout,
   ) {}
 
   /**
    * @param find finds another box
-   * @throws INVALID_ARGUMENT, UNSUPPORTED, IMAGE_NOT_FOUND, BACKEND_UNAVAILABLE, and what `find` throws
+   * @throws INVALID_ARGUMENT, UNSUPPORTED, IMAGE_NOT_FOUND, BACKEND_UNAVAILABLE, as `ImageStore.admit`, and what
+   * `find` throws
    */
   async check(given: BoxSpec, { find, ...operation }: CheckOptions): Promise<CheckedSpec> {
     checkBoxSpec(given);
     if (given.stopSignal !== undefined) signalNumber(given.stopSignal);
     logLimitsOf(given.log);
     const image = await this.images.inspect(given.image, operation);
+    await this.images.admit(given.image, {
+      ...operation,
+      policyFile: this.home.imagePolicy,
+      registries: async () => ({ settings: await this.registries.read() }),
+    });
     healthCheckOf(given, image.config.healthcheck);
     checkImagePlatform(given.image, image, given.platform);
     const architecture = architectureOf(given.platform);

@@ -3,7 +3,7 @@ import { BoxError } from '../errors/box-error.js';
 import { ConfigureRequest, type Route } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
 import type { Logger } from '../ports/logger.js';
-import type { EndpointRecord, GuestNetwork, Network, NetworkEndpoint } from '../ports/network.js';
+import type { EndpointRecord, GuestNetwork, Network, NetworkEndpoint, Traffic } from '../ports/network.js';
 import type { Operation } from '../ports/operation.js';
 import { LoggerToken, NetworksToken } from '../service-tokens.js';
 import { HomeLayout } from '../store/home-layout.js';
@@ -24,8 +24,8 @@ const INTERFACE = 'eth0';
 export interface Networks {
   readonly all: ReadonlyMap<string, Network>;
   /**
-   * Of these a box that asks for none in particular gets the first that its backend can connect to: all of them in the
-   * distribution's order, or the one that the distribution names.
+   * Of these a box that asks for none in particular gets the first that its backend can connect to without a fault: all of
+   * them in the distribution's order, or the one that the distribution names.
    */
   readonly preferred: readonly Network[];
 }
@@ -33,6 +33,9 @@ export interface Networks {
 /** Connects boxes to networks. */
 @injectable()
 export class BoxNetworks {
+  /** Of boxes that run. */
+  readonly #endpoints = new WeakMap<Box, NetworkEndpoint>();
+
   constructor(
     @inject(NetworksToken) private readonly networks: Networks,
     private readonly records: BoxRecords,
@@ -44,8 +47,7 @@ export class BoxNetworks {
   nameOf({ network }: Pick<BoxSpec, 'network'>, backend: ProbedBackend | undefined): string {
     if (network !== undefined) return network;
     const { preferred } = this.networks;
-    const fitting = backend && preferred.find(({ carrier }) => backend.probe.capabilities.has(carrier));
-    return (fitting ?? preferred[0])?.name ?? NO_NETWORK;
+    return ((backend && fittingNetwork(preferred, backend.probe)) ?? preferred[0])?.name ?? NO_NETWORK;
   }
 
   /** @throws INVALID_ARGUMENT for a network that is not there, UNSUPPORTED for one that the backend cannot connect to */
@@ -87,7 +89,10 @@ export class BoxNetworks {
     this.records.note({ id }, { kind: 'endpoint', network: name });
     const directory = this.home.boxNetwork(id);
     await mkdir(directory, { mode: 0o700, recursive: true });
-    return this.#find(name).attach({ boxId: id, directory, ports: spec.ports ?? [], hostAccess: [] }, operation);
+    const network = this.#find(name);
+    const fault = backend.probe.impaired?.[network.carrier];
+    if (fault !== undefined) this.logger.warn({ box: id, network: name, fault }, 'the network of a box has a fault');
+    return network.attach({ boxId: id, directory, ports: spec.ports ?? [], hostAccess: [] }, operation);
   }
 
   /**
@@ -106,8 +111,14 @@ export class BoxNetworks {
     }
   }
 
-  /** Has it logged when a running box loses its network. */
+  /** What went over a running box's network, as the host counted it. Undefined where nobody does. @throws NETWORK_FAILED */
+  async trafficOf(box: Box, operation: Operation): Promise<Traffic | undefined> {
+    return this.#endpoints.get(box)?.traffic(operation);
+  }
+
+  /** Has it logged when a running box loses its network, and what goes over it counted. */
   watch(box: Box, endpoint: NetworkEndpoint): void {
+    this.#endpoints.set(box, endpoint);
     void endpoint.failed.then((reason) => {
       // At the VM's end it ends too, and may be the first to be seen.
       if (box.state.kind !== 'stopping') this.logger.warn({ box: box.id, reason }, 'the network of a box is gone');
@@ -120,6 +131,20 @@ export class BoxNetworks {
     const known = [...this.networks.all.keys(), NO_NETWORK].join(', ');
     throw new BoxError('INVALID_ARGUMENT', `network "${name}" is not known`, { hint: `known networks: ${known}` });
   }
+}
+
+/** The first that is carried without a fault; if there is none, the first that can work. */
+function fittingNetwork(
+  preferred: readonly Network[],
+  { capabilities, impaired }: ProbedBackend['probe'],
+): Network | undefined {
+  const carried = preferred.filter(({ carrier }) => capabilities.has(carrier));
+  if (carried.length < 2) return carried[0];
+  return (
+    carried.find((network) => impaired?.[network.carrier] === undefined && network.obstacle === undefined) ??
+    carried.find(({ obstacle }) => obstacle === undefined) ??
+    carried[0]
+  );
 }
 
 /** How a guest is told who it is, and of its network. */

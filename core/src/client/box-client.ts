@@ -43,6 +43,8 @@ import type {
   Span,
   SupervisorIdentity,
 } from './records.js';
+import { RegistryClient } from './registry-client.js';
+import { SignatureClient } from './signature-client.js';
 import { SnapshotClient } from './snapshot-client.js';
 import { peerError, SupervisorConnection } from './supervisor-connection.js';
 import { launchSupervisor, listensAt, type SupervisorCommand } from './supervisor-launch.js';
@@ -82,6 +84,10 @@ export class BoxClient implements Disposable {
   /** The booted guests that its boxes are cloned from. */
   readonly templates: TemplateClient;
   readonly volumes: VolumeClient;
+  /** Where images come from. */
+  readonly registries: RegistryClient;
+  /** Who has signed its images. */
+  readonly signatures: SignatureClient;
   /** What happens in the home, and what is used. */
   readonly watching: WatchClient;
   readonly supervisor: SupervisorIdentity;
@@ -95,6 +101,8 @@ export class BoxClient implements Disposable {
     this.snapshots = new SnapshotClient(connection);
     this.templates = new TemplateClient(connection);
     this.volumes = new VolumeClient(connection);
+    this.registries = new RegistryClient(connection);
+    this.signatures = new SignatureClient(connection);
     this.watching = new WatchClient(connection);
   }
 

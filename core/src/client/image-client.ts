@@ -6,15 +6,19 @@ import {
   type ImageProgress,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { BoxError } from '../errors/box-error.js';
-import type { ImageConfig as ImageSettings } from '../ports/image-store.js';
+import type { ImageConfig as ImageSettings, StoreCheck } from '../ports/image-store.js';
 import type { Progress } from '../ports/operation.js';
 import type { CallOptions } from './call-options.js';
-import { imageDetailsFrom, imageFrom, progressFrom } from './record-conversion.js';
-import type { ImageDetails, ImageRecord } from './records.js';
+import { imageDetailsFrom, imageFrom, progressFrom, pushedFrom, storeCheckFrom } from './record-conversion.js';
+import type { ImageDetails, ImageRecord, PushedImage } from './records.js';
+import type { CredentialSource } from './registry-client.js';
+import { credentialsFor } from './registry-client.js';
 import { peerError, type SupervisorConnection } from './supervisor-connection.js';
 
 export interface ImageWorkOptions extends CallOptions {
   readonly onProgress?: (progress: Progress) => void;
+  /** Is told what is to be known of an image that is taken, for people to read. */
+  readonly onWarning?: (message: string) => void;
 }
 
 export interface PullOptions extends ImageWorkOptions {
@@ -22,11 +26,32 @@ export interface PullOptions extends ImageWorkOptions {
   readonly platform?: string;
   /** Speak http; only to a registry on loopback. */
   readonly plainHttp?: boolean;
+  /** Is asked for each registry that the image may come from. Default: none are sent. */
+  readonly credentials?: CredentialSource;
+}
+
+export interface PushOptions extends ImageWorkOptions {
+  /** Images to send in the place of the one of that name; several, each for another platform, as an index. */
+  readonly images?: readonly string[];
+  /** Send all tags of the repository that the name is. Neither with `images` nor with `platform`. */
+  readonly allTags?: boolean;
+  /** What the image has to be for, for example `linux/arm64`. */
+  readonly platform?: string;
+  /** Speak http; only to a registry on loopback. */
+  readonly plainHttp?: boolean;
+  /** Is asked for the registries that the name may stand for. Default: none are sent. */
+  readonly credentials?: CredentialSource;
 }
 
 export interface ImportOptions extends ImageWorkOptions {
   readonly name?: string;
   readonly config?: Partial<ImageSettings>;
+  /** Dockerfile instructions that change the config: those that a commit takes. */
+  readonly changes?: readonly string[];
+  /** For the image's history. */
+  readonly message?: string;
+  /** For example `linux/arm64`. Default: linux on this host's architecture. */
+  readonly platform?: string;
 }
 
 /** Messages to send one after the other; each waits for room. */
@@ -52,11 +77,27 @@ export class ImageClient {
 
   /** Fetches an image from its registry. @throws REGISTRY_FAILED, REGISTRY_DENIED, IMAGE_NOT_FOUND, IMAGE_CORRUPT */
   async pull(reference: string, options: PullOptions = {}): Promise<ImageRecord> {
-    const request = { reference, platform: options.platform ?? '', plainHttp: options.plainHttp ?? false };
+    const { platform = '', plainHttp = false, signal } = options;
+    const credentials = await credentialsFor(this.#connection, reference, options.credentials, signal);
+    const request = { reference, platform, plainHttp, credentials };
     const call = this.#connection.stream(ImagesService.pull, options.signal);
     const [image] = await this.#images(call, once(request), options);
     if (image) return image;
     throw new BoxError('INTERNAL', `the supervisor pulled "${reference}" and named no image`);
+  }
+
+  /**
+   * Sends an image to the registry of its name, or others by that name.
+   * @returns one for each name
+   * @throws REGISTRY_FAILED, REGISTRY_DENIED, IMAGE_NOT_FOUND, INVALID_REFERENCE, INVALID_ARGUMENT
+   */
+  async push(name: string, options: PushOptions = {}): Promise<PushedImage[]> {
+    const { images = [], allTags = false, platform = '', plainHttp = false, signal } = options;
+    const credentials = await credentialsFor(this.#connection, name, options.credentials, signal);
+    const request = { name, images: [...images], allTags, platform, plainHttp, credentials };
+    const call = this.#connection.stream(ImagesService.push, signal);
+    const results = await this.#results(call, once(request), options);
+    return results.filter((it) => it.$case === 'pushed').map(({ value }) => pushedFrom(value));
   }
 
   /**
@@ -82,18 +123,11 @@ export class ImageClient {
   /** Makes an image of one layer from a root file system's tar. */
   async import(tar: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<ImageRecord> {
     const call = this.#connection.stream(ImagesService.import, options.signal);
-    const { name = '', config = {} } = options;
-    const message = ImageConfig.create({
-      ...config,
-      environment: [...(config.env ?? [])],
-      entrypoint: [...(config.entrypoint ?? [])],
-      command: [...(config.cmd ?? [])],
-      workingDirectory: config.workingDir ?? '',
-      exposedPorts: [...(config.exposedPorts ?? [])],
-      volumes: [...(config.volumes ?? [])],
-    });
+    const { name = '', config: given, changes = [], message = '', platform = '' } = options;
+    const config = given && imageConfigMessage(given);
+    const value = { name, config, changes: [...changes], message, platform };
     const requests = async function* () {
-      yield { request: { $case: 'options', value: { name, config: message } } } as const;
+      yield { request: { $case: 'options', value } } as const;
       yield* dataRequests(tar);
     };
     const [image] = await this.#images(call, requests(), options);
@@ -125,26 +159,59 @@ export class ImageClient {
     return this.#connection.call(ImagesService.remove, { image, force }, signal);
   }
 
+  /**
+   * Verifies everything in the image store.
+   * @param options.repair takes damaged images away, so that they can be fetched again
+   */
+  async check(options: ImageWorkOptions & { readonly repair?: boolean } = {}): Promise<StoreCheck> {
+    const call = this.#connection.stream(ImagesService.check, options.signal);
+    const [outcome] = await this.#results(call, once({ repair: options.repair ?? false }), options);
+    if (outcome?.$case === 'check') return storeCheckFrom(outcome.value);
+    throw new BoxError('INTERNAL', 'the supervisor checked the images and told no outcome');
+  }
+
   async #images<T>(
     call: ClientDuplexStream<T, ImageProgress>,
     requests: Requests<T>,
-    { onProgress, signal }: ImageWorkOptions,
+    options: ImageWorkOptions,
   ): Promise<ImageRecord[]> {
+    const results = await this.#results(call, requests, options);
+    return results.filter((it) => it.$case === 'image').map(({ value }) => imageFrom(value));
+  }
+
+  async #results<T>(
+    call: ClientDuplexStream<T, ImageProgress>,
+    requests: Requests<T>,
+    { onProgress, onWarning, signal }: ImageWorkOptions,
+  ): Promise<Exclude<ImageProgress['progress'], undefined>[]> {
     const sending = sendAll(call, requests);
-    const images: ImageRecord[] = [];
+    const results: Exclude<ImageProgress['progress'], undefined>[] = [];
     try {
       for await (const { progress } of call as AsyncIterable<ImageProgress>) {
         if (progress?.$case === 'step') onProgress?.(progressFrom(progress.value));
-        else if (progress?.$case === 'image') images.push(imageFrom(progress.value));
+        else if (progress?.$case === 'warning') onWarning?.(progress.value);
+        else if (progress !== undefined) results.push(progress);
       }
       await sending;
-      return images;
+      return results;
     } catch (error) {
       // What cannot be read of the archive comes before what the supervisor says of its end.
       await sending;
       throw peerError(error, signal);
     }
   }
+}
+
+function imageConfigMessage(config: Partial<ImageSettings>): ImageConfig {
+  return ImageConfig.create({
+    ...config,
+    environment: [...(config.env ?? [])],
+    entrypoint: [...(config.entrypoint ?? [])],
+    command: [...(config.cmd ?? [])],
+    workingDirectory: config.workingDir ?? '',
+    exposedPorts: [...(config.exposedPorts ?? [])],
+    volumes: [...(config.volumes ?? [])],
+  });
 }
 
 async function* once<T>(request: T): AsyncGenerator<T> {

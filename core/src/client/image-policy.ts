@@ -1,5 +1,6 @@
 import type { BoxSpec } from '../box/box-spec.js';
 import { isBoxError } from '../errors/box-error.js';
+import type { CredentialSource } from './registry-client.js';
 import type { ImageClient, ImageWorkOptions } from './image-client.js';
 
 export interface ImagePolicy extends ImageWorkOptions {
@@ -7,6 +8,7 @@ export interface ImagePolicy extends ImageWorkOptions {
   readonly pull: 'always' | 'missing' | 'never';
   /** Is called before an image is fetched because it is not here. */
   readonly onMissing?: () => void;
+  readonly credentials?: CredentialSource;
 }
 
 /** Registries on this machine, which may speak http, as Docker has it. */
@@ -37,11 +39,13 @@ export async function withImage<T>(
 async function pullFor(
   images: ImageClient,
   { image, platform }: Pick<BoxSpec, 'image' | 'platform'>,
-  { onProgress, signal }: ImagePolicy,
+  { onProgress, onWarning, credentials, signal }: ImagePolicy,
 ): Promise<void> {
   const options = {
     ...(platform !== undefined && { platform }),
     ...(onProgress && { onProgress }),
+    ...(onWarning && { onWarning }),
+    ...(credentials && { credentials }),
     ...(signal && { signal }),
   };
   try {

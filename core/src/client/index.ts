@@ -24,7 +24,7 @@ export type {
 } from './box-requests.js';
 export type { CallOptions } from './call-options.js';
 export type { PublishedPort } from '../ports/network.js';
-export type { ImageConfig } from '../ports/image-store.js';
+export type { ImageConfig, ImageStep, StoreCheck, StoreProblem } from '../ports/image-store.js';
 export type {
   BoxPath,
   CommitOptions,
@@ -35,7 +35,7 @@ export type {
   FileStatus,
 } from './files-client.js';
 export { withImage, type ImagePolicy } from './image-policy.js';
-export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions } from './image-client.js';
+export type { ImageClient, ImageWorkOptions, ImportOptions, PullOptions, PushOptions } from './image-client.js';
 export type {
   BackendInfo,
   BoxHealth,
@@ -49,6 +49,7 @@ export type {
   HostInfo,
   ImageDetails,
   ImageRecord,
+  PushedImage,
   KnownExit,
   LogRecord,
   PluginInfo,
@@ -59,6 +60,22 @@ export type {
   TemplateRecord,
   UnknownExit,
 } from './records.js';
+export type { RegistryCredentials } from '../ports/registry.js';
+export { registryOf } from './docker-config.js';
+export { DockerCredentials, type DockerCredentialsOptions } from './docker-credentials.js';
+export type { CredentialSource, LoginOptions, RegistryClient } from './registry-client.js';
+export type { SignatureClient, SignatureOptions, SignOptions, VerifyOptions } from './signature-client.js';
+export type {
+  ImageAttestation,
+  ImageReferrer,
+  ImageSignature,
+  ImageSigner,
+  SignedImage,
+  SignerIdentity,
+  SignerQuery,
+  TrustRootPlace,
+  VerifiedImage,
+} from '../ports/image-trust.js';
 export type { SnapshotClient, SnapshotRecord } from './snapshot-client.js';
 export type { TemplateClient, TemplateShape } from './template-client.js';
 export type { PruneVolumesOptions, VolumeClient, VolumeRecord, VolumeSpec } from './volume-client.js';

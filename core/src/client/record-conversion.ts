@@ -5,6 +5,7 @@ import type { HealthcheckSpec } from '../box/health-check.js';
 import { UpdateBoxRequest, type TopResponse } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
 import { BoxError } from '../errors/box-error.js';
 import * as proto from '../gen/a3s/box/supervisor/v1/supervisor.js';
+import type { ImageStep, StoreCheck, StoreProblem } from '../ports/image-store.js';
 import type { PublishedPort } from '../ports/network.js';
 import type { Progress } from '../ports/operation.js';
 import { volumeMountFrom, volumeMountTo } from '../volumes/volume-mount-message.js';
@@ -20,6 +21,7 @@ import type {
   HostInfo,
   ImageDetails,
   ImageRecord,
+  PushedImage,
   PluginInfo,
   TemplateRecord,
 } from './records.js';
@@ -236,12 +238,18 @@ export function imageFrom({ created, sizeBytes, ...image }: proto.ImageRecord): 
   return { ...image, sizeBytes: Number(sizeBytes), ...(!Number.isNaN(date.getTime()) && { created: date }) };
 }
 
-export function imageDetailsFrom({ image, config, diffIds }: proto.InspectImageResponse): ImageDetails {
+export function pushedFrom({ sizeBytes, ...pushed }: proto.PushedImage): PushedImage {
+  return { ...pushed, sizeBytes: Number(sizeBytes) };
+}
+
+export function imageDetailsFrom(message: proto.InspectImageResponse): ImageDetails {
+  const { image, config, diffIds, history } = message;
   if (!image || !config) throw new BoxError('INTERNAL', 'the supervisor described no image');
   const { environment, command, workingDirectory, user, entrypoint, stopSignal, ...rest } = config;
   return {
     ...imageFrom(image),
     diffIds,
+    history: history.map(imageStepFrom),
     config: {
       ...rest,
       env: environment,
@@ -254,6 +262,19 @@ export function imageDetailsFrom({ image, config, diffIds }: proto.InspectImageR
   };
 }
 
+function imageStepFrom({ created, createdBy, comment, sizeBytes }: proto.ImageStep): ImageStep {
+  return {
+    ...(created && { created }),
+    ...(createdBy && { createdBy }),
+    ...(comment && { comment }),
+    sizeBytes: Number(sizeBytes),
+  };
+}
+
+export function storeCheckFrom({ layers, problems, removed }: proto.StoreCheck): StoreCheck {
+  return { layers, removed, problems: problems.map((it) => ({ ...it, kind: it.kind as StoreProblem['kind'] })) };
+}
+
 export function templateFrom(message: proto.TemplateRecord): TemplateRecord {
   const { key, whole, backend, vcpus, network, version } = message;
   const common = { key, used: dateOf(message.usedNs), sizeBytes: Number(message.sizeBytes) };
@@ -262,7 +283,10 @@ export function templateFrom(message: proto.TemplateRecord): TemplateRecord {
   return { ...common, shape, created: dateOf(message.createdNs), version };
 }
 
-const PHASES = ['waiting', 'downloading', 'reading', 'writing', 'done', 'exists'] as const;
+const PHASES = [
+  ...(['waiting', 'downloading', 'reading', 'writing', 'compressing', 'uploading', 'mounted'] as const),
+  ...(['done', 'exists'] as const),
+];
 
 export function progressFrom({ item, phase, doneBytes, totalBytes }: proto.ProgressStep): Progress {
   const total = Number(totalBytes);

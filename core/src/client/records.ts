@@ -1,7 +1,7 @@
 /** What the client returns: plain values, free of the protocol's own types. Sizes are bytes. */
 import type { BoxSpec, RestartPolicy } from '../box/box-spec.js';
 import type { ContainerLimits } from '../box/container-limits.js';
-import type { ImageConfig } from '../ports/image-store.js';
+import type { ImageConfig, ImageStep } from '../ports/image-store.js';
 import type { PublishedPort } from '../ports/network.js';
 
 /** How a process or box ended. Where it is not known, there is no code to mistake for success. */
@@ -240,10 +240,22 @@ export interface ImageRecord {
   readonly digest: string;
   /** References, for example `docker.io/a3s/starter:latest`. */
   readonly names: readonly string[];
+  /** Under which digests repositories have it that it came from or went to, `repository@digest`; oldest first. */
+  readonly repoDigests: readonly string[];
   /** For example `linux/amd64`. */
   readonly platform: string;
   /** As the image says; absent when it does not. */
   readonly created?: Date;
+  readonly sizeBytes: number;
+}
+
+/** What a registry has under a name. */
+export interface PushedImage {
+  /** With tag. */
+  readonly name: string;
+  /** Of the manifest or index there. */
+  readonly digest: string;
+  /** Bytes of that. */
   readonly sizeBytes: number;
 }
 
@@ -252,4 +264,6 @@ export interface ImageDetails extends ImageRecord {
   readonly config: ImageConfig;
   /** Digests of the uncompressed layers, lowest first. */
   readonly diffIds: readonly string[];
+  /** How it was made; oldest step first. */
+  readonly history: readonly ImageStep[];
 }

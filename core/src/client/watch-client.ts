@@ -59,6 +59,10 @@ export interface BoxUsage {
   readonly networkSentBytes: number;
   readonly blockReadBytes: number;
   readonly blockWrittenBytes: number;
+  /** Whether the host counted what went over the network, so that the guest has no say in it. */
+  readonly networkByHost: boolean;
+  /** The same for the disks. */
+  readonly blockByHost: boolean;
 }
 
 export interface BoxStats {
@@ -207,6 +211,8 @@ function usageFrom(figures: BoxFigures, before: BoxFigures | undefined): BoxUsag
     networkSentBytes: Number(figures.networkSentBytes),
     blockReadBytes: Number(figures.blockReadBytes),
     blockWrittenBytes: Number(figures.blockWrittenBytes),
+    networkByHost: figures.networkByHost,
+    blockByHost: figures.blockByHost,
   };
 }
 

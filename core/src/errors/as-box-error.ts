@@ -22,6 +22,8 @@ export function isErrorCode(value: unknown): value is ErrorCode {
  * a system failure that has one meaning, else `INTERNAL`. The original stays as `cause`. For the edges only.
  */
 export function asBoxError(thrown: unknown): BoxError {
+  // What went wrong first says more than what failed while that was cleared up.
+  if (thrown instanceof SuppressedError) return asBoxError(thrown.suppressed);
   if (isBoxError(thrown) && isErrorCode(thrown.code)) return thrown;
   if (!(thrown instanceof Error)) {
     return new BoxError('INTERNAL', `a value that is no error was thrown: ${String(thrown)}`, { cause: thrown });

@@ -53,13 +53,13 @@ const OF_BOXES: readonly OfBox[] = [
   {
     name: 'a3s_box_block_read_bytes_total',
     type: 'counter',
-    help: 'Bytes that the box has read from its disks',
+    help: 'Bytes read from the disks of the box',
     value: ({ blockReadBytes }) => Number(blockReadBytes),
   },
   {
     name: 'a3s_box_block_written_bytes_total',
     type: 'counter',
-    help: 'Bytes that the box has written to its disks',
+    help: 'Bytes written to the disks of the box',
     value: ({ blockWrittenBytes }) => Number(blockWrittenBytes),
   },
 ];

@@ -73,6 +73,8 @@ export type HypervisorCapability =
   | 'pause'
   /** {@link Vm.swapDisk}. */
   | 'swap-disk'
+  /** {@link Vm.blockCounters}. */
+  | 'block-counters'
   /** {@link VmShape.network}. */
   | 'network-card'
   /** {@link VmSpec.tsi}. */
@@ -95,6 +97,11 @@ export interface HypervisorProbe {
   /** The host interface in use, for example `kvm`, `hvf`, `whpx`, `tcg`. */
   readonly accelerator?: string;
   readonly capabilities: ReadonlySet<HypervisorCapability>;
+  /**
+   * Capabilities with a fault, each with the fault in words: what uses one goes on to work when it is asked for, and who asks for
+   * nothing in particular is given something else.
+   */
+  readonly impaired?: Readonly<Partial<Record<HypervisorCapability, string>>>;
   readonly limits: VmLimits;
   /**
    * With `templates`: changes with everything of the backend's own that shapes a VM (program and version, machine, CPU,
@@ -244,6 +251,12 @@ export interface AgentEndpoint {
   readonly listening: Promise<void>;
 }
 
+/** What a VM has moved to and from its disks since it started, bytes, all slots together. */
+export interface BlockCounters {
+  readonly readBytes: bigint;
+  readonly writtenBytes: bigint;
+}
+
 /** How a VM ended. */
 export type VmExit =
   /** The guest powered off or rebooted by itself. Whether that was a goodbye is known to who spoke to the agent. */
@@ -280,6 +293,13 @@ export interface Vm {
    * @throws UNSUPPORTED without `swap-disk` @throws VM_ENDED @throws INVALID_ARGUMENT for an empty slot
    */
   swapDisk(slot: DiskSlot, image: DiskImage, operation: Operation): Promise<void>;
+
+  /**
+   * What the guest has read from its disks and written to them, as the VMM served it. A guest cannot take anything from
+   * these figures; they never go back, over swaps and adoption neither.
+   * @throws UNSUPPORTED without `block-counters` @throws VM_ENDED
+   */
+  blockCounters(operation: Operation): Promise<BlockCounters>;
 
   /**
    * Calls back each time that the VM stopped itself because the host's disk had no room for what it wrote, and soon when

@@ -17,6 +17,9 @@ export interface Network {
   /** What it needs of a box's backend: a network card to connect, or a backend that carries the network itself (TSI). */
   readonly carrier: Extract<HypervisorCapability, 'network-card' | 'tsi'>;
 
+  /** Why it cannot work on this machine, as far as that is known at once, without trying. Absent: it may. */
+  readonly obstacle?: string | undefined;
+
   /** Says whether this kind of network works here and why. Never throws for an unusable machine. */
   probe(operation: Operation): Promise<NetworkProbe>;
 
@@ -74,6 +77,14 @@ export interface GuestNetwork {
   readonly mtu: number;
 }
 
+/** Bytes of Ethernet frames between a guest's card and its network, since the endpoint was made. */
+export interface Traffic {
+  /** To the guest. */
+  readonly receivedBytes: bigint;
+  /** By the guest, whatever became of it. */
+  readonly sentBytes: bigint;
+}
+
 export interface NetworkEndpoint {
   /** How the VMM connects; absent when the backend carries the network itself (TSI). */
   readonly attachment?: NetworkAttachment;
@@ -83,6 +94,12 @@ export interface NetworkEndpoint {
   readonly record: EndpointRecord;
   /** Resolves when the endpoint stopped working by itself, with the reason. Never rejects; stays pending after `detach`. */
   readonly failed: Promise<string>;
+  /**
+   * What went over it, as the host counted it: a guest cannot take anything from these figures, and they go on over
+   * adoptions. Undefined where nobody counts.
+   * @throws NETWORK_FAILED when the figures cannot be had, after `detach` for one; CANCELLED when the signal fires
+   */
+  traffic(operation: Operation): Promise<Traffic | undefined>;
   /** Takes the endpoint away. Idempotent. */
   detach(): Promise<void>;
   /** Frees what this handle holds without touching the endpoint. Idempotent. */

@@ -10,7 +10,8 @@ export interface Operation {
 export interface Progress {
   /** What is worked on, for example a layer's short digest. */
   readonly item: string;
-  readonly phase: 'waiting' | 'downloading' | 'reading' | 'writing' | 'done' | 'exists';
+  readonly phase:
+    'waiting' | 'downloading' | 'reading' | 'writing' | 'compressing' | 'uploading' | 'mounted' | 'done' | 'exists';
   readonly done: number;
   /** Absent when unknown. */
   readonly total?: number;

@@ -3,10 +3,13 @@ import { sizingOf } from '../box/box-spec.js';
 import type { Box } from '../box/box.js';
 import { BoxService } from '../box/box-service.js';
 import { CONTAINER_ID } from '../box/container-start.js';
-import { BoxError } from '../errors/box-error.js';
+import { BoxNetworks } from '../box/box-networks.js';
+import { BoxError, isBoxError } from '../errors/box-error.js';
 import { AgentService, StatsRequest, type StatsResponse } from '../gen/a3s/box/agent/v1/agent.js';
 import { inject, injectable } from '../kernel/container.js';
+import type { BlockCounters, Vm } from '../ports/hypervisor.js';
 import type { Logger } from '../ports/logger.js';
+import type { Traffic } from '../ports/network.js';
 import { LoggerToken } from '../service-tokens.js';
 import { HomeLayout } from '../store/home-layout.js';
 
@@ -16,7 +19,7 @@ const ANSWER_LIMIT_MS = 2000;
 const FRESH_MS = 50;
 const LEAST_INTERVAL_MS = 100;
 
-/** What a box uses; counters count from its start. */
+/** What a box uses; counters count from the start of its guest or of its VM. */
 export interface Figures {
   /** When they were read in the guest, nanoseconds since the Unix epoch. */
   readonly timeNs: bigint;
@@ -31,6 +34,10 @@ export interface Figures {
   readonly networkSentBytes: bigint;
   readonly blockReadBytes: bigint;
   readonly blockWrittenBytes: bigint;
+  /** Whether the host counted what went over the network; else the guest says so. */
+  readonly networkByHost: boolean;
+  /** The same for the disks. */
+  readonly blockByHost: boolean;
 }
 
 export interface Sample {
@@ -56,6 +63,7 @@ export class BoxSampler {
   constructor(
     private readonly boxes: BoxService,
     private readonly home: HomeLayout,
+    private readonly networks: BoxNetworks,
     @inject(LoggerToken) private readonly logger: Logger,
   ) {}
 
@@ -101,35 +109,58 @@ export class BoxSampler {
     if (state.kind !== 'running') return undefined;
     const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
     try {
-      const [guest, hostMemory] = await Promise.all([
-        state.vm.session.call(AgentService.stats, StatsRequest.create(), limit),
-        this.home.platform.processMemory(state.vm.vm.vmm.pid),
+      const { vm, session } = state.vm;
+      const [guest, memoryBytes, block, network] = await Promise.all([
+        session.call(AgentService.stats, StatsRequest.create(), limit),
+        this.home.platform.processMemory(vm.vmm.pid),
+        blockOf(vm, limit),
+        this.networks.trafficOf(box, { signal: limit }),
       ]);
       const vcpus = (state.run.sizing ?? sizingOf(box.spec)).vcpus;
-      return figuresOf(guest, vcpus, hostMemory);
+      return figuresOf(guest, vcpus, { memoryBytes, block, network });
     } catch (error) {
-      // It is ending, or stands still; what it used is asked for again.
-      this.logger.debug({ box: box.id, error }, 'a guest does not tell what it uses');
+      // It is ending, or stands still; what it used is asked for again. A guest's word never stands in for the host's.
+      this.logger.debug({ box: box.id, error }, 'it cannot be told what a box uses');
       return undefined;
     }
   }
 }
 
-function figuresOf(guest: StatsResponse, vcpus: number, hostMemory: number | undefined): Figures | undefined {
+/** What the host itself knows of a box. */
+interface HostFigures {
+  readonly memoryBytes: number | undefined;
+  readonly block: BlockCounters | undefined;
+  readonly network: Traffic | undefined;
+}
+
+/** @returns undefined where the backend does not count */
+async function blockOf(vm: Vm, signal: AbortSignal): Promise<BlockCounters | undefined> {
+  try {
+    return await vm.blockCounters({ signal });
+  } catch (error) {
+    if (isBoxError(error) && error.code === 'UNSUPPORTED') return undefined;
+    throw error;
+  }
+}
+
+function figuresOf(guest: StatsResponse, vcpus: number, host: HostFigures): Figures | undefined {
   const container = guest.containers.find(({ containerId }) => containerId === CONTAINER_ID);
   if (!container) return undefined;
   const { memoryBytes, memoryReclaimableBytes, memoryLimitBytes } = container;
+  const { block, network } = host;
   return {
     timeNs: guest.timeNs,
     cpuNs: container.cpuUsageNs,
     memoryBytes: memoryBytes > memoryReclaimableBytes ? memoryBytes - memoryReclaimableBytes : 0n,
     memoryLimitBytes: memoryLimitBytes > 0n ? memoryLimitBytes : guest.memoryTotalBytes,
-    hostMemoryBytes: BigInt(hostMemory ?? 0),
+    hostMemoryBytes: BigInt(host.memoryBytes ?? 0),
     vcpus,
     processes: container.processes,
-    networkReceivedBytes: guest.networkReceivedBytes,
-    networkSentBytes: guest.networkSentBytes,
-    blockReadBytes: container.blockReadBytes,
-    blockWrittenBytes: container.blockWriteBytes,
+    networkReceivedBytes: network?.receivedBytes ?? guest.networkReceivedBytes,
+    networkSentBytes: network?.sentBytes ?? guest.networkSentBytes,
+    blockReadBytes: block?.readBytes ?? container.blockReadBytes,
+    blockWrittenBytes: block?.writtenBytes ?? container.blockWriteBytes,
+    networkByHost: network !== undefined,
+    blockByHost: block !== undefined,
   };
 }

@@ -37,6 +37,21 @@ export class HomeLayout {
     return join(this.root, 'supervisor.log');
   }
 
+  /** How registries are spoken to; need not exist. */
+  get registries(): string {
+    return join(this.root, 'registries.json');
+  }
+
+  /** Who must have signed images; need not exist. */
+  get imagePolicy(): string {
+    return join(this.root, 'image-policy.yaml');
+  }
+
+  /** Certificates of registries, in Docker's layout; need not exist. */
+  get registryCertificates(): string {
+    return join(this.root, 'certs.d');
+  }
+
   /** Kernel, initramfs and scratch template, by digest. */
   get assets(): string {
     return join(this.root, 'assets');

@@ -2,26 +2,42 @@ import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { BoxService } from '../box/box-service.js';
 import { BoxError } from '../errors/box-error.js';
 import type {
+  CheckImagesRequest,
   ImageProgress,
   ImagesServer,
   ImportImageRequest,
   LoadImagesRequest,
+  PullImageRequest,
+  PushImageRequest,
   RemoveImageRequest,
   RemoveImageResponse,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import type { NewEvent } from '../events/event.js';
 import type { EventLog } from '../events/event-log.js';
-import type { Image, ImageSource, ImageStore } from '../ports/image-store.js';
+import type { Image, ImageSource, ImageStore, PullOptions, PushedImage, PushOptions } from '../ports/image-store.js';
+import type { RegistryFiles } from '../registries/registry-files.js';
+import type { HomeLayout } from '../store/home-layout.js';
 import type { SnapshotStore } from '../snapshots/snapshot-store.js';
 import type { Logger } from '../ports/logger.js';
 import type { Operation } from '../ports/operation.js';
 import { answerEach, failStream, unaryHandler, writeMessage } from './grpc-handlers.js';
-import { imageConfigFrom, imageConfigOf, imageRecordOf, platformFrom, ProgressWriter } from './image-messages.js';
+import { credentialsFrom } from './registry-messages.js';
+import {
+  imageConfigOf,
+  imageRecordOf,
+  imageStepOf,
+  importOptionsFrom,
+  platformFrom,
+  ProgressWriter,
+  storeCheckOf,
+} from './image-messages.js';
 
 export interface ImageHandlerParts {
   readonly images: ImageStore;
   readonly boxes: BoxService;
   readonly snapshots: SnapshotStore;
+  readonly registries: RegistryFiles;
+  readonly home: Pick<HomeLayout, 'imagePolicy'>;
   readonly events: EventLog;
   readonly logger: Logger;
 }
@@ -32,7 +48,11 @@ export function imageHandlers(parts: ImageHandlerParts): ImagesServer {
   // The store has files of its own: what is told of it is told once it is done.
   const tell = (action: string, all: readonly Image[], name?: string) => {
     for (const { id, names } of all) events.tell(imageEvent(action, id, name ?? names[0]));
-    return all;
+    return all.map(imageResult);
+  };
+  const taken = async (action: string, all: readonly Image[], name?: string) => {
+    await makeRoom(parts, all);
+    return tell(action, all, name);
   };
   return {
     list: unaryHandler(logger, async (_request, context) => ({
@@ -40,30 +60,32 @@ export function imageHandlers(parts: ImageHandlerParts): ImagesServer {
     })),
     inspect: unaryHandler(logger, async ({ image }, context) => {
       const found = await images.inspect(image, context);
-      return { image: imageRecordOf(found), config: imageConfigOf(found.config), diffIds: [...found.diffIds] };
+      return {
+        image: imageRecordOf(found),
+        config: imageConfigOf(found.config),
+        diffIds: [...found.diffIds],
+        history: found.history.map(imageStepOf),
+      };
     }),
     pull: (call) =>
-      void answer(call, async (operation, onProgress) => {
-        const { reference, platform, plainHttp } = call.request;
-        const wanted = platform === '' ? {} : { platform: platformFrom(platform) };
-        return tell(
-          'pull',
-          [await images.pull(reference, { ...operation, ...wanted, plainHttp, onProgress })],
-          reference,
-        );
+      void answer(call, async (operation, onProgress, onWarning) => {
+        const { reference } = call.request;
+        const image = await pullImage(parts, call.request, { ...operation, onProgress, onWarning });
+        return await taken('pull', [image], reference);
       }),
+    push: (call) =>
+      void answer(call, (operation, onProgress) => pushImages(parts, call.request, { ...operation, onProgress })),
     load: (call) =>
       void answer(call, async (operation, onProgress) =>
-        tell('load', await images.load(await imageSource(call), { ...operation, onProgress })),
+        taken('load', await images.load(await imageSource(call), { ...operation, onProgress })),
       ),
     import: (call) =>
       void answer(call, async (operation, onProgress) => {
         const requests = requestsOf(call);
         const first = (await next(requests))?.request;
         if (first?.$case !== 'options') throw new BoxError('INVALID_ARGUMENT', 'import: no options came first');
-        const { name, config } = first.value;
-        const options = { ...(name && { name }), ...(config && { config: imageConfigFrom(config) }) };
-        return tell('import', [await images.import(dataOf(requests), { ...operation, ...options, onProgress })]);
+        const options = importOptionsFrom(first.value);
+        return await taken('import', [await images.import(dataOf(requests), { ...operation, ...options, onProgress })]);
       }),
     save: (call) =>
       void answerEach(
@@ -77,7 +99,69 @@ export function imageHandlers(parts: ImageHandlerParts): ImagesServer {
       return {};
     }),
     remove: unaryHandler(logger, (request, context) => removeImage(parts, request, context)),
+    check: (call) => void checkImages(parts, call),
   };
+}
+
+/** Lets the store keep to its limit, if it has one, with all that is needed. */
+async function makeRoom(
+  { images, boxes, snapshots, events }: ImageHandlerParts,
+  added: readonly Image[],
+): Promise<void> {
+  const used = [
+    ...boxes.list().map(({ image }) => image.id),
+    ...(await snapshots.list()).map(({ imageId }) => imageId),
+  ];
+  const keep = [...added.map(({ id }) => id), ...used];
+  for (const { untagged, deleted } of await images.trim({ keep, signal: new AbortController().signal })) {
+    for (const name of untagged) events.tell(imageEvent('untag', deleted[0] ?? '', name));
+    for (const id of deleted) events.tell(imageEvent('delete', id, undefined));
+  }
+}
+
+async function pullImage(
+  { images, registries, home }: ImageHandlerParts,
+  { reference, platform, credentials, plainHttp }: PullImageRequest,
+  work: Pick<PullOptions, 'signal' | 'onProgress' | 'onWarning'>,
+): Promise<Image> {
+  return await images.pull(reference, {
+    ...work,
+    ...(platform !== '' && { platform: platformFrom(platform) }),
+    settings: await registries.read(),
+    credentials: credentials.map(credentialsFrom),
+    policyFile: home.imagePolicy,
+    plainHttp,
+  });
+}
+
+async function checkImages(
+  { images, events }: ImageHandlerParts,
+  call: ServerWritableStream<CheckImagesRequest, ImageProgress>,
+): Promise<void> {
+  await answer(call, async (operation, onProgress) => {
+    const outcome = await images.check({ ...operation, repair: call.request.repair, onProgress });
+    for (const name of outcome.removed) events.tell(imageEvent('delete', name, undefined));
+    return [{ $case: 'check', value: storeCheckOf(outcome) }];
+  });
+}
+
+async function pushImages(
+  { images, registries, events }: ImageHandlerParts,
+  request: PushImageRequest,
+  work: Pick<PushOptions, 'signal' | 'onProgress'>,
+): Promise<readonly Result[]> {
+  const { name, platform, allTags, plainHttp } = request;
+  const pushed = await images.push(name, {
+    ...work,
+    images: request.images,
+    allTags,
+    ...(platform !== '' && { platform: platformFrom(platform) }),
+    settings: await registries.read(),
+    credentials: request.credentials.map(credentialsFrom),
+    plainHttp,
+  });
+  for (const it of pushed) for (const id of it.imageIds) events.tell(imageEvent('push', id, it.name));
+  return pushed.map(pushedResult);
 }
 
 async function* saveImages(
@@ -113,7 +197,7 @@ const BY_DIGEST = /@|^(sha256:)?[0-9a-f]{4,64}$/;
 
 /** The store knows of root disks that are out; a box that does not run needs its image too. */
 async function checkUnused(
-  { images, boxes, snapshots }: Omit<ImageHandlerParts, 'events' | 'logger'>,
+  { images, boxes, snapshots }: Pick<ImageHandlerParts, 'images' | 'boxes' | 'snapshots'>,
   reference: string,
   operation: Operation,
 ): Promise<void> {
@@ -137,20 +221,34 @@ async function checkUnused(
   );
 }
 
+type Result = NonNullable<ImageProgress['progress']>;
+
+function imageResult(image: Image): Result {
+  return { $case: 'image', value: imageRecordOf(image) };
+}
+
+function pushedResult({ name, digest, sizeBytes }: PushedImage): Result {
+  return { $case: 'pushed', value: { name, digest, sizeBytes: BigInt(sizeBytes) } };
+}
+
 type ProgressCall = ServerWritableStream<unknown, ImageProgress> | ServerDuplexStream<unknown, ImageProgress>;
 
-/** Sends progress while the work goes on and its images at its end. */
+/** Sends progress while the work goes on and its results at its end. */
 async function answer(
   call: ProgressCall,
-  work: (operation: Operation, onProgress: ProgressWriter['report']) => Promise<readonly Image[]>,
+  work: (
+    operation: Operation,
+    onProgress: ProgressWriter['report'],
+    onWarning: (message: string) => void,
+  ) => Promise<readonly Result[]>,
 ): Promise<void> {
   const progress = new ProgressWriter(call);
+  const warnings: string[] = [];
   try {
-    const images = await work(operationOf(call), progress.report);
+    const results = await work(operationOf(call), progress.report, (warning) => void warnings.push(warning));
     await progress.flush();
-    for (const image of images) {
-      await writeMessage(call, { progress: { $case: 'image', value: imageRecordOf(image) } });
-    }
+    for (const value of warnings) await writeMessage(call, { progress: { $case: 'warning', value } });
+    for (const result of results) await writeMessage(call, { progress: result });
     call.end();
   } catch (error) {
     failStream(call, error);

@@ -1,11 +1,22 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { applyChanges } from '../box/config-changes.js';
 import { BoxError } from '../errors/box-error.js';
 import {
   ImageConfig as ImageConfigMessage,
   ImageRecord,
+  ImageStep as ImageStepMessage,
+  StoreCheck as StoreCheckMessage,
   type ImageProgress,
+  type ImportOptions as ImportOptionsMessage,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
-import type { ImageConfig, ImageSummary, Platform } from '../ports/image-store.js';
+import type {
+  ImageConfig,
+  ImageStep,
+  ImageSummary,
+  ImportOptions,
+  Platform,
+  StoreCheck,
+} from '../ports/image-store.js';
 import type { Progress } from '../ports/operation.js';
 import { writeMessage } from './grpc-handlers.js';
 
@@ -18,6 +29,19 @@ export function imageRecordOf(image: ImageSummary): ImageRecord {
     platform: [os, architecture, variant].filter(Boolean).join('/'),
     created: image.created ?? '',
     sizeBytes: BigInt(image.sizeBytes),
+    repoDigests: [...image.repoDigests],
+  });
+}
+
+export function imageStepOf({ created = '', createdBy = '', comment = '', sizeBytes }: ImageStep): ImageStepMessage {
+  return ImageStepMessage.create({ created, createdBy, comment, sizeBytes: BigInt(sizeBytes) });
+}
+
+export function storeCheckOf({ layers, problems, removed }: StoreCheck): StoreCheckMessage {
+  return StoreCheckMessage.create({
+    layers,
+    problems: problems.map((problem) => ({ ...problem, images: [...problem.images] })),
+    removed: [...removed],
   });
 }
 
@@ -44,7 +68,21 @@ export function imageConfigOf(config: ImageConfig): ImageConfigMessage {
   });
 }
 
-export function imageConfigFrom(message: ImageConfigMessage): Partial<ImageConfig> {
+/** @throws INVALID_ARGUMENT, and UNSUPPORTED for an instruction that is none of a config */
+export function importOptionsFrom(message: ImportOptionsMessage): Omit<ImportOptions, 'signal'> {
+  const { name, config, changes, message: comment, platform } = message;
+  const given = { ...EMPTY_CONFIG, ...(config && imageConfigFrom(config)) };
+  return {
+    config: applyChanges(given, changes),
+    ...(name && { name }),
+    ...(comment && { comment }),
+    ...(platform && { platform: platformFrom(platform) }),
+  };
+}
+
+const EMPTY_CONFIG: ImageConfig = { env: [], exposedPorts: [], volumes: [], labels: {} };
+
+function imageConfigFrom(message: ImageConfigMessage): Partial<ImageConfig> {
   const { user, environment, entrypoint, command, workingDirectory, exposedPorts, volumes, labels, stopSignal } =
     message;
   return {

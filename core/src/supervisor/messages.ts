@@ -230,7 +230,7 @@ export function backendOf({ hypervisor, probe }: ProbedBackend): Backend {
   return Backend.create({
     name: hypervisor.name,
     usable: probe.usable,
-    reason: probe.reason,
+    reason: [probe.reason, ...Object.values(probe.impaired ?? {})].join('; '),
     version: probe.version ?? '',
     acceleration: probe.acceleration,
     accelerator: probe.accelerator ?? '',

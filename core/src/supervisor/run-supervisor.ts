@@ -15,6 +15,7 @@ import { BoxAdopter } from '../box/box-adopter.js';
 import { BoxRestarter } from '../box/box-restarter.js';
 import { BoxRecovery } from '../box/box-recovery.js';
 import { BoxService } from '../box/box-service.js';
+import type { RegistryDefaults } from '../registries/registry-files.js';
 import { installedShareProgram, type ShareProgramSearch } from '../volumes/share-program.js';
 import { StateDatabase } from '../state/state-database.js';
 import { Activity } from './activity.js';
@@ -40,6 +41,8 @@ export interface SupervisorOptions {
   readonly ready: () => void;
   /** Where the server of the host's files is looked for, beside the usual places. */
   readonly shareProgram?: Partial<Pick<ShareProgramSearch, 'configured' | 'path'>>;
+  /** What the host tells of registries. Default: nothing. */
+  readonly registryDefaults?: RegistryDefaults;
   /** Ends the supervisor; its boxes go on. */
   readonly signal: AbortSignal;
   /** Minor version of the protocol to serve. Default: the newest. For tests of updates. */
@@ -82,7 +85,10 @@ async function serve(layout: HomeLayout, options: SupervisorOptions): Promise<vo
   };
   const assets = new InstalledAssets(layout);
   const shareProgram = installedShareProgram(options.shareProgram);
-  const container = stack.use(createCoreContainer({ logger, plugins, layout, database, assets, self, shareProgram }));
+  const { registryDefaults = {} } = options;
+  const container = stack.use(
+    createCoreContainer({ logger, plugins, layout, database, assets, self, shareProgram, registryDefaults }),
+  );
   stack.defer(() => container.resolve(BoxService).leave());
   stack.defer(() => container.resolve(BoxAdopter).leave());
   // Nothing is started any more while the boxes are let go of.

@@ -15,8 +15,10 @@ import {
   TemplatesService,
 } from '../gen/a3s/box/supervisor/v1/supervisor.js';
 import { LifecycleService } from '../gen/a3s/box/supervisor/v1/lifecycle.js';
+import { RegistriesService } from '../gen/a3s/box/supervisor/v1/registries.js';
 import { VolumesService } from '../gen/a3s/box/supervisor/v1/volumes.js';
 import { WatchingService } from '../gen/a3s/box/supervisor/v1/watching.js';
+import { SignaturesService } from '../gen/a3s/box/supervisor/v1/signatures.js';
 import { SnapshotsService } from '../gen/a3s/box/supervisor/v1/snapshots.js';
 import { FilesService } from '../gen/a3s/box/supervisor/v1/files.js';
 import { hostPlatform } from '../platform/host-platform.js';
@@ -25,7 +27,9 @@ import type { HostPlatform } from '../platform/platform.js';
 import type { ImageStore } from '../ports/image-store.js';
 import type { Logger } from '../ports/logger.js';
 import { ImageStoreToken, LoggerToken, SupervisorSelfToken } from '../service-tokens.js';
+import { RegistryFiles } from '../registries/registry-files.js';
 import { SnapshotStore } from '../snapshots/snapshot-store.js';
+import { HomeLayout } from '../store/home-layout.js';
 import { BackendChooser } from '../vm/backend-chooser.js';
 import { boxHandlers } from './box-handlers.js';
 import { Activity } from './activity.js';
@@ -34,6 +38,8 @@ import { EmulationNotice } from './emulation-notice.js';
 import { SnapshotHandlers } from './snapshot-handlers.js';
 import { FilesHandlers } from './files-handlers.js';
 import { imageHandlers } from './image-handlers.js';
+import { RegistryHandlers } from './registry-handlers.js';
+import { SignatureHandlers } from './signature-handlers.js';
 import { LifecycleHandlers } from './lifecycle-handlers.js';
 import { supervisorHandlers } from './supervisor-handlers.js';
 import { TemplateHandlers } from './template-handlers.js';
@@ -68,6 +74,10 @@ export class SupervisorServer implements AsyncDisposable {
     files: FilesHandlers,
     snapshots: SnapshotHandlers,
     watching: WatchingHandlers,
+    registries: RegistryHandlers,
+    signatures: SignatureHandlers,
+    registryFiles: RegistryFiles,
+    home: HomeLayout,
     events: EventLog,
     audit: AuditLog,
     store: SnapshotStore,
@@ -92,7 +102,12 @@ export class SupervisorServer implements AsyncDisposable {
     this.#server.addService(FilesService, files.handlers());
     this.#server.addService(SnapshotsService, snapshots.handlers());
     this.#server.addService(WatchingService, watching.handlers());
-    this.#server.addService(ImagesService, imageHandlers({ images, boxes, snapshots: store, events, logger }));
+    this.#server.addService(RegistriesService, registries.handlers());
+    this.#server.addService(SignaturesService, signatures.handlers());
+    this.#server.addService(
+      ImagesService,
+      imageHandlers({ images, boxes, snapshots: store, registries: registryFiles, home, events, logger }),
+    );
   }
 
   /** @param socket address of an endpoint; what an earlier supervisor left there is removed */

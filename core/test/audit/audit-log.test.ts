@@ -6,6 +6,8 @@ import { AuditLog, type AuditEntry } from '../../dist/audit/audit-log.js';
 import { AUDITED_CALLS } from '../../dist/audit/audited-calls.js';
 import * as files from '../../dist/gen/a3s/box/supervisor/v1/files.js';
 import * as lifecycle from '../../dist/gen/a3s/box/supervisor/v1/lifecycle.js';
+import * as registries from '../../dist/gen/a3s/box/supervisor/v1/registries.js';
+import * as signatures from '../../dist/gen/a3s/box/supervisor/v1/signatures.js';
 import * as snapshots from '../../dist/gen/a3s/box/supervisor/v1/snapshots.js';
 import * as supervisor from '../../dist/gen/a3s/box/supervisor/v1/supervisor.js';
 import * as volumes from '../../dist/gen/a3s/box/supervisor/v1/volumes.js';
@@ -15,6 +17,9 @@ import { HomeLayout } from '../../dist/store/home-layout.js';
 
 /** Calls that change nothing. A new call is either here or in the audit record. */
 const READING = [
+  'Registries/Resolve',
+  'Signatures/ListReferrers',
+  'Signatures/Verify',
   ...['Supervisor/Hello', 'Supervisor/Info'],
   ...['Boxes/Resize', 'Boxes/Logs', 'Boxes/Wait', 'Boxes/Inspect', 'Boxes/List', 'Boxes/Trace'],
   ...['Lifecycle/Top', 'Lifecycle/DiskUsage'],
@@ -109,10 +114,11 @@ describe('the audit record', () => {
   });
 
   it('has every call that changes something', () => {
-    const services = [files, lifecycle, snapshots, supervisor, volumes, watching].flatMap((module) =>
-      Object.entries(module as Record<string, unknown>)
-        .filter(([name, value]) => name.endsWith('Service') && typeof value === 'object')
-        .map(([, value]) => value as Record<string, { readonly path: string }>),
+    const services = [files, lifecycle, registries, signatures, snapshots, supervisor, volumes, watching].flatMap(
+      (module) =>
+        Object.entries(module as Record<string, unknown>)
+          .filter(([name, value]) => name.endsWith('Service') && typeof value === 'object')
+          .map(([, value]) => value as Record<string, { readonly path: string }>),
     );
     const paths = services.flatMap((service) => Object.values(service).map(({ path }) => path));
     assert.ok(paths.length > 40, String(paths.length));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BoxClient, isBoxError, type Attachment, type BoxSpec } from '../../dist/client/index.js';
+import { SUPERVISOR_PROTOCOL_MINOR } from '../../dist/client/protocol-version.js';
 import { FakeSupervisor } from './fake-supervisor.ts';
 
 function spec(command: string[], more: Partial<BoxSpec> = {}): BoxSpec {
@@ -78,7 +79,11 @@ describe('BoxClient', () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
     };
-    assert.deepEqual(fake.requests[0]?.request, { protocolMinor: 2, version, distribution: '' });
+    assert.deepEqual(fake.requests[0]?.request, {
+      protocolMinor: SUPERVISOR_PROTOCOL_MINOR,
+      version,
+      distribution: '',
+    });
   });
 
   it('keeps the two output streams apart and tells how the process ended', async () => {
@@ -283,7 +288,11 @@ describe('BoxClient', () => {
     assert.equal(image?.created?.toISOString(), '2024-01-02T03:04:05.000Z');
     assert.equal(image?.sizeBytes, 2_000_000);
     const { config, ...details } = await client.images.inspect('a3s/starter');
-    assert.deepEqual(details, { ...image, diffIds: ['sha256:01'] });
+    assert.deepEqual(details, {
+      ...image,
+      diffIds: ['sha256:01'],
+      history: [{ createdBy: 'make', sizeBytes: 7 }],
+    });
     assert.deepEqual([config.cmd, config.env, config.labels], [['sh'], ['PATH=/bin'], { a: 'b' }]);
     assert.deepEqual(await client.trace('x'), [{ name: 'boot', process: 'kernel', startNs: 5n, endNs: 9n }]);
   });
@@ -304,7 +313,7 @@ describe('BoxClient and a supervisor of another version', () => {
   });
 
   it('speaks to a newer one', async () => {
-    const fake = new FakeSupervisor({ home, protocolMinor: 4 });
+    const fake = new FakeSupervisor({ home, protocolMinor: SUPERVISOR_PROTOCOL_MINOR + 1 });
     await fake.listen();
     (await BoxClient.connect({ home })).close();
     await fake.close();

@@ -79,7 +79,12 @@ export class FakeSupervisor {
     if (!options.withoutHello) this.#server.addService(proto.SupervisorService, supervisor);
     this.#server.addService(proto.ImagesService, {
       list: this.#unary('images.list', () => ({ images: [starter] })),
-      inspect: this.#unary('images.inspect', () => ({ image: starter, config: starterConfig, diffIds: ['sha256:01'] })),
+      inspect: this.#unary('images.inspect', () => ({
+        image: starter,
+        config: starterConfig,
+        diffIds: ['sha256:01'],
+        history: [{ created: '', createdBy: 'make', comment: '', sizeBytes: 7n }],
+      })),
     });
     this.#server.addService(proto.BoxesService, {
       create: this.#unary('create', (r: proto.CreateBoxRequest) => this.#create(r.spec!)),
@@ -384,6 +389,7 @@ const starter: proto.ImageRecord = {
   id: `sha256:${'ab'.repeat(32)}`,
   digest: `sha256:${'cd'.repeat(32)}`,
   names: ['docker.io/a3s/starter:latest'],
+  repoDigests: [],
   platform: 'linux/amd64',
   created: '2024-01-02T03:04:05Z',
   sizeBytes: 2_000_000n,

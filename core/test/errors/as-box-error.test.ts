@@ -39,6 +39,11 @@ describe('asBoxError', () => {
     assert.deepEqual(codes, ['PERMISSION_DENIED', 'PERMISSION_DENIED', 'DISK_FULL', 'DISK_FULL', 'INTERNAL']);
   });
 
+  it('tells what went wrong first where clearing up failed as well', () => {
+    const first = new BoxError('DISK_FULL', 'no room');
+    assert.equal(asBoxError(new SuppressedError(new Error('later'), first)), first);
+  });
+
   it('keeps what was thrown as the cause', () => {
     const thrown = new RangeError('m');
     assert.equal(asBoxError(thrown).cause, thrown);

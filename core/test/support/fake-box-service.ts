@@ -1,4 +1,5 @@
 import { BoxRecovery } from '../../dist/box/box-recovery.js';
+import { SUPERVISOR_PROTOCOL_MINOR } from '../../dist/client/protocol-version.js';
 import { BoxService } from '../../dist/box/box-service.js';
 import { createCoreContainer } from '../../dist/core-container.js';
 import { BoxError, type Image, type ImageStore, type Logger } from '../../dist/index.js';
@@ -12,10 +13,12 @@ const IMAGE: Image = {
   id: `sha256:${'a'.repeat(64)}`,
   digest: `sha256:${'b'.repeat(64)}`,
   names: ['docker.io/a3s/starter:latest'],
+  repoDigests: [],
   platform: { os: 'linux', architecture: 'amd64' },
   sizeBytes: 1,
   config: { env: [], cmd: ['sh'], exposedPorts: [], volumes: [], labels: {} },
   diffIds: [],
+  history: [],
 };
 
 /** Fails the program on an error that nobody would see. */
@@ -52,6 +55,8 @@ export async function fakeBoxService(
       if (reference !== 'a3s/starter') throw new BoxError('IMAGE_NOT_FOUND', `there is no image "${reference}"`);
       return IMAGE;
     },
+    admit: async () => undefined,
+    trim: async () => [],
     remove: async () => ({ untagged: IMAGE.names, deleted: [IMAGE.id] }),
     rootDisk: async () => {
       rootDisks++;
@@ -82,7 +87,7 @@ export async function fakeBoxService(
       home: layout.root,
       version: '9.9.9',
       plugins: [],
-      protocolMinor: 2,
+      protocolMinor: SUPERVISOR_PROTOCOL_MINOR,
       stop: async () => void (stopped = true),
     },
   });

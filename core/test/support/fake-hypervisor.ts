@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import {
   BoxError,
+  type BlockCounters,
   type Hypervisor,
   type HypervisorProbe,
   type Operation,
@@ -47,6 +48,8 @@ export class FakeVm implements Vm {
   over = false;
   /** How processes beside the main one end, at once; undefined: they go on. */
   execExits: Partial<ExitStatus> | undefined;
+  /** What the VMM counted; undefined: it does not count. */
+  moved: BlockCounters | undefined;
   clockSteps = 0;
   pauses = 0;
   resumes = 0;
@@ -167,6 +170,11 @@ export class FakeVm implements Vm {
     return () => (this.#noSpace = undefined);
   }
   async swapDisk(): Promise<void> {}
+  async blockCounters(): Promise<BlockCounters> {
+    if (this.over) throw new BoxError('VM_ENDED', 'the fake has ended');
+    if (!this.moved) throw new BoxError('UNSUPPORTED', 'the fake does not count');
+    return this.moved;
+  }
   async consoleTail(): Promise<string> {
     return 'Kernel panic - not syncing: test\n';
   }

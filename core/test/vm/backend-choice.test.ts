@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { BoxNetworks } from '../../dist/box/box-networks.js';
+import { BoxNetworks, type Networks } from '../../dist/box/box-networks.js';
 import { BackendChooser, type ProbedBackend } from '../../dist/vm/backend-chooser.js';
 import type { Hypervisor, HypervisorCapability, HypervisorProbe, Network } from '../../dist/index.js';
 
@@ -113,6 +113,36 @@ describe('the network of a box that asks for none', () => {
     assert.equal(both.nameOf({}, on('tsi', 'network-card')), 'tsi');
     assert.equal(both.nameOf({}, on('network-card')), 'default');
     assert.equal(networks([]).nameOf({}, on('network-card')), 'none');
+  });
+
+  it('is the next one where the backend has a fault in carrying the first, and that can work here', () => {
+    const faulty = (...capabilities: HypervisorCapability[]): ProbedBackend => {
+      const { hypervisor, probe } = on(...capabilities);
+      return { hypervisor, probe: { ...probe, impaired: { tsi: 'it stops' } } };
+    };
+    const both = networks([impersonated, carded]);
+    const cases: [Networks['preferred'], string][] = [
+      [[impersonated, carded], 'default'],
+      [[carded, impersonated], 'default'],
+      [[impersonated], 'tsi'],
+      [[impersonated, { ...carded, obstacle: 'no gateway' }], 'tsi'],
+      [
+        [
+          { ...impersonated, obstacle: 'none' },
+          { ...carded, obstacle: 'no gateway' },
+        ],
+        'tsi',
+      ],
+    ];
+    for (const [preferred, name] of cases)
+      assert.equal(networks(preferred).nameOf({}, faulty('tsi', 'network-card')), name);
+    assert.equal(both.nameOf({}, faulty('tsi')), 'tsi');
+    assert.equal(both.nameOf({ network: 'tsi' }, faulty('tsi', 'network-card')), 'tsi');
+    both.checkName({ network: 'tsi' }, faulty('tsi', 'network-card'));
+    assert.equal(
+      networks([{ ...impersonated, obstacle: 'x' }, carded]).nameOf({}, on('tsi', 'network-card')),
+      'default',
+    );
   });
 
   it('is the one that the distribution names, or none at all', () => {

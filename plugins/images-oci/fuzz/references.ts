@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { isBoxError } from '@a3s-box/core';
 import { fullName, parseReference, repositoryOf, type Reference } from '../dist/reference.js';
 import { mayFollow, registryAddress } from '../dist/registry-address.js';
-import { parseChallenge } from '../dist/registry-token.js';
+import { parseChallenges } from '../dist/registry-challenge.js';
 
 export const dictionary = [
   ...[
@@ -69,7 +69,11 @@ export function fuzz(input: Buffer): void {
   if (reference !== undefined) check(reference);
   const name = parsed(() => fullName(text));
   if (name !== undefined) assert.equal(fullName(name), name);
-  const realm = parseChallenge(text)?.realm;
+  const named =
+    parseChallenges(text)
+      .find(({ scheme }) => scheme === 'bearer')
+      ?.parameters.get('realm') ?? '';
+  const realm = URL.canParse(named) ? new URL(named) : undefined;
   if (realm === undefined) return;
   const https = new URL('https://registry.example/');
   if (mayFollow(https, realm)) assert.ok(realm.protocol === 'https:' && realm.username === '' && realm.password === '');
@@ -84,7 +88,7 @@ function check(reference: Reference): void {
     path,
   );
   for (const plainHttp of [false, true]) {
-    const address = parsed(() => registryAddress(reference, plainHttp));
+    const address = parsed(() => registryAddress(domain, { plainHttp }));
     if (address === undefined) continue;
     assert.equal(address.username + address.password + address.search + address.hash, '');
     const url = new URL(`/v2/${path}/manifests/${tag ?? digest}`, address);

@@ -2,11 +2,12 @@ import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlit
 import { BoxError, isBoxError } from '@a3s-box/core';
 import { diskFailure } from './disk-failure.js';
 
-const SCHEMA_VERSION = 1;
 /** SQLite's result code of what another connection keeps from happening. */
 const BUSY = 5;
 
-const SCHEMA = `
+/** What brings the database from one version to the next, the first from nothing. */
+const VERSIONS = [
+  `
 CREATE TABLE layers (
   diff_id TEXT PRIMARY KEY,
   bytes INTEGER NOT NULL,
@@ -70,7 +71,28 @@ CREATE TABLE held_disks (
   key TEXT,
   PRIMARY KEY (token, image_id)
 ) STRICT;
-`;
+`,
+  // Where layers were seen in registries; rules of image policies that an image was found to fulfil in a repository.
+  `
+CREATE TABLE layer_places (
+  diff_id TEXT NOT NULL REFERENCES layers(diff_id) ON DELETE CASCADE,
+  registry TEXT NOT NULL,
+  path TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  PRIMARY KEY (diff_id, registry, path, digest)
+) STRICT;
+CREATE TABLE admissions (
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  repository TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  PRIMARY KEY (image_id, repository, rule)
+) STRICT;
+`,
+  // When an image was made or a box got it, milliseconds since the epoch.
+  `ALTER TABLE images ADD COLUMN used INTEGER NOT NULL DEFAULT 0;`,
+];
 
 /** Does what can be left to a later time. @returns undefined when the disk is full */
 export function unlessFull<T>(work: () => T): T | undefined {
@@ -102,8 +124,13 @@ export class Catalog implements Disposable {
     const catalog = new Catalog(db);
     useWriteAheadLog(db);
     db.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    if (catalog.version() !== SCHEMA_VERSION) catalog.transaction(() => catalog.prepareSchema());
-    return catalog;
+    try {
+      if (catalog.version() !== VERSIONS.length) catalog.transaction(() => catalog.prepareSchema());
+      return catalog;
+    } catch (error) {
+      catalog[Symbol.dispose]();
+      throw error;
+    }
   }
 
   private version(): number {
@@ -112,19 +139,17 @@ export class Catalog implements Disposable {
 
   private prepareSchema(): void {
     const version = this.version();
-    if (version === SCHEMA_VERSION) return;
-    if (version !== 0) {
-      this.db.close();
+    if (version > VERSIONS.length) {
       throw new BoxError(
         'HOME_UNUSABLE',
-        `image store has the format ${version}, where ${SCHEMA_VERSION} is understood`,
+        `image store has the format ${version}, where ${VERSIONS.length} is understood`,
         {
           hint: 'use the version of a3s-box that made it, or another A3S_BOX_HOME',
         },
       );
     }
-    this.db.exec(SCHEMA);
-    this.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    for (const change of VERSIONS.slice(version)) this.db.exec(change);
+    this.db.exec(`PRAGMA user_version = ${VERSIONS.length}`);
   }
 
   /**

@@ -16,6 +16,7 @@ export interface ImageParts {
   readonly manifest?: { readonly bytes: Uint8Array; readonly parsed: ImageManifest };
   readonly names: readonly string[];
   readonly digests?: NewImage['digests'];
+  readonly admissions?: NewImage['admissions'];
   readonly layer: LayerProvider;
 }
 
@@ -52,6 +53,7 @@ export async function assembleImage(parts: ImageParts, images: ImageLibrary, wor
             },
       names: parts.names,
       ...(parts.digests === undefined ? {} : { digests: parts.digests }),
+      ...(parts.admissions === undefined ? {} : { admissions: parts.admissions }),
     },
     work,
   );

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BoxError, type Image, type ImageSummary } from '@a3s-box/core';
-import type { Catalog, Row } from './catalog.js';
+import { BoxError, type Image, type ImageStep, type ImageSummary } from '@a3s-box/core';
+import { unlessFull, type Catalog, type Row } from './catalog.js';
 import { digestOf } from './digest.js';
-import { parseConfig } from './image-config.js';
+import { parseConfig, type JsonObject } from './image-config.js';
+import { parseHistory } from './image-history.js';
 import { syncIndex } from './layout-index.js';
 import { parseReference, repositoryOf } from './reference.js';
 import type { StorePaths } from './store-paths.js';
@@ -23,6 +24,14 @@ export interface NewImage {
   readonly names: readonly string[];
   /** Digests under which it was asked for, with their repositories. */
   readonly digests?: readonly { readonly repository: string; readonly digest: string }[];
+  /** Rules of image policies that it fulfils, with the repositories for which it does. */
+  readonly admissions?: readonly RepositoryRule[];
+}
+
+/** A rule of an image policy that an image fulfils in a repository. */
+export interface RepositoryRule {
+  readonly repository: string;
+  readonly rule: string;
 }
 
 /** The images of a store, their names and documents. */
@@ -65,18 +74,46 @@ export class ImageLibrary {
           );
         });
       }
+      this.markUsed(id);
       for (const name of image.names) this.giveName(name, id);
-      for (const { repository, digest } of image.digests ?? []) {
-        this.catalog.run(
-          'INSERT OR REPLACE INTO digests (repository, digest, image_id) VALUES (?, ?, ?)',
-          repository,
-          digest,
-          id,
-        );
-      }
+      for (const { repository, digest } of image.digests ?? []) this.putDigest(id, repository, digest);
+      for (const admission of image.admissions ?? []) this.keepAdmission(id, admission);
       syncIndex(this.catalog, this.paths);
     });
     return this.image(id);
+  }
+
+  /** Remembers which rules an image fulfils. */
+  admit(id: string, admissions: readonly RepositoryRule[]): void {
+    if (admissions.length === 0) return;
+    this.catalog.transaction(() => {
+      for (const admission of admissions) this.keepAdmission(id, admission);
+    });
+  }
+
+  /** Rules that an image is known to fulfil in a repository. */
+  admissions(id: string, repository: string): ReadonlySet<string> {
+    const rows = this.catalog.all('SELECT rule FROM admissions WHERE image_id = ? AND repository = ?', id, repository);
+    return new Set(rows.map(({ rule }) => String(rule)));
+  }
+
+  /** The digests that led to an image in a repository, its manifest's last. */
+  digestsAt(id: string, repository: string): readonly string[] {
+    const { digest } = this.image(id);
+    const rows = this.catalog.all('SELECT digest FROM digests WHERE image_id = ? AND repository = ?', id, repository);
+    return [...rows.map((row) => String(row['digest'])).filter((it) => it !== digest), digest];
+  }
+
+  /**
+   * The repositories in which a reference may mean an image of the store: the one that it names, else all that the image
+   * has a name in or came from.
+   */
+  repositoriesMeant(reference: string, id: string): readonly string[] {
+    const named = this.byName(reference) === id ? [repositoryOf(parseReference(reference))] : [];
+    if (named.length > 0) return named;
+    const rows = this.catalog.all('SELECT DISTINCT repository FROM digests WHERE image_id = ?', id);
+    const ofNames = this.names(id).map((name) => repositoryOf(parseReference(name)));
+    return [...new Set([...ofNames, ...rows.map(({ repository }) => String(repository))])];
   }
 
   tag(id: string, name: string): void {
@@ -84,6 +121,25 @@ export class ImageLibrary {
       this.giveName(name, id);
       syncIndex(this.catalog, this.paths);
     });
+  }
+
+  /** Writes down by which digest a repository has an image, unless that was removed meanwhile, or the disk is full. */
+  addDigest(id: string, repository: string, digest: string): void {
+    unlessFull(() => this.catalog.transaction(() => this.putDigest(id, repository, digest)));
+  }
+
+  /** Repositories that are known to have a manifest of an image. */
+  repositoriesOf(id: string, digest: string): string[] {
+    return this.catalog
+      .all('SELECT repository FROM digests WHERE image_id = ? AND digest = ? ORDER BY repository', id, digest)
+      .map((row) => String(row['repository']));
+  }
+
+  /** The full names in a repository. */
+  namesIn(repository: string): string[] {
+    return this.catalog
+      .all(`SELECT name FROM names WHERE substr(name, 1, length(?1) + 1) = ?1 || ':' ORDER BY name`, repository)
+      .map((row) => String(row['name']));
   }
 
   list(): ImageSummary[] {
@@ -96,8 +152,8 @@ export class ImageLibrary {
   image(id: string): Image {
     const row = this.catalog.get('SELECT * FROM images WHERE id = ?', id);
     if (row === undefined) throw notFound(id);
-    const { config, diffIds } = parseConfig(readFileSync(this.paths.blob(id)));
-    return { ...this.summary(row), config, diffIds };
+    const { config, diffIds, document } = parseConfig(readFileSync(this.paths.blob(id)));
+    return { ...this.summary(row), config, diffIds, history: this.history(id, document) };
   }
 
   /** The id of the image that a reference means. @throws IMAGE_NOT_FOUND, INVALID_REFERENCE, AMBIGUOUS_REFERENCE */
@@ -129,6 +185,12 @@ export class ImageLibrary {
     return this.catalog
       .all('SELECT name FROM names WHERE image_id = ? ORDER BY name', id)
       .map((row) => String(row['name']));
+  }
+
+  private repoDigests(id: string): string[] {
+    return this.catalog
+      .all('SELECT repository, digest FROM digests WHERE image_id = ? ORDER BY rowid', id)
+      .map((row) => `${String(row['repository'])}@${String(row['digest'])}`);
   }
 
   private byDigest(digest: string): string | undefined {
@@ -171,9 +233,38 @@ export class ImageLibrary {
       .map((row) => String(row['id']));
   }
 
+  private history(id: string, document: JsonObject): ImageStep[] {
+    const sizes = this.catalog
+      .all('SELECT bytes FROM image_layers JOIN layers USING (diff_id) WHERE image_id = ? ORDER BY position', id)
+      .map(({ bytes }) => Number(bytes));
+    return parseHistory(document).map(({ isEmpty, ...step }) => ({
+      ...step,
+      sizeBytes: isEmpty ? 0 : (sizes.shift() ?? 0),
+    }));
+  }
+
+  /** Call in a transaction. */
+  private markUsed(id: string): void {
+    this.catalog.run('UPDATE images SET used = ? WHERE id = ?', Date.now(), id);
+  }
+
+  private keepAdmission(id: string, { repository, rule }: RepositoryRule): void {
+    this.catalog.run(
+      'INSERT OR IGNORE INTO admissions (image_id, repository, rule) VALUES (?, ?, ?)',
+      id,
+      repository,
+      rule,
+    );
+  }
+
   private giveName(name: string, id: string): void {
     if (this.catalog.get('SELECT 1 FROM images WHERE id = ?', id) === undefined) throw notFound(id);
     this.catalog.run('INSERT OR REPLACE INTO names (name, image_id) VALUES (?, ?)', name, id);
+  }
+
+  private putDigest(id: string, repository: string, digest: string): void {
+    const sql = `INSERT OR REPLACE INTO digests (repository, digest, image_id) SELECT ?, ?, id FROM images WHERE id = ?`;
+    this.catalog.run(sql, repository, digest, id);
   }
 
   private keepBlob(blob: Blob, work: Work): void {
@@ -193,6 +284,7 @@ export class ImageLibrary {
       id,
       digest: String(row['manifest_digest']),
       names: this.names(id),
+      repoDigests: this.repoDigests(id),
       platform: {
         os: String(row['os']),
         architecture: String(row['architecture']),

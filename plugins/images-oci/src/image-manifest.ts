@@ -21,6 +21,7 @@ export interface ImageManifest {
 
 export interface ImageIndex {
   readonly kind: 'index';
+  readonly mediaType: string;
   readonly manifests: readonly Descriptor[];
 }
 
@@ -35,6 +36,19 @@ export const INDEX_TYPES = [
 const CONFIG_TYPES = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json'];
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+gzip|\+zstd)?|docker\.image\.rootfs\.diff\.tar(?:\.gzip|\.zstd)?)$/;
+
+/**
+ * OCI's name for a layer's media type, of which OCI's manifests may speak.
+ * @returns undefined for layers that registries need not have
+ */
+export function ociLayerType(mediaType: string): string | undefined {
+  if (mediaType.includes('nondistributable')) return undefined;
+  return mediaType.replace(
+    /^application\/vnd\.docker\.image\.rootfs\.diff\.tar(?:\.(gzip|zstd))?$/,
+    (_whole, compression?: string) =>
+      `application/vnd.oci.image.layer.v1.tar${compression === undefined ? '' : `+${compression}`}`,
+  );
+}
 
 /** Largest manifest, index or config that is read, as registries limit them. */
 export const MAX_DOCUMENT = 4 * 1024 * 1024;
@@ -52,7 +66,8 @@ export function parseManifest(bytes: Uint8Array): ImageManifest | ImageIndex {
   }
   const { mediaType, manifests, layers, config } = document;
   if (Array.isArray(manifests) && layers === undefined) {
-    return { kind: 'index', manifests: manifests.map((entry) => parseDescriptor(entry)) };
+    const type = typeof mediaType === 'string' ? mediaType : INDEX_TYPES[0];
+    return { kind: 'index', mediaType: type, manifests: manifests.map((entry) => parseDescriptor(entry)) };
   }
   if (!Array.isArray(layers) || manifests !== undefined)
     throw corruptManifest('has neither layers nor manifests, or both');

@@ -7,6 +7,7 @@ import type { ImageConfig, Platform } from '@a3s-box/core';
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 export const TAR_LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+export const GZIP_LAYER_TYPE = `${TAR_LAYER_TYPE}+gzip`;
 
 /** Bytes and digest of a JSON document. */
 export function jsonBlob(document: JsonObject): Blob {

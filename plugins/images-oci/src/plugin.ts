@@ -5,13 +5,16 @@ import { OciImageStore } from './oci-image-store.js';
 interface Settings {
   readonly maxLayerBytes?: number;
   readonly maxLayerEntries?: number;
+  readonly maxImageBytes?: number;
+  readonly maxStoreBytes?: number;
+  readonly policy?: object;
 }
 
 export default definePlugin({
   provides: { imageStore: { port: ImageStorePort, name: 'oci' } },
   requires: {},
   async activate({ logger, stateDirectory, settings }) {
-    const { maxLayerBytes, maxLayerEntries } = settings as Settings;
+    const { maxLayerBytes, maxLayerEntries, maxImageBytes, maxStoreBytes, policy } = settings as Settings;
     const store = await OciImageStore.open({
       directory: stateDirectory,
       logger,
@@ -19,6 +22,9 @@ export default definePlugin({
         ...(maxLayerBytes === undefined ? {} : { maxBytes: maxLayerBytes }),
         ...(maxLayerEntries === undefined ? {} : { maxEntries: maxLayerEntries }),
       },
+      ...(maxImageBytes !== undefined && { maxImageBytes }),
+      ...(maxStoreBytes !== undefined && { maxStoreBytes }),
+      ...(policy !== undefined && { policy }),
     });
     return {
       services: { imageStore: store },

@@ -8,7 +8,7 @@ export interface ProcessOwner {
 }
 
 export function thisProcess(): ProcessOwner {
-  return { pid: process.pid, born: birth(process.pid) ?? '' };
+  return { pid: process.pid, born: birth(process.pid)?.born ?? '' };
 }
 
 /** Whether the process still runs. Where its birth cannot be read, an id in use counts as running. */
@@ -18,17 +18,19 @@ export function isRunning(owner: ProcessOwner): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  const born = birth(owner.pid);
-  return born === undefined || owner.born === '' || born === owner.born;
+  const found = birth(owner.pid);
+  // Ended, and only its parent has not noticed: it holds nothing any more.
+  if (found?.ended === true) return false;
+  return found === undefined || owner.born === '' || found.born === owner.born;
 }
 
-function birth(pid: number): string | undefined {
+function birth(pid: number): { readonly born: string; readonly ended: boolean } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // Field 22; the command's name before it may hold spaces and parentheses.
-    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    // Fields 3 and 22; the command's name before them may hold spaces and parentheses.
+    const { 0: state = '', 19: startTime } = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return `${boot}:${startTime}`;
+    return { born: `${boot}:${startTime}`, ended: 'ZX'.includes(state) };
   } catch {
     return undefined;
   }

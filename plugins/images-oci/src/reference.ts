@@ -39,8 +39,8 @@ export function parseReference(text: string): Reference {
   const name = colon === -1 ? named : named.slice(0, colon);
   if (/^[0-9a-f]{64}$/.test(name)) throw refuse('is a bare digest; put sha256: before it');
   const { domain, path } = splitDomain(name);
-  if (!DOMAIN.test(domain)) throw refuse('has an invalid registry name');
-  if (!path.split('/').every((component) => COMPONENT.test(component))) throw refuse('has an invalid repository name');
+  if (!isRegistryName(domain)) throw refuse('has an invalid registry name');
+  if (!isRepositoryPath(path)) throw refuse('has an invalid repository name');
   if (domain.length + 1 + path.length > MAX_NAME) throw refuse(`is longer than ${MAX_NAME} characters`);
   const effectiveTag = tag ?? (digest === undefined ? 'latest' : undefined);
   return {
@@ -49,6 +49,16 @@ export function parseReference(text: string): Reference {
     ...(effectiveTag === undefined ? {} : { tag: effectiveTag }),
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+/** Whether a text may be a registry in a name: `host` or `host:port`. */
+export function isRegistryName(text: string): boolean {
+  return DOMAIN.test(text);
+}
+
+/** Whether a text may be a repository below its registry. */
+export function isRepositoryPath(text: string): boolean {
+  return text.split('/').every((component) => COMPONENT.test(component));
 }
 
 function splitDomain(name: string): { domain: string; path: string } {

@@ -1,28 +1,30 @@
 import { BoxError } from '@a3s-box/core';
 import { checkDigest, digestOf } from './digest.js';
 import { INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, type Descriptor } from './image-manifest.js';
-import { repositoryOf, type Reference } from './reference.js';
-import { mayFollow, registryAddress } from './registry-address.js';
-import { fetchToken, parseChallenge } from './registry-token.js';
+import type { Repository } from './layer-places.js';
+import { rangeStart } from './registry-body.js';
+import type { RegistryConnection } from './registry-connection.js';
+import type { HttpAnswer } from './registry-transport.js';
 
-const MAX_REDIRECTS = 5;
+/** So often a blob is gone on with after its connection broke, whatever came meanwhile. */
+const MOST_RESUMPTIONS = 50;
+/** Parts in which a registry may send a list. */
+const MOST_PARTS = 16;
 
 /**
- * Reads one repository of a registry (OCI distribution-spec). Anonymous, with a bearer token where the registry wants
- * one. Everything that is returned whole was checked against its digest.
+ * Reads one repository of a registry (OCI distribution-spec). Everything that is returned whole was checked against its
+ * digest.
  */
 export class RegistryClient {
-  private readonly base: URL;
-  private readonly repository: string;
-  private token: string | undefined;
+  private readonly scope: string;
 
-  constructor(
-    private readonly reference: Reference,
-    plainHttp: boolean,
-    private readonly signal: AbortSignal,
-  ) {
-    this.base = registryAddress(reference, plainHttp);
-    this.repository = repositoryOf(reference);
+  constructor(private readonly connection: RegistryConnection) {
+    this.scope = `repository:${connection.endpoint.path}:pull`;
+  }
+
+  /** What is read. */
+  get repository(): Repository {
+    return this.connection.endpoint;
   }
 
   /**
@@ -31,122 +33,141 @@ export class RegistryClient {
    */
   async manifest(tagOrDigest: string): Promise<{ bytes: Buffer; digest: string }> {
     const accept = [...MANIFEST_TYPES, ...INDEX_TYPES].join(', ');
-    const response = await this.get(`manifests/${tagOrDigest}`, accept);
-    const bytes = await this.whole(response, MAX_DOCUMENT);
+    const { bytes } = await this.whole(`manifests/${tagOrDigest}`, accept, MAX_DOCUMENT);
     const digest = digestOf(bytes);
-    if (tagOrDigest.startsWith('sha256:')) checkDigest(`manifest of ${this.repository}`, tagOrDigest, digest);
+    if (tagOrDigest.startsWith('sha256:')) checkDigest(`manifest of ${this.connection.name}`, tagOrDigest, digest);
     return { bytes, digest };
   }
 
-  /** A config. @throws as {@link manifest} */
-  async document(descriptor: Descriptor): Promise<Buffer> {
-    if (descriptor.size > MAX_DOCUMENT) {
-      throw new BoxError('LIMIT_EXCEEDED', `document ${descriptor.digest} is larger than ${MAX_DOCUMENT} bytes`);
+  /** A config or another document. @param limit most bytes. @throws as {@link manifest} */
+  async document(descriptor: Pick<Descriptor, 'digest' | 'size'>, limit = MAX_DOCUMENT): Promise<Buffer> {
+    if (descriptor.size > limit) {
+      throw new BoxError('LIMIT_EXCEEDED', `document ${descriptor.digest} is larger than ${limit} bytes`);
     }
-    const bytes = await this.whole(await this.get(`blobs/${descriptor.digest}`, '*/*'), descriptor.size);
-    checkDigest(`document of ${this.repository}`, descriptor.digest, digestOf(bytes));
+    const { bytes } = await this.whole(`blobs/${descriptor.digest}`, '*/*', descriptor.size);
+    checkDigest(`document of ${this.connection.name}`, descriptor.digest, digestOf(bytes));
     return bytes;
   }
 
+  /** The index of what refers to a manifest, in the parts in which the registry sends it. @throws as {@link manifest} */
+  async referrers(digest: string): Promise<readonly Buffer[]> {
+    const parts: Buffer[] = [];
+    let url: URL | undefined = this.connection.url(`referrers/${digest}`);
+    while (url !== undefined) {
+      if (parts.length === MOST_PARTS) {
+        throw new BoxError(
+          'LIMIT_EXCEEDED',
+          `registry of ${this.connection.name} lists too much that refers to ${digest}`,
+        );
+      }
+      const part: { bytes: Buffer; next: URL | undefined } = await this.whole(url, INDEX_TYPES[0], MAX_DOCUMENT);
+      parts.push(part.bytes);
+      url = part.next;
+    }
+    return parts;
+  }
+
   /**
-   * A blob's bytes as they come; the caller checks the digest. No more than the descriptor names.
+   * A blob's bytes as they come; the caller checks the digest. No more than the descriptor names. Goes on where a
+   * connection broke.
    * @throws as {@link manifest}
    */
-  async *blob(descriptor: Descriptor): AsyncGenerator<Buffer> {
-    const response = await this.get(`blobs/${descriptor.digest}`, '*/*');
-    yield* this.body(response, descriptor.size);
-  }
-
-  private async get(path: string, accept: string): Promise<Response> {
-    const url = new URL(`/v2/${this.reference.path}/${path}`, this.base);
-    let response = await this.request(url, accept);
-    if (response.status === 401) {
-      const challenge = parseChallenge(response.headers.get('www-authenticate') ?? '');
-      await response.body?.cancel();
-      if (challenge === undefined) throw this.denied('wants credentials, which are not supported yet');
-      if (!mayFollow(this.base, challenge.realm)) throw this.denied('wants a token from an address without TLS');
-      this.token = await fetchToken(challenge, this.reference.path, this.signal);
-      response = await this.request(url, accept);
-    }
-    if (response.ok) return response;
-    await response.body?.cancel();
-    throw this.failure(response, path);
-  }
-
-  /** Follows redirects by hand: the token stays with the registry, and TLS is not left. */
-  private async request(start: URL, accept: string): Promise<Response> {
-    let url = start;
-    for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const headers: Record<string, string> = { accept, 'accept-encoding': 'identity' };
-      if (this.token !== undefined && url.origin === this.base.origin)
-        headers['authorization'] = `Bearer ${this.token}`;
-      const response = await fetch(url.href, { headers, redirect: 'manual', signal: this.signal }).catch(
-        (error: unknown) => {
-          throw this.unreachable(error);
-        },
-      );
-      const location = response.headers.get('location');
-      if (response.status < 300 || response.status > 399 || location === null) return response;
-      await response.body?.cancel();
-      const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-      if (next === undefined || !mayFollow(url, next)) throw this.denied('redirects to an address without TLS');
-      url = next;
-    }
-    throw new BoxError('REGISTRY_FAILED', `registry of ${this.repository} redirects in a circle`);
-  }
-
-  private async whole(response: Response, limit: number): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    for await (const part of this.body(response, limit)) parts.push(part);
-    return Buffer.concat(parts);
-  }
-
-  private async *body(response: Response, limit: number): AsyncGenerator<Buffer> {
-    let bytes = 0;
-    try {
-      for await (const chunk of response.body ?? []) {
-        bytes += chunk.length;
-        if (bytes > limit) {
-          throw new BoxError(
-            'IMAGE_CORRUPT',
-            `registry of ${this.repository} sends more than the ${limit} bytes it named`,
-          );
+  async *blob({ digest, size }: Descriptor): AsyncGenerator<Buffer> {
+    const { connection } = this;
+    let done = 0;
+    let idle = 0;
+    for (let resumptions = 0; ; resumptions++) {
+      const begun = done;
+      let broken: unknown;
+      try {
+        const range: Record<string, string> = done > 0 ? { range: `bytes=${done}-` } : {};
+        const answer = await this.get(`blobs/${digest}`, { accept: '*/*', ...range }, done > 0);
+        for await (const piece of this.rest(answer, done)) {
+          done += piece.length;
+          this.checkLength(done, size);
+          yield piece;
         }
-        yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+        if (done === size) return;
+        broken = new BoxError(
+          'IMAGE_CORRUPT',
+          `registry of ${connection.name} ends blob ${digest} after ${done} of ${size} bytes`,
+        );
+      } catch (error) {
+        if (error instanceof BoxError) throw error;
+        // What came whole needs no proper end.
+        if (done === size && size > 0) return;
+        broken = error;
       }
-    } catch (error) {
-      throw error instanceof BoxError ? error : this.unreachable(error);
+      idle = done > begun ? 1 : idle + 1;
+      if (resumptions >= MOST_RESUMPTIONS) throw connection.unreachable(broken);
+      await connection.waitAfter(idle, broken);
     }
   }
 
-  private failure(response: Response, path: string): BoxError {
-    const { status } = response;
-    if (status === 404) {
-      return new BoxError('IMAGE_NOT_FOUND', `registry has no ${path} of ${this.repository}`, {
-        hint: 'check the name and the tag',
-      });
+  /** What comes after the bytes that are there already, of an answer to a range or with all. */
+  private async *rest(answer: HttpAnswer, from: number): AsyncGenerator<Buffer> {
+    let toSkip = from;
+    if (answer.status === 206) {
+      const start = rangeStart(answer.header('content-range'));
+      if (start === undefined || start > from) {
+        await answer.body.dump();
+        throw new BoxError(
+          'REGISTRY_FAILED',
+          `registry of ${this.connection.name} sends another range than it was asked for`,
+        );
+      }
+      toSkip = from - start;
     }
-    if (status === 401 || status === 403) return this.denied('does not give access; it may not exist, or be private');
-    const hint = status === 429 ? 'the registry limits the rate of pulls; wait, or use another' : 'try again later';
-    return new BoxError('REGISTRY_FAILED', `registry of ${this.repository} answers with status ${status}`, { hint });
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      const skipped = Math.min(toSkip, chunk.length);
+      toSkip -= skipped;
+      if (skipped < chunk.length) yield chunk.subarray(skipped);
+    }
   }
 
-  private denied(what: string): BoxError {
-    return new BoxError('REGISTRY_DENIED', `registry of ${this.repository} ${what}`, {
-      hint: 'check the name; only images that anybody may read can be pulled',
-    });
+  private async whole(
+    path: string | URL,
+    accept: string,
+    limit: number,
+  ): Promise<{ readonly bytes: Buffer; readonly next: URL | undefined }> {
+    for (let failed = 1; ; failed++) {
+      const answer = await this.get(path, { accept }, false);
+      const parts: Buffer[] = [];
+      let bytes = 0;
+      try {
+        for await (const part of answer.body as AsyncIterable<Buffer>) {
+          bytes += part.length;
+          this.checkLength(bytes, limit);
+          parts.push(part);
+        }
+        return { bytes: Buffer.concat(parts), next: nextPart(answer) };
+      } catch (error) {
+        if (error instanceof BoxError) throw error;
+        await this.connection.waitAfter(failed, error);
+      }
+    }
   }
 
-  private unreachable(error: unknown): BoxError {
-    const { message, cause } = error as Error;
-    const reason = cause instanceof Error ? cause.message : message;
-    return new BoxError(
-      'REGISTRY_FAILED',
-      `registry of ${this.repository} at ${this.base.host} cannot be reached: ${reason}`,
-      {
-        hint: 'check the network and the name of the registry',
-        cause: error,
-      },
+  private async get(path: string | URL, headers: Record<string, string>, partial: boolean): Promise<HttpAnswer> {
+    const url = typeof path === 'string' ? this.connection.url(path) : path;
+    const answer = await this.connection.send(url, { headers }, this.scope);
+    if (answer.status === 200 || (partial && answer.status === 206)) return answer;
+    throw await this.connection.failure(answer, typeof path === 'string' ? path : 'list');
+  }
+
+  private checkLength(bytes: number, limit: number): void {
+    if (bytes <= limit) return;
+    throw new BoxError(
+      'IMAGE_CORRUPT',
+      `registry of ${this.connection.name} sends more than the ${limit} bytes it named`,
     );
   }
+}
+
+/** Where a list goes on (RFC 8288), at the same server. */
+function nextPart(answer: HttpAnswer): URL | undefined {
+  const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(answer.header('link') ?? '')?.[1];
+  if (target === undefined || !URL.canParse(target, answer.url.href)) return undefined;
+  const url = new URL(target, answer.url);
+  return url.origin === answer.url.origin ? url : undefined;
 }

@@ -59,6 +59,7 @@ export class RootDisks {
       if (image === undefined) throw notFound(imageId);
       const diskKey = String(image['disk_key']);
       registerHolder(this.catalog, token, 'disk');
+      this.catalog.run('UPDATE images SET used = ? WHERE id = ?', Date.now(), imageId);
       this.catalog.run('INSERT INTO held_disks (token, image_id, key) VALUES (?, ?, ?)', token, imageId, diskKey);
       this.catalog.run(
         'INSERT INTO held_layers (token, diff_id) SELECT DISTINCT ?, diff_id FROM image_layers WHERE image_id = ?',

@@ -65,7 +65,8 @@ export async function* saveArchive(images: readonly SavedImage[], paths: StorePa
   yield tar.end();
 }
 
-async function* layerBytes(layer: Layer, paths: StorePaths): AsyncGenerator<Buffer> {
+/** The archive that a layer was made of, uncompressed. @throws IMAGE_CORRUPT at its end when it is not that */
+export async function* layerBytes(layer: Layer, paths: StorePaths): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   await using file = await open(paths.layerFile(layer.diffId));
   for await (const chunk of replayArchive(paths.framesFile(layer.diffId), file)) {

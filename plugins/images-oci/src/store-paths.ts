@@ -24,6 +24,10 @@ export class StorePaths {
   get disks(): string {
     return join(this.root, 'disks', 'sha256');
   }
+  /** What is known of TUF repositories; made when one is asked. */
+  get trustRoots(): string {
+    return join(this.root, 'trust-roots');
+  }
   /** What is in the making; every entry belongs to a row of the catalog's `work`. */
   get work(): string {
     return join(this.root, 'work');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
+import { Catalog } from '../dist/catalog.js';
 import { temporary } from './support/store.ts';
 
 const PROGRAM = `
@@ -13,6 +14,25 @@ const PROGRAM = `
 `;
 
 describe('the catalog of a store', () => {
+  it('is brought up to date, and left alone when it is of a later version', async () => {
+    await using place = await temporary();
+    const path = join(place.path, 'catalog.db');
+    Catalog.open(path)[Symbol.dispose]();
+    using earlier = new DatabaseSync(path);
+    const { user_version: current } = earlier.prepare('PRAGMA user_version').get() as { user_version: number };
+    // As the first version was.
+    earlier.exec(
+      "DROP TABLE admissions; DROP TABLE layer_places; ALTER TABLE images DROP COLUMN used; INSERT INTO disks VALUES ('kept', 1); PRAGMA user_version = 1",
+    );
+    {
+      using catalog = Catalog.open(path);
+      assert.equal(catalog.get('SELECT count(*) AS rows FROM admissions')?.['rows'], 0);
+      assert.equal(catalog.get('SELECT key FROM disks')?.['key'], 'kept');
+    }
+    earlier.exec(`PRAGMA user_version = ${current + 1}`);
+    assert.throws(() => Catalog.open(path), { code: 'HOME_UNUSABLE', message: new RegExp(`format ${current + 1}`) });
+  });
+
   it('waits for another process that is making it', async () => {
     await using place = await temporary();
     const path = join(place.path, 'catalog.db');

@@ -7,6 +7,7 @@ import type { Image } from '@a3s-box/core';
 import { archive } from '../../erofs/test/support/tar-builder.ts';
 import { assertExactly } from './support/store-files.ts';
 import { operation, testStore } from './support/store.ts';
+import { writableRegistry } from './support/writable-registry.ts';
 
 const layer = (name: string): Buffer => archive([{ name, data: randomBytes(40_000) }]);
 
@@ -50,6 +51,27 @@ describe('an image store on a full disk', () => {
     assert.equal((await made.store.list(operation)).length, 1);
     await made.store.tag('app:1', 'app:2', operation);
     assertExactly(made.directory, [await made.store.inspect('app:1', operation)]);
+    assert.equal(holders(made.directory), 0);
+  });
+
+  it('sends an image, or says so, and keeps what it has', async () => {
+    await using registry = await writableRegistry();
+    await using made = await testStore();
+    const name = `${registry.host}/app:1`;
+    const image = await made.store.import(once(layer('a')), { name, ...operation });
+    let sent = false;
+    for (let commits = 0; !sent; commits++) {
+      using _ = fullAfter(commits);
+      try {
+        await made.store.push(name, { ...operation, plainHttp: true });
+        sent = true;
+      } catch (error) {
+        assert.equal((error as { code?: unknown }).code, 'DISK_FULL', `after ${commits} commits: ${String(error)}`);
+      }
+    }
+    assert.ok(registry.manifests.has('app:1'));
+    await made.store.tag(name, 'other:1', operation);
+    assertExactly(made.directory, [image]);
     assert.equal(holders(made.directory), 0);
   });
 

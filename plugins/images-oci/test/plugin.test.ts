@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'mocha';
@@ -19,7 +19,13 @@ describe('the plugin', () => {
   it('has a schema for its settings that takes no others', () => {
     const schema = JSON.parse(readFileSync(join(root, a3sBox.settings), 'utf8')) as Record<string, object>;
     assert.equal(schema['additionalProperties'], false);
-    assert.deepEqual(Object.keys(schema['properties'] ?? {}), ['maxLayerBytes', 'maxLayerEntries']);
+    assert.deepEqual(Object.keys(schema['properties'] ?? {}), [
+      'maxLayerBytes',
+      'maxImageBytes',
+      'maxStoreBytes',
+      'policy',
+      'maxLayerEntries',
+    ]);
   });
 
   it('applies its settings', async () => {
@@ -38,6 +44,52 @@ describe('the plugin', () => {
     await assert.rejects(imported([{ name: 'a' }, { name: 'b' }, { name: 'c' }]), { code: 'LIMIT_EXCEEDED' });
     await assert.rejects(imported([{ name: 'a', data: Buffer.alloc(1_100_000) }]), { code: 'LIMIT_EXCEEDED' });
     await imported([{ name: 'a' }, { name: 'b' }]);
+    await activation.dispose?.();
+  });
+
+  it("holds the distribution's image policy beside the user's, which cannot loosen it", async () => {
+    await using place = await temporary();
+    const policy = {
+      version: 1,
+      default: { type: 'accept' },
+      rules: { 'docker.io/library/shut': { type: 'reject', reason: 'not here' } },
+    };
+    const activation = await plugin.activate(
+      { logger: collectingLogger([]), stateDirectory: place.path, settings: { policy }, signal: operation.signal },
+      {},
+    );
+    const store = activation.services['imageStore'] as ImageStore;
+    const image = await store.import(Readable.from([archive([{ name: 'a' }])]), { ...operation, name: 'open' });
+    const policyFile = join(place.path, 'image-policy.yaml');
+    const admit = (reference: string): Promise<void> => store.admit(reference, { ...operation, policyFile });
+    await admit('open');
+    await admit(image.id);
+    await store.tag('open', 'shut', operation);
+    const rejected = { code: 'IMAGE_REJECTED', message: /by the distribution's image policy: "not here"/ };
+    await assert.rejects(admit('shut'), rejected);
+    // By its id it may be used under the name that is let through.
+    await admit(image.id);
+    writeFileSync(policyFile, 'version: 1\ndefault: { type: accept }\n');
+    await assert.rejects(admit('shut'), rejected);
+    writeFileSync(policyFile, 'version: 1\ndefault: { type: reject }\n');
+    await assert.rejects(admit('open'), { code: 'IMAGE_REJECTED', message: /image-policy\.yaml/ });
+    await store.remove('open', operation);
+    await store.remove('shut', operation);
+    const { id } = await store.import(Readable.from([archive([{ name: 'b' }])]), operation);
+    await assert.rejects(admit(id), { code: 'IMAGE_REJECTED' }, 'without a name the default counts');
+    await activation.dispose?.();
+  });
+
+  it('lets nothing be used under a policy that is none', async () => {
+    await using place = await temporary();
+    const settings = { policy: { version: 1, default: { type: 'perhaps' } } };
+    const activation = await plugin.activate(
+      { logger: collectingLogger([]), stateDirectory: place.path, settings, signal: operation.signal },
+      {},
+    );
+    const store = activation.services['imageStore'] as ImageStore;
+    await store.import(Readable.from([archive([{ name: 'a' }])]), { ...operation, name: 'a' });
+    await assert.rejects(store.admit('a', operation), { code: 'IMAGE_POLICY_INVALID' });
     await activation.dispose?.();
   });
 

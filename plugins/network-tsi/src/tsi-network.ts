@@ -75,6 +75,7 @@ function endpoint(record: EndpointRecord): NetworkEndpoint {
     ports,
     record,
     failed: new Promise(() => undefined),
+    traffic: () => Promise.resolve(undefined),
     detach: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

@@ -42,6 +42,8 @@ export function buildDirectory(): string {
  * @throws INTERNAL when the prebuilt executable does not have the digest of its manifest
  */
 export function gatewayPath(): string | undefined {
+  // It is confined by what Linux alone has.
+  if (process.platform !== 'linux') return undefined;
   return builtPath() ?? unpackPrebuilt();
 }
 

@@ -7,6 +7,7 @@ import { GATEWAY, GUEST, HOST, macOf, MTU } from './addresses.js';
 export interface GatewayConfig {
   readonly version: 1;
   readonly socket: string;
+  readonly counters: string;
   readonly mtu: number;
   readonly guest: { readonly mac: string; readonly ipv4: string; readonly ipv6: string };
   readonly gateway: { readonly mac: string; readonly ipv4: string; readonly ipv6: string };
@@ -17,15 +18,16 @@ export interface GatewayConfig {
 }
 
 const SOCKET = 'net.sock';
+const COUNTERS = 'count.sock';
 const SOCKET_PATH_BYTES = 107;
 const MOST_PORTS = 1024;
 
 /** @throws INVALID_ARGUMENT for a spec that cannot be served */
 export function gatewayConfig(spec: EndpointSpec, nameServers: readonly string[]): GatewayConfig {
   const { boxId, directory, ports, hostAccess } = spec;
-  const socket = join(directory, SOCKET);
+  const [socket, counters] = [join(directory, SOCKET), join(directory, COUNTERS)];
   if (!isAbsolute(directory)) throw invalid(`network directory ${directory} is not absolute`);
-  if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES) {
+  if (Math.max(...[socket, counters].map((path) => Buffer.byteLength(path))) > SOCKET_PATH_BYTES) {
     throw invalid(`network directory ${directory} is too long for a socket in it`, 'choose a home with a shorter path');
   }
   if (boxId === '') throw invalid('the box id is empty');
@@ -38,6 +40,7 @@ export function gatewayConfig(spec: EndpointSpec, nameServers: readonly string[]
   return {
     version: 1,
     socket,
+    counters,
     mtu: MTU,
     guest: { mac: macOf(boxId), ...GUEST },
     gateway: GATEWAY,

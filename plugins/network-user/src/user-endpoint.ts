@@ -1,7 +1,16 @@
 import { rm } from 'node:fs/promises';
-import type { EndpointRecord, NetworkAttachment, NetworkEndpoint, ProcessIdentity, PublishedPort } from '@a3s-box/core';
+import type {
+  EndpointRecord,
+  NetworkAttachment,
+  NetworkEndpoint,
+  Operation,
+  ProcessIdentity,
+  PublishedPort,
+  Traffic,
+} from '@a3s-box/core';
 import { GUEST_NETWORK } from './addresses.js';
 import type { GatewayProcess } from './gateway-process.js';
+import { askTraffic } from './traffic-question.js';
 
 /** Version of {@link EndpointDetails}. */
 export const RECORD_VERSION = 1;
@@ -11,6 +20,8 @@ export interface EndpointDetails {
   readonly gateway: ProcessIdentity;
   readonly attachment: NetworkAttachment;
   readonly ports: readonly PublishedPort[];
+  /** Absolute path of the socket that tells what went over the link. Absent for a gateway of version 0.1, which has none. */
+  readonly counters?: string;
 }
 
 /** A box's end of the network: its gateway process. */
@@ -19,6 +30,7 @@ export class UserEndpoint implements NetworkEndpoint {
   readonly attachment: NetworkAttachment;
   readonly ports: readonly PublishedPort[];
   readonly failed: Promise<string>;
+  readonly #counters: string | undefined;
   #detaching: Promise<void> | undefined;
 
   constructor(
@@ -28,11 +40,16 @@ export class UserEndpoint implements NetworkEndpoint {
     const details = record.details as unknown as EndpointDetails;
     this.attachment = details.attachment;
     this.ports = details.ports;
+    this.#counters = details.counters;
     const { promise, resolve } = Promise.withResolvers<string>();
     this.failed = promise;
     void gateway.gone.then((how) => {
       if (this.#detaching === undefined) resolve(`the network gateway of box ${record.boxId} ended (${how})`);
     });
+  }
+
+  async traffic({ signal }: Operation): Promise<Traffic | undefined> {
+    return this.#counters === undefined ? undefined : askTraffic(this.#counters, signal);
   }
 
   detach(): Promise<void> {
@@ -47,6 +64,7 @@ export class UserEndpoint implements NetworkEndpoint {
 
   async #detach(): Promise<void> {
     await this.gateway.kill();
-    await rm(this.attachment.socket, { force: true });
+    const sockets = [this.attachment.socket, ...(this.#counters === undefined ? [] : [this.#counters])];
+    await Promise.all(sockets.map((socket) => rm(socket, { force: true })));
   }
 }

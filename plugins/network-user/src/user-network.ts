@@ -32,6 +32,8 @@ const FIRST_UID = 0x7801_0000;
 const UID_COUNT = 0x1_0000;
 const UID_ATTEMPTS = 8;
 
+const NO_GATEWAY = `there is no network gateway for ${process.platform}-${process.arch}`;
+
 /** The Network port on a user-space NAT of one process for each box. */
 export class UserNetwork implements Network {
   readonly name = 'default';
@@ -39,11 +41,15 @@ export class UserNetwork implements Network {
 
   constructor(private readonly options: UserNetworkOptions) {}
 
+  get obstacle(): string | undefined {
+    return gatewayPath() === undefined ? NO_GATEWAY : undefined;
+  }
+
   async probe({ signal }: Operation): Promise<NetworkProbe> {
     throwIfCancelled(signal, 'probe of network "default"');
     const unusable = (reason: string): NetworkProbe => ({ usable: false, reason, capabilities: new Set() });
     const program = gatewayPath();
-    if (program === undefined) return unusable(`there is no network gateway for ${process.platform}-${process.arch}`);
+    if (program === undefined) return unusable(NO_GATEWAY);
     const child = this.#start(program, ['--probe'], '');
     try {
       const { probe, error } = await orCancelled(child.line(), signal, 'probe of network "default"');
@@ -66,7 +72,7 @@ export class UserNetwork implements Network {
     const config = gatewayConfig(spec, nameServers === undefined ? hostNameServers() : givenNameServers(nameServers));
     const program = gatewayPath();
     if (program === undefined) {
-      throw new BoxError('UNSUPPORTED', `there is no network gateway for ${process.platform}-${process.arch}`, {
+      throw new BoxError('UNSUPPORTED', NO_GATEWAY, {
         hint: 'install cargo and run `npm run build -w @a3s-box/network-user`, or choose --network none',
       });
     }
@@ -75,6 +81,7 @@ export class UserNetwork implements Network {
       gateway: gateway.identity,
       attachment: { socket: config.socket, mac: config.guest.mac },
       ports: (line.ready?.ports ?? []) as PublishedPort[],
+      counters: config.counters,
     };
     gateway.unref();
     this.options.logger.debug({ box: spec.boxId, pid: gateway.identity.pid }, 'started a network gateway');
@@ -110,7 +117,7 @@ export class UserNetwork implements Network {
         throw startError(line);
       } catch (error) {
         await gateway.kill();
-        await rm(config.socket, { force: true });
+        await Promise.all([config.socket, config.counters].map((socket) => rm(socket, { force: true })));
         const userTaken = error instanceof BoxError && error.code === 'CONFLICT';
         if (!userTaken || attempt === UID_ATTEMPTS) throw error;
       }

@@ -6,5 +6,6 @@ networkSuite({
   name: 'default (user-space NAT)',
   create: (nameServers) => Promise.resolve(new UserNetwork({ logger: silent, nameServers })),
   capabilities: ['udp', 'ipv6'],
+  counts: true,
   processes: (record) => [gatewayPid(record)],
 });

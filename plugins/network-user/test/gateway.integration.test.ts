@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +13,16 @@ import { gatewayPath, UserNetwork } from '../dist/index.js';
 import { gatewayPid, silent } from './support.ts';
 
 const operation = { signal: new AbortController().signal };
+
+/** What a descriptor is of; nothing when it was closed since it was listed. */
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
 
 function status(pid: number): string {
   return readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -55,7 +65,7 @@ describe('the gateway process', function () {
 
   it('has no file open but /dev/null', async () => {
     const pid = gatewayPid((await attach()).record);
-    const files = readdirSync(`/proc/${pid}/fd`).map((number) => readlinkSync(`/proc/${pid}/fd/${number}`));
+    const files = readdirSync(`/proc/${pid}/fd`).flatMap((number) => linkOf(`/proc/${pid}/fd/${number}`));
     const others = files.filter((file) => !/^(socket|pipe|anon_inode):/.test(file) && file !== '/dev/null');
     assert.deepEqual(others, []);
   });
@@ -107,13 +117,52 @@ describe('the gateway process', function () {
     };
     const end = (last: number) => ({ mac: `02:00:00:00:00:0${last}`, ipv4: `10.73.0.${last}`, ipv6: `fd00::${last}` });
     const config = {
-      ...{ version: 1, socket: join(directory, 'x.sock'), mtu: 1500, guest: end(2), gateway: end(1) },
+      ...{ version: 1, socket: join(directory, 'x.sock'), counters: join(directory, 'y.sock') },
+      ...{ mtu: 1500, guest: end(2), gateway: end(1) },
       ...{ hostAccess: { ipv4: '10.73.0.3', ipv6: 'fd00::3', ports: [] }, ports: [], nameServers: [] },
     };
     assert.equal(refusal({ ...config, surprise: 1 }).error?.code, 'INVALID_ARGUMENT');
     if (process.getuid?.() !== 0) return;
     assert.equal(refusal(config).error?.code, 'CONFINEMENT_FAILED');
-    assert.ok(!existsSync(config.socket));
+    assert.ok(!existsSync(config.socket) && !existsSync(config.counters));
+  });
+
+  it('tells whoever has the right to ask what the VMM sent, whatever it was', async () => {
+    const endpoint = await attach();
+    const counters = endpoint.record.details['counters'] as string;
+    assert.equal(statSync(counters).mode & 0o777, 0o600);
+    const vmm = connect(endpoint.attachment?.socket ?? '');
+    await once(vmm, 'connect');
+    // Two frames of nobody.
+    const frame = Buffer.concat([Buffer.from([0, 0, 0, 60]), Buffer.alloc(60)]);
+    vmm.write(Buffer.concat([frame, frame]));
+    const sentBytes = async (): Promise<bigint | undefined> => (await endpoint.traffic(operation))?.sentBytes;
+    for (let asked = 0; (await sentBytes()) !== 120n; asked++) assert.ok(asked < 1000, 'they are not counted');
+    assert.deepEqual(await endpoint.traffic(operation), { receivedBytes: 0n, sentBytes: 120n });
+    vmm.destroy();
+  });
+
+  it('of a version that counted nothing is taken over', async () => {
+    const endpoint = await attach();
+    const { counters: _, ...details } = endpoint.record.details;
+    const old = await network.adopt({ ...endpoint.record, details }, operation);
+    assert.equal(await old.traffic(operation), undefined);
+    await old.close();
+  });
+
+  it('that answers too little or too much is not believed', async () => {
+    const endpoint = await attach();
+    const path = join(directory, 'liar.sock');
+    for (const bytes of [0, 15, 17]) {
+      const liar = createServer((socket) => socket.end(Buffer.alloc(bytes))).listen(path);
+      await once(liar, 'listening');
+      const details = { ...endpoint.record.details, counters: path };
+      const deceived = await network.adopt({ ...endpoint.record, details }, operation);
+      await assert.rejects(deceived.traffic(operation), { code: 'NETWORK_FAILED' }, `${bytes} bytes`);
+      await deceived.close();
+      liar.close();
+      await once(liar, 'close');
+    }
   });
 
   it('outlives who started it, and ends with its VMM', async () => {

@@ -23,7 +23,7 @@ export async function run() {
   const directory = mkdtempSync(join(tmpdir(), 'bench-images-'));
   try {
     const layout = join(directory, 'layout');
-    const bytes = writeSampleImage(layout, { files: 40_000, bytes: 300e6 });
+    const bytes = await writeSampleImage(layout, [{ files: 40_000, bytes: 300e6 }]);
     const ours: Ingested[] = [];
     const umoci: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {

@@ -1,11 +1,19 @@
-/** Makes the image that the image benchmarks work on: by default 40,000 files, 300 MB, in one OCI layout of one layer. */
+/** Makes the images that the image benchmarks work on, as OCI layouts. */
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { createWriteStream, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 
-export interface SampleShape {
+/** What one layer has. */
+export interface SampleLayer {
   readonly files: number;
   readonly bytes: number;
+  /** Of two layers with different seeds no file is the same. Default: 1. */
+  readonly seed?: number;
+  /** Whether it is compressed. Default: no. */
+  readonly gzip?: boolean;
 }
 
 /** A small generator (xorshift32), so that every run makes the same image. */
@@ -35,15 +43,15 @@ function header(name: string, type: string, mode: number, size: number): Buffer 
   return block;
 }
 
-function* layer({ files, bytes }: SampleShape): Generator<Buffer> {
-  const random = randomSource(0x2545f491);
+function* layer({ files, bytes, seed = 1 }: SampleLayer): Generator<Buffer> {
+  const random = randomSource(0x2545f491 * seed);
   const content = Buffer.alloc(1 << 20);
   // Text-like: half of it repeats, so that compression has something to do.
   for (let at = 0; at < content.length; at++) content[at] = random() < 0.5 ? 32 + Math.floor(random() * 90) : 101;
   const mean = bytes / files - 512;
   const directories = Math.ceil(files / 40);
   for (let directory = 0; directory < directories; directory++) {
-    const base = `usr/share/d${directory % 50}/`;
+    const base = `usr/share/${seed > 1 ? `${seed}-` : ''}d${directory % 50}/`;
     if (directory < 50) yield header(base, '5', 0o755, 0);
     yield header(`${base}p${directory}/`, '5', 0o755, 0);
     for (let file = 0; file < 40 && directory * 40 + file < files; file++) {
@@ -57,22 +65,47 @@ function* layer({ files, bytes }: SampleShape): Generator<Buffer> {
   yield Buffer.alloc(1024);
 }
 
-/** Writes an OCI layout that skopeo and umoci read, tagged `sample`. @returns bytes of its layer */
-export function writeSampleImage(directory: string, shape: SampleShape): number {
+interface Written {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly diffId: string;
+  /** Uncompressed. */
+  readonly bytes: number;
+}
+
+function digesting() {
+  const hash = createHash('sha256');
+  let size = 0;
+  const stream = new Transform({
+    transform(piece: Buffer, _encoding, done) {
+      hash.update(piece);
+      size += piece.length;
+      done(null, piece);
+    },
+  });
+  return { stream, end: () => ({ digest: hash.digest('hex'), size }) };
+}
+
+async function writeLayer(blobs: string, shape: SampleLayer): Promise<Written> {
+  const temporary = join(blobs, 'layer');
+  const [plain, stored] = [digesting(), digesting()];
+  const compression = shape.gzip ? createGzip() : new PassThrough();
+  await pipeline(layer(shape), plain.stream, compression, stored.stream, createWriteStream(temporary));
+  const { digest: diffId, size: bytes } = plain.end();
+  const { digest, size } = stored.end();
+  renameSync(temporary, join(blobs, digest));
+  const mediaType = `application/vnd.oci.image.layer.v1.tar${shape.gzip ? '+gzip' : ''}`;
+  return { mediaType, digest: `sha256:${digest}`, size, diffId: `sha256:${diffId}`, bytes };
+}
+
+/** Writes an OCI layout that skopeo and umoci read, tagged `sample`. @returns bytes of its layers, uncompressed */
+export async function writeSampleImage(directory: string, shapes: readonly SampleLayer[]): Promise<number> {
   rmSync(directory, { recursive: true, force: true });
   const blobs = join(directory, 'blobs', 'sha256');
   mkdirSync(blobs, { recursive: true });
-  const hash = createHash('sha256');
-  const temporary = join(blobs, 'layer');
-  const file = openSync(temporary, 'w');
-  let size = 0;
-  for (const part of layer(shape)) {
-    hash.update(part);
-    size += writeSync(file, part);
-  }
-  closeSync(file);
-  const diffId = hash.digest('hex');
-  renameSync(temporary, join(blobs, diffId));
+  const layers: Written[] = [];
+  for (const shape of shapes) layers.push(await writeLayer(blobs, shape));
   const put = (document: object): { digest: string; size: number } => {
     const bytes = Buffer.from(JSON.stringify(document));
     const digest = createHash('sha256').update(bytes).digest('hex');
@@ -84,14 +117,14 @@ export function writeSampleImage(directory: string, shape: SampleShape): number 
     architecture: 'amd64',
     os: 'linux',
     config: { Cmd: ['/bin/true'] },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
-    history: [{ created: '2024-01-01T00:00:00Z', created_by: 'sample' }],
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+    history: layers.map(() => ({ created: '2024-01-01T00:00:00Z', created_by: 'sample' })),
   });
   const manifest = put({
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-    layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: `sha256:${diffId}`, size }],
+    layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
   });
   writeFileSync(join(directory, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
   writeFileSync(
@@ -107,5 +140,5 @@ export function writeSampleImage(directory: string, shape: SampleShape): number 
       ],
     }),
   );
-  return size;
+  return layers.reduce((sum, { bytes }) => sum + bytes, 0);
 }

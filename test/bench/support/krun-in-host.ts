@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BoxClient } from '@a3s-box/core/client';
+import type { BoxClient, BoxSpec } from '@a3s-box/core/client';
 import { guestInitPath } from '@a3s-box/guest-init';
 import { libkrunfwPath, libkrunPackagePath } from '@a3s-box/native';
 import { BootAssetStore } from '../../../core/dist/vm/assets/boot-asset-store.js';
@@ -18,6 +18,8 @@ import { compared, summarize, timed } from './samples.ts';
 
 const [bare = '', rounds = '5'] = process.argv.slice(2);
 const signal = new AbortController().signal;
+/** The bare program's machine has impersonated sockets; a network card and its gateway are measured beside. */
+const KRUN = { backend: 'libkrun-kvm', network: 'tsi' };
 
 const directory = mkdtempSync(join(tmpdir(), 'bk'));
 const transcript = join(directory, 'transcript');
@@ -26,12 +28,12 @@ await recordSession();
 await using home = await SdkHome.create(undefined, false);
 const client = await home.connect();
 try {
-  await noOp(home, client, 'libkrun-kvm');
+  await noOp(home, client, KRUN);
   const command = await bareArguments();
   const sdk: number[] = [];
   const bareProgram: number[] = [];
   for (let round = 0; round <= Number(rounds); round++) {
-    const ours = await timed(() => noOp(home, client, 'libkrun-kvm'));
+    const ours = await timed(() => noOp(home, client, KRUN));
     await freshScratch();
     const theirs = await timed(() => runProgram(bare, command));
     // The first of each warms what both use.
@@ -43,18 +45,21 @@ try {
   console.error(`libkrun: SDK p50 ${krun.a.p50} ms, bare program p50 ${krun.b.p50} ms, ratio ${krun.ratioOfMedians}`);
   const qemu: number[] = [];
   const cli: number[] = [];
-  await noOp(home, client, 'qemu');
+  await noOp(home, client, { backend: 'qemu' });
+  const card: number[] = [];
   for (let round = 0; round < Number(rounds); round++) {
-    qemu.push(await timed(() => noOp(home, client, 'qemu')));
+    qemu.push(await timed(() => noOp(home, client, { backend: 'qemu' })));
+    card.push(await timed(() => noOp(home, client, { ...KRUN, network: 'default' })));
     cli.push(
       await timed(() => {
         const env = { ...process.env, A3S_BOX_HOME: home.path, A3S_BOX_BACKEND: 'libkrun-kvm' };
-        return runProgram(BIN, ['run', '--rm', '-m', '256m', 'a3s/starter', 'true'], env);
+        return runProgram(BIN, ['run', '--rm', '-m', '256m', '--network', KRUN.network, 'a3s/starter', 'true'], env);
       }),
     );
   }
   const { a, b, ...rest } = krun;
-  const result = { sdk: a, bareProgram: b, ...rest, qemuKvm: summarize(qemu, 'ms'), cli: summarize(cli, 'ms') };
+  const beside = { qemuKvm: summarize(qemu, 'ms'), networkCard: summarize(card, 'ms'), cli: summarize(cli, 'ms') };
+  const result = { sdk: a, bareProgram: b, ...rest, ...beside };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } finally {
   rmSync(directory, { recursive: true });
@@ -66,13 +71,13 @@ async function recordSession(): Promise<void> {
   process.env['NODE_OPTIONS'] = `--import ${join(import.meta.dirname, 'record-session.ts')}`;
   process.env['BENCH_TRANSCRIPT'] = transcript;
   await using recorded = await SdkHome.create(undefined, false);
-  await noOp(recorded, await recorded.connect(), 'libkrun-kvm');
+  await noOp(recorded, await recorded.connect(), KRUN);
   if (options === undefined) delete process.env['NODE_OPTIONS'];
   else process.env['NODE_OPTIONS'] = options;
 }
 
-async function noOp(of: SdkHome, to: BoxClient, backend: string): Promise<void> {
-  const { box, attachment } = await to.run(of.spec('', { command: ['true'], backend, autoRemove: true }));
+async function noOp(of: SdkHome, to: BoxClient, where: Pick<BoxSpec, 'backend' | 'network'>): Promise<void> {
+  const { box, attachment } = await to.run(of.spec('', { command: ['true'], ...where, autoRemove: true }));
   for await (const { data } of attachment.output) throw new Error(`true wrote ${data.length} bytes`);
   const exit = await attachment.exited;
   attachment[Symbol.dispose]();

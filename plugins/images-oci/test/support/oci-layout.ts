@@ -12,6 +12,7 @@ export interface LayoutImage {
   readonly tag: string;
   readonly layers: readonly Buffer[];
   readonly compression?: Compression;
+  readonly architecture?: string;
 }
 
 const MEDIA_TYPE = {
@@ -33,10 +34,10 @@ export function writeLayout(directory: string, images: readonly LayoutImage[]): 
     return { digest, size: bytes.length };
   };
   const json = (document: object) => put(Buffer.from(JSON.stringify(document)));
-  const manifests = images.map(({ tag, layers, compression = 'none' }) => {
+  const manifests = images.map(({ tag, layers, compression = 'none', architecture = 'amd64' }) => {
     const config = json({
       created: '2024-01-01T00:00:00Z',
-      architecture: 'amd64',
+      architecture,
       os: 'linux',
       config: { Cmd: ['/bin/sh'], Labels: { tag } },
       rootfs: { type: 'layers', diff_ids: layers.map(sha256) },

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogFields, Logger } from '@a3s-box/core';
-import { OciImageStore, type LayerLimits } from '../../dist/index.js';
+import { OciImageStore, type OciImageStoreOptions } from '../../dist/index.js';
 
 export const operation = { signal: new AbortController().signal };
 
@@ -29,11 +29,26 @@ export function collectingLogger(warnings: LogFields[]): Logger {
   return logger;
 }
 
-export async function testStore(limits: Partial<LayerLimits> = {}): Promise<TestStore> {
+/** Soon over: registries of tests that fail do so for good. */
+export const IMPATIENT = {
+  silenceMs: 2000,
+  retries: { attempts: 3, firstDelayMs: 5, maxDelayMs: 20, maxAskedMs: 1500 },
+};
+
+export async function testStore(
+  limits: OciImageStoreOptions['limits'] = {},
+  options: Partial<OciImageStoreOptions> = {},
+): Promise<TestStore> {
   const place = await temporary();
   const directory = join(place.path, 'store');
   const warnings: LogFields[] = [];
-  const store = await OciImageStore.open({ directory, logger: collectingLogger(warnings), limits });
+  const store = await OciImageStore.open({
+    directory,
+    logger: collectingLogger(warnings),
+    limits,
+    patience: IMPATIENT,
+    ...options,
+  });
   return {
     store,
     directory,

@@ -23,6 +23,8 @@ pub struct Config {
     pub version: u32,
     /// Where to listen for the VMM. Absolute; must not exist.
     pub socket: PathBuf,
+    /// Where to tell what went over the link. Absolute; must not exist.
+    pub counters: PathBuf,
     /// Largest IP packet on the link, bytes.
     pub mtu: u16,
     /// The guest's end of the link.
@@ -115,8 +117,8 @@ impl Config {
         if self.mtu < 1280 {
             return Err(invalid(format!("mtu {} is below 1280", self.mtu)));
         }
-        if !self.socket.is_absolute() {
-            return Err(invalid("the socket's path is not absolute"));
+        if !self.socket.is_absolute() || !self.counters.is_absolute() {
+            return Err(invalid("a socket's path is not absolute"));
         }
         if self.ports.len() > MAX_PUBLISHED {
             return Err(invalid(format!("{} published ports are more than {MAX_PUBLISHED}", self.ports.len())));
@@ -166,6 +168,7 @@ pub fn sample() -> Config {
     Config {
         version: VERSION,
         socket: "/nonexistent".into(),
+        counters: "/nonexistent".into(),
         mtu: 65_520,
         guest: end(2),
         gateway: end(1),
@@ -180,7 +183,7 @@ pub fn sample() -> Config {
 mod tests {
     use super::*;
 
-    const WHOLE: &str = r#"{"version":1,"socket":"/run/x.sock","mtu":1500,
+    const WHOLE: &str = r#"{"version":1,"socket":"/run/x.sock","counters":"/run/y.sock","mtu":1500,
         "guest":{"mac":"02:00:00:00:00:02","ipv4":"10.73.0.2","ipv6":"fd00::2"},
         "gateway":{"mac":"02:00:00:00:00:01","ipv4":"10.73.0.1","ipv6":"fd00::1"},
         "hostAccess":{"ipv4":"10.73.0.3","ipv6":"fd00::3","ports":[]},
@@ -203,6 +206,7 @@ mod tests {
             ("\"version\":1", "\"version\":2"),
             ("\"mtu\":1500", "\"mtu\":576"),
             ("/run/x.sock", "x.sock"),
+            ("/run/y.sock", "y.sock"),
             ("\"guestPort\":80", "\"guestPort\":0"),
             ("02:00:00:00:00:02", "03:00:00:00:00:02"),
             ("02:00:00:00:00:02", "02:00:00:00:00:0G"),

@@ -1,6 +1,6 @@
 //! The event loop: frames in, frames out, and what belongs to which part.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
@@ -80,6 +80,7 @@ pub struct Gateway {
     published: Vec<Option<PublishedPort>>,
     control: Option<RawFd>,
     listener: Option<UnixListener>,
+    counters: Option<UnixListener>,
     vmm: Option<UnixStream>,
     readable: bool,
     blocked: bool,
@@ -109,6 +110,7 @@ impl Gateway {
             published: Vec::new(),
             control: None,
             listener: None,
+            counters: None,
             vmm: None,
             readable: false,
             blocked: false,
@@ -149,6 +151,13 @@ impl Gateway {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => self.abandon(),
             Err(error) => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Tells everybody who connects to a socket what went over the link, and nothing else.
+    pub fn tell(&mut self, mut listener: UnixListener) -> io::Result<()> {
+        self.link.registry.register(&mut listener, Source::Counters.into(), Interest::READABLE)?;
+        self.counters = Some(listener);
         Ok(())
     }
 
@@ -217,6 +226,7 @@ impl Gateway {
             Source::Dns(place) => self.queries.event(&mut self.link, place, &mut self.datagram),
             Source::Ping(place) => self.pings.event(&mut self.link, place),
             Source::Published(place) => self.published_event(place),
+            Source::Counters => self.tell_counters(),
         }
         Ok(None)
     }
@@ -266,6 +276,19 @@ impl Gateway {
         Ok(())
     }
 
+    /// Sixteen bytes always have room in a new socket, so nobody who asks is waited for.
+    fn tell_counters(&self) {
+        let Some(listener) = &self.counters else { return };
+        loop {
+            match listener.accept() {
+                // Who has left already does not want to know.
+                Ok((mut asker, _)) => _ = asker.write_all(&self.link.traffic().encode()),
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     fn published_event(&mut self, place: usize) {
         let Some(Some(port)) = self.published.get(place) else {
             self.udp.published(&mut self.link, place, &mut self.datagram);
@@ -308,6 +331,7 @@ impl Gateway {
 
     /// Takes one Ethernet frame of the guest.
     pub fn frame(&mut self, frame: &[u8]) {
+        self.link.taken += frame.len() as u64;
         let Some((header, body)) = frame.split_first_chunk::<ETHERNET_HEADER>() else {
             self.link.counters.malformed += 1;
             return;

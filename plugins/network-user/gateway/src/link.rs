@@ -27,6 +27,28 @@ pub struct Counters {
     pub full: u64,
 }
 
+/// What went over the link since the start, bytes of Ethernet frames.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// To the guest.
+    pub received: u64,
+    /// From the guest, also what was dropped.
+    pub sent: u64,
+}
+
+impl Traffic {
+    /// Bytes of [`Traffic::encode`].
+    pub const BYTES: usize = 16;
+
+    /// As it is told: two numbers, little-endian.
+    pub fn encode(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.received.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.sent.to_le_bytes());
+        bytes
+    }
+}
+
 /// Where something that the guest sends to really goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -55,6 +77,8 @@ pub struct Link {
     pub config: Config,
     /// What was dropped.
     pub counters: Counters,
+    /// Bytes of the guest's frames.
+    pub taken: u64,
 }
 
 impl Link {
@@ -69,7 +93,13 @@ impl Link {
             timers: Timers::default(),
             config,
             counters: Counters::default(),
+            taken: 0,
         }
+    }
+
+    /// What went over it so far.
+    pub fn traffic(&self) -> Traffic {
+        Traffic { received: self.out.added(), sent: self.taken }
     }
 
     /// What a destination of the guest means. The one place that decides what is dialled.

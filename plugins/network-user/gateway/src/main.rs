@@ -4,6 +4,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use gateway::config::{Config, Identity, Published};
@@ -92,31 +94,34 @@ fn start(output: &mut File) -> Result<Option<Gateway>, StartError> {
     let failed = |what: &'static str| move |error: io::Error| StartError::system("NETWORK_FAILED", what, &error);
     let (listeners, ports) = listen::bind_all(&config.ports)?;
     config.ports.clone_from(&ports);
-    let socket = std::os::unix::net::UnixListener::bind(&config.socket)
-        .map_err(failed("the socket for the VMM cannot be made"))?;
-    let undo = Undo(&config.socket.clone());
+    let socket = UnixListener::bind(&config.socket).map_err(failed("the socket for the VMM cannot be made"))?;
+    let undo_socket = Undo(config.socket.clone());
+    let counters = UnixListener::bind(&config.counters).map_err(failed("the socket of the counters cannot be made"))?;
+    let undo_counters = Undo(config.counters.clone());
     let seed = random().map_err(failed("there are no random numbers"))?;
     let identity = config.identity;
     let mut gateway = Gateway::new(config, seed).map_err(failed("the event queue cannot be made"))?;
     nonblocking(io::stdin().as_raw_fd())
         .and_then(|()| socket.set_nonblocking(true))
+        .and_then(|()| counters.set_nonblocking(true))
         .and_then(|()| gateway.publish(listeners))
         .and_then(|()| gateway.listen(mio::net::UnixListener::from_std(socket), io::stdin().as_raw_fd()))
+        .and_then(|()| gateway.tell(mio::net::UnixListener::from_std(counters)))
         .map_err(failed("the sockets cannot be served"))?;
     confine::confine(identity)?;
     if !say(output, &Line::Ready { ports }) {
         return Err(StartError::new("INTERNAL", "nobody reads that the gateway is ready"));
     }
-    std::mem::forget(undo);
+    std::mem::forget((undo_socket, undo_counters));
     Ok(Some(gateway))
 }
 
-/// Removes the socket of a start that fails, while that is still possible.
-struct Undo<'path>(&'path std::path::Path);
+/// Removes a socket of a start that fails, while that is still possible.
+struct Undo(PathBuf);
 
-impl Drop for Undo<'_> {
+impl Drop for Undo {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(self.0);
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

@@ -19,6 +19,7 @@ pub const ETHERNET_HEADER: usize = 14;
 pub struct Outbox {
     buffer: Vec<u8>,
     sent: usize,
+    added: u64,
     to: Mac,
     from: Mac,
 }
@@ -26,12 +27,17 @@ pub struct Outbox {
 impl Outbox {
     /// An empty queue of frames between two addresses.
     pub fn new(to: Mac, from: Mac) -> Self {
-        Self { buffer: Vec::new(), sent: 0, to, from }
+        Self { buffer: Vec::new(), sent: 0, added: 0, to, from }
     }
 
     /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.buffer.len() - self.sent
+    }
+
+    /// Bytes of all frames that were ever added, without their lengths.
+    pub fn added(&self) -> u64 {
+        self.added
     }
 
     /// Whether nothing waits.
@@ -56,6 +62,7 @@ impl Outbox {
             self.sent = 0;
         }
         let frame = ETHERNET_HEADER + length;
+        self.added += frame as u64;
         self.buffer.extend_from_slice(&(frame as u32).to_be_bytes());
         self.buffer.extend_from_slice(&self.to);
         self.buffer.extend_from_slice(&self.from);

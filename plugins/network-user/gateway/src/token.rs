@@ -21,6 +21,8 @@ pub enum Source {
     Ping(usize),
     /// A published port.
     Published(usize),
+    /// The socket that tells what went over the link.
+    Counters,
 }
 
 impl From<Source> for Token {
@@ -34,15 +36,16 @@ impl From<Source> for Token {
             Source::Dns(index) => (5, index),
             Source::Ping(index) => (6, index),
             Source::Published(index) => (7, index),
+            Source::Counters => (8, 0),
         };
-        Token((index << 3) | kind)
+        Token((index << 4) | kind)
     }
 }
 
 impl From<Token> for Source {
     fn from(Token(value): Token) -> Self {
-        let index = value >> 3;
-        match value & 7 {
+        let index = value >> 4;
+        match value & 15 {
             0 => Self::Control,
             1 => Self::Listener,
             2 => Self::Vmm,
@@ -50,7 +53,8 @@ impl From<Token> for Source {
             4 => Self::Udp(index),
             5 => Self::Dns(index),
             6 => Self::Ping(index),
-            _ => Self::Published(index),
+            7 => Self::Published(index),
+            _ => Self::Counters,
         }
     }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BootAssets, Hypervisor } from '@a3s-box/core';
 import { after, afterEach, before, beforeEach, describe } from 'mocha';
 import { adoptCases } from './adopt-cases.js';
+import { counterCases } from './counter-cases.js';
 import { createCases } from './create-cases.js';
 import { deviceCases } from './device-cases.js';
 import { exitCases } from './exit-cases.js';
@@ -51,6 +52,7 @@ export function hypervisorSuite(options: HypervisorSuiteOptions): void {
     adoptCases(current);
     pauseCases(current, options.capabilities.includes('pause'));
     swapCases(current, options.capabilities.includes('swap-disk'));
+    counterCases(current, options.capabilities.includes('block-counters'));
     templateCases(current, options.capabilities);
   });
 }

@@ -6,6 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import {
   BoxError,
   DISK_SLOTS,
+  type BlockCounters,
   type DiskImage,
   type DiskSlot,
   type Hypervisor,
@@ -37,6 +38,7 @@ export const FAULTS = {
   'does not pause': 'stops the guest until resume; both may be called again',
   'runs at once': 'is there from the start when asked for',
   'swaps nothing': 'puts another image behind the slot, again and again',
+  'starts to count anew with an image': 'count what the guest moves, and never go back',
   'hides a failed start': 'reports a VMM that ends before it runs, and leaves nothing',
   'kills once': 'by kill twice at the same time ends once',
   'boots instead of cloning': 'are made once; any number of guests goes on from there, each by itself',
@@ -50,7 +52,7 @@ export type Fault = keyof typeof FAULTS;
 
 const MIB = 1024 * 1024;
 const LIMITS = { maxVcpus: 4, minMemoryBytes: 64 * MIB, maxMemoryBytes: 1024 * MIB };
-export const CAPABILITIES: readonly HypervisorCapability[] = ['pause', 'swap-disk', 'templates'];
+export const CAPABILITIES: readonly HypervisorCapability[] = ['pause', 'swap-disk', 'block-counters', 'templates'];
 const ARCHITECTURE = 'amd64';
 const FINGERPRINT = 'fake 1';
 const STATE = 'state of a fake';
@@ -176,12 +178,13 @@ class FakeVm implements Vm {
     this.exited = child === undefined ? this.#watch() : this.#reap(child);
   }
 
-  pause({ signal }: Operation): Promise<void> {
-    return this.fault === 'does not pause' ? this.#check(signal) : this.#order('pause', signal);
+  async pause({ signal }: Operation): Promise<void> {
+    if (this.fault === 'does not pause') await this.#check(signal);
+    else await this.#order('pause', signal);
   }
 
-  resume({ signal }: Operation): Promise<void> {
-    return this.#order('resume', signal);
+  async resume({ signal }: Operation): Promise<void> {
+    await this.#order('resume', signal);
   }
 
   async swapDisk(slot: DiskSlot, image: DiskImage, { signal }: Operation): Promise<void> {
@@ -190,7 +193,14 @@ class FakeVm implements Vm {
     if (state === undefined || size === undefined || size > state.bytes || image.readOnly !== state.readOnly) {
       throw new BoxError('INVALID_ARGUMENT', 'the image does not fit');
     }
-    if (this.fault !== 'swaps nothing') await this.#order(`swap ${slot} ${image.path}`, signal);
+    if (this.fault === 'swaps nothing') return;
+    await this.#order(`swap ${slot} ${image.path}`, signal);
+    if (this.fault === 'starts to count anew with an image') await this.#order('forget', signal);
+  }
+
+  async blockCounters({ signal }: Operation): Promise<BlockCounters> {
+    const [readBytes = '', writtenBytes = ''] = (await this.#order('counters', signal)).trim().split(' ');
+    return { readBytes: BigInt(readBytes), writtenBytes: BigInt(writtenBytes) };
   }
 
   /** Its disks have room always. */
@@ -223,12 +233,14 @@ class FakeVm implements Vm {
     if (this.#ended) throw new BoxError('VM_ENDED', 'the vm has ended');
   }
 
-  async #order(line: string, signal: AbortSignal): Promise<void> {
+  /** @returns what the VMM answers */
+  async #order(line: string, signal: AbortSignal): Promise<string> {
     await this.#check(signal);
     const socket = connect(join(this.record.directory, 'control.sock'));
     socket.write(`${line}\n`);
-    await once(socket, 'data');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
     socket.destroy();
+    return answer.toString();
   }
 
   async #reap(child: ChildProcess): Promise<VmExit> {

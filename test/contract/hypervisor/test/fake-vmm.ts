@@ -25,6 +25,7 @@ const orders = JSON.parse(process.argv[2] ?? '{}') as Orders;
 const consoleFile = join(orders.directory, 'console.log');
 const queue: (() => void)[] = [];
 const MIB = 1024 * 1024;
+const moved = { read: 0, written: 0 };
 let clogged = false;
 let remembered = orders.clone?.remembered ?? '';
 
@@ -53,13 +54,14 @@ function read(slot: string, offset: number, length: number): string {
   const data = Buffer.alloc(length);
   return access(slot, 'r', (descriptor) => {
     const count = readSync(descriptor, data, 0, length, offset);
+    moved.read += count;
     return data.toString('utf8', 0, count).replaceAll('\0', '');
   });
 }
 
 function write(slot: string, offset: number, text: string): string {
   return access(slot, 'r+', (descriptor) => {
-    writeSync(descriptor, text, offset);
+    moved.written += writeSync(descriptor, text, offset);
     fsyncSync(descriptor);
     return 'ok';
   });
@@ -128,11 +130,12 @@ function control(line: string, socket: Socket): void {
   const disk = orders.disks[slot];
   if (order === 'pause') orders.paused = true;
   if (order === 'swap' && disk !== undefined) orders.disks[slot] = { ...disk, path };
+  if (order === 'forget') moved.read = moved.written = 0;
   if (order === 'resume') {
     orders.paused = false;
     for (const work of queue.splice(0)) work();
   }
-  socket.write('ok\n');
+  socket.write(order === 'counters' ? `${moved.read} ${moved.written}\n` : 'ok\n');
 }
 
 if (readFileSync(orders.kernel).subarray(0, 4).toString('latin1') !== '\x7fELF') {

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type { Image, ImageChange, ImageStore } from '@a3s-box/core';
 import { CONFIG, CREATED, layerArchive, stallingStream, streamOf } from './fixtures.js';
+import { pushTests } from './push-tests.js';
 
 /** What makes an empty store for each test. */
 export interface ImageStoreSuiteOptions {
@@ -33,7 +34,10 @@ function change(name: string | undefined, layer: Uint8Array | undefined, base?: 
 const digest = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 const code = (name: string) => ({ code: name });
 
-/** Checks the contract of the ImageStore port. Registries are beyond it: `pull` is checked for what needs none. */
+/**
+ * Checks the contract of the ImageStore port. Registries that misbehave are beyond it: what goes to one and comes from it
+ * is checked with one in memory.
+ */
 export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void {
   describe(`ImageStore contract: ${name}`, () => {
     let store: ImageStore;
@@ -206,6 +210,24 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
       it('refuses an unknown image', () => assert.rejects(store.remove('none', operation), code('IMAGE_NOT_FOUND')));
     });
 
+    describe('admit', () => {
+      it('lets everything be used without a policy, by name, digest and id', async () => {
+        const image = await base('app:1');
+        for (const reference of ['app:1', image.digest, image.id]) await store.admit(reference, operation);
+      });
+
+      it('lets no unknown image be used', () =>
+        assert.rejects(store.admit('none', operation), code('IMAGE_NOT_FOUND')));
+    });
+
+    describe('sign', () => {
+      it('refuses a key that is none', () =>
+        assert.rejects(
+          store.sign('app:1', { ...operation, signer: { kind: 'key', key: 'x' } }),
+          code('SIGNING_KEY_INVALID'),
+        ));
+    });
+
     describe('rootDisk', () => {
       it('gives a read-only disk of whole sectors, for one layer and for several', async () => {
         const one = await base();
@@ -300,12 +322,15 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
         assert.rejects(store.pull('localhost:1/x', { ...operation, plainHttp: true }), code('REGISTRY_FAILED')));
     });
 
+    describe('push', () => pushTests(() => store));
+
     it('refuses every call whose signal has fired', async () => {
       const signal = AbortSignal.abort();
       await assert.rejects(store.list({ signal }), code('CANCELLED'));
       await assert.rejects(store.inspect('x', { signal }), code('CANCELLED'));
       await assert.rejects(store.commit(change('x', LAYER), { signal }), code('CANCELLED'));
       await assert.rejects(store.pull('x', { signal }), code('CANCELLED'));
+      await assert.rejects(store.push('x', { signal }), code('CANCELLED'));
     });
   });
 }

@@ -32,6 +32,9 @@ describe('the contract kit of the ImageStore port', function () {
     ['names not normalised', /shows its config, layers and names/],
     ['removal of what is in use', /whose disk is out/],
     ['writable disk', /read-only disk/],
+    ['admission of what is not there', /lets no unknown image be used/],
+    ['digest of a push not told', /tells by which digest/],
+    ['index of a push without its images', /index of images/],
     ['cancellation ignored', /whose signal has fired/],
   ];
   for (const [breakage, title] of caught) {

@@ -18,6 +18,8 @@ export interface NetworkSuiteOptions {
   create(nameServers: readonly string[]): Promise<Network>;
   /** What the provider says that it can, without `ping`, which is the machine's to allow. */
   readonly capabilities: readonly NetworkCapability[];
+  /** Whether its endpoints count what goes over them. */
+  readonly counts: boolean;
   /** Processes that serve an endpoint; all must be gone after detach. */
   processes(record: EndpointRecord): readonly number[];
   /** Limit of one case, ms. Default 30000. */

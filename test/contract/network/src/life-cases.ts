@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'mocha';
-import type { EndpointRecord, NetworkEndpoint, PublishedPort } from '@a3s-box/core';
+import type { EndpointRecord, NetworkEndpoint, PublishedPort, Traffic } from '@a3s-box/core';
 import { attachmentOf, type Fixture, type NetworkSuiteOptions } from './fixture.js';
 
 const onPaper = ({ record }: NetworkEndpoint): EndpointRecord => JSON.parse(JSON.stringify(record)) as EndpointRecord;
@@ -13,6 +13,7 @@ export function lifeCases(current: () => Fixture, options: NetworkSuiteOptions):
   probeCases(current, options);
   attachCases(current, options);
   adoptCases(current, options);
+  trafficCases(current, options);
 }
 
 function probeCases(current: () => Fixture, { capabilities }: NetworkSuiteOptions): void {
@@ -198,4 +199,54 @@ function adoptCases(current: () => Fixture, options: NetworkSuiteOptions): void 
       await assert.rejects(adopt({ ...record, version: record.version + 1 }), { code: 'INVALID_ARGUMENT' });
     });
   });
+}
+
+function trafficCases(current: () => Fixture, { counts }: NetworkSuiteOptions): void {
+  describe('traffic', () => {
+    if (!counts) {
+      it('is not told by who does not count', async () => {
+        const endpoint = await current().attach();
+        assert.equal(await endpoint.traffic(current()), undefined);
+      });
+      return;
+    }
+
+    it('counts what goes over it, and goes on when it is taken over', async () => {
+      const { endpoint, guest } = await current().connected();
+      const text = 'x'.repeat(10_000);
+      const talk = async (): Promise<void> =>
+        assert.equal(await guest.ask('talkTcp', { ...current().tcp(), text }), text);
+      const before = await trafficOf(endpoint, current());
+      await talk();
+      const after = await trafficOf(endpoint, current());
+      for (const direction of ['receivedBytes', 'sentBytes'] as const) {
+        const moved = Number(after[direction] - before[direction]);
+        assert.ok(moved >= text.length && moved < 3 * text.length, `${direction}: ${moved}`);
+      }
+      await endpoint.close();
+      const second = current().keep(await current().network.adopt(onPaper(endpoint), { signal: current().signal }));
+      const taken = await trafficOf(second, current());
+      assert.ok(taken.receivedBytes >= after.receivedBytes && taken.sentBytes >= after.sentBytes);
+      await talk();
+      assert.ok((await trafficOf(second, current())).sentBytes >= taken.sentBytes + BigInt(text.length));
+    });
+
+    it('is counted for a guest that is not there yet', async () => {
+      const endpoint = await current().attach();
+      assert.deepEqual(await endpoint.traffic(current()), { receivedBytes: 0n, sentBytes: 0n });
+      const guest = await current().guest(endpoint);
+      assert.equal(await guest.ask('talkTcp', { ...current().tcp(), text: 'late' }), 'late');
+    });
+
+    it('cannot be had after detach, nor when the signal has fired', async () => {
+      const endpoint = await current().attach();
+      await assert.rejects(endpoint.traffic({ signal: AbortSignal.abort() }), { code: 'CANCELLED' });
+      await endpoint.detach();
+      await assert.rejects(endpoint.traffic(current()), { code: 'NETWORK_FAILED' });
+    });
+  });
+}
+
+async function trafficOf(endpoint: NetworkEndpoint, operation: Fixture): Promise<Traffic> {
+  return (await endpoint.traffic(operation)) ?? assert.fail('nobody counts');
 }

@@ -6,6 +6,7 @@ import {
   type Network,
   type NetworkEndpoint,
   type Operation,
+  type Traffic,
 } from '@a3s-box/core';
 
 /** What a provider may get wrong, and a case of the kit that must fail for it. */
@@ -21,6 +22,7 @@ export const FAULTS = {
   'tells a detach as a failure': 'leaves nothing after detach, which may be called twice',
   'does not see its own failure': 'tells when it has failed by itself',
   'ends with its handle': 'takes over an endpoint that goes on working',
+  'does not count what the guest sends': 'counts what goes over it, and goes on when it is taken over',
   'trusts the process id alone': 'does not find what is gone, nor another process with its id',
   'adopts any record': 'refuses a record of another network or version',
   'has no resolver': 'are resolved by every name server that the guest is told',
@@ -110,6 +112,8 @@ export class FaultyNetwork implements Network {
       ...(inner.attachment === undefined ? {} : { attachment: inner.attachment }),
       ...{ guest, ports, record: inner.record },
       failed: failed[fault as keyof typeof failed] ?? inner.failed,
+      traffic: (operation) =>
+        fault === 'does not count what the guest sends' ? nothingSent(inner, operation) : inner.traffic(operation),
       async detach() {
         resolve('detached');
         if (fault !== 'leaves its process') await inner.detach();
@@ -119,6 +123,11 @@ export class FaultyNetwork implements Network {
     this.#last = endpoint;
     return endpoint;
   }
+}
+
+async function nothingSent(inner: NetworkEndpoint, operation: Operation): Promise<Traffic | undefined> {
+  const traffic = await inner.traffic(operation);
+  return traffic && { ...traffic, sentBytes: 0n };
 }
 
 function fail(message: string): never {

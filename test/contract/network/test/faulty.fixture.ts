@@ -19,6 +19,7 @@ networkSuite({
     return Promise.resolve(new FaultyNetwork(new UserNetwork({ logger: silent, nameServers }), fault));
   },
   capabilities: ['udp', 'ipv6'],
+  counts: true,
   processes: (record) => {
     const pid = gatewayPid(record);
     pids.push(pid);

@@ -3,6 +3,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use super::*;
 use crate::config::{Published, sample};
+use crate::link::Traffic;
 use crate::packet::tests::datagram;
 use crate::packet::{fold, sum};
 
@@ -231,4 +232,37 @@ fn a_connection_to_a_published_port_is_offered_to_the_guest() {
     assert_eq!(frames[0][26..34], [10, 73, 0, 1, 10, 73, 0, 2]);
     assert_eq!(frames[0][36..38], [0, 80]);
     assert_eq!(frames[0][47] & 0x3f, 2);
+}
+
+/// What the guest sends is counted whatever becomes of it, and what it is sent; whoever asks is told both.
+#[test]
+fn what_went_over_the_link_is_told_to_who_asks() {
+    let mut gateway = gateway(sample());
+    let mut foreign = ethernet(ETHER_IPV4, &datagram("10.73.0.2:1000", "192.0.2.1:9", b"x"));
+    foreign[11] = 9;
+    let request = arp([10, 73, 0, 1], [10, 73, 0, 2]);
+    assert!(give(&mut gateway, &foreign).is_empty());
+    assert!(give(&mut gateway, &[0; 3]).is_empty());
+    let reply = give(&mut gateway, &request).concat();
+    let expected = Traffic { received: reply.len() as u64, sent: (foreign.len() + 3 + request.len()) as u64 };
+    assert_eq!(gateway.link.traffic(), expected);
+    let path = std::env::temp_dir().join(format!("a3s-counters-{}", std::process::id()));
+    let told = (|| {
+        let listener = std::os::unix::net::UnixListener::bind(&path)?;
+        listener.set_nonblocking(true)?;
+        gateway.tell(UnixListener::from_std(listener))?;
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let mut asker = std::os::unix::net::UnixStream::connect(&path)?;
+            drop(std::os::unix::net::UnixStream::connect(&path)?);
+            gateway.tell_counters();
+            let mut answer = Vec::new();
+            asker.read_to_end(&mut answer)?;
+            answers.push(answer);
+        }
+        io::Result::Ok(answers)
+    })();
+    assert!(std::fs::remove_file(&path).is_ok());
+    let bytes = [reply.len() as u64, (foreign.len() + 3 + request.len()) as u64].map(u64::to_le_bytes).concat();
+    assert_eq!(told.ok(), Some(vec![bytes.clone(), bytes]));
 }

@@ -23,6 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ContainerOptions } from "./container_options.js";
+import { RegistryCredentials } from "./registries.js";
 import { VolumeMount } from "./volumes.js";
 
 export const protobufPackage = "a3s.box.supervisor.v1";
@@ -556,6 +557,38 @@ export interface InspectImageResponse {
     | undefined;
   /** Digests of the uncompressed layers, lowest first. */
   diffIds: string[];
+  /** Oldest first. */
+  history: ImageStep[];
+}
+
+export interface ImageStep {
+  /** RFC 3339; empty: not said. */
+  created: string;
+  createdBy: string;
+  comment: string;
+  sizeBytes: bigint;
+}
+
+export interface CheckImagesRequest {
+  /** Take damaged images away. */
+  repair: boolean;
+}
+
+export interface StoreCheck {
+  layers: number;
+  problems: StoreProblem[];
+  /** Names, or ids, of images. */
+  removed: string[];
+}
+
+export interface StoreProblem {
+  /** "catalog", "document", "layer" or "disk". */
+  kind: string;
+  digest: string;
+  reason: string;
+  /** Names, or ids, of images. */
+  images: string[];
+  repaired: boolean;
 }
 
 /** The part of an OCI image config that shapes a container. */
@@ -579,13 +612,19 @@ export interface ImageConfig_LabelsEntry {
 export interface ImageProgress {
   progress: { $case: "step"; value: ProgressStep } | //
   /** One for each image, at the end. */
-  { $case: "image"; value: ImageRecord } | undefined;
+  { $case: "image"; value: ImageRecord } | //
+  /** One for each name, at the end of a push. */
+  { $case: "pushed"; value: PushedImage } | //
+  /** Something to be known of an image that is taken, for people to read. */
+  { $case: "warning"; value: string } | //
+  /** Of a check, at the end. */
+  { $case: "check"; value: StoreCheck } | undefined;
 }
 
 export interface ProgressStep {
   /** What is worked on, for example a layer's short digest. */
   item: string;
-  /** "waiting", "downloading", "reading", "writing", "done" or "exists". */
+  /** "waiting", "downloading", "reading", "writing", "compressing", "uploading", "mounted", "done" or "exists". */
   phase: string;
   doneBytes: bigint;
   /** 0 where it is not known. */
@@ -597,6 +636,30 @@ export interface PullImageRequest {
   /** os/architecture[/variant]; empty: linux on the host's architecture. */
   platform: string;
   plainHttp: boolean;
+  /** Each for one registry. */
+  credentials: RegistryCredentials[];
+}
+
+export interface PushImageRequest {
+  /** A name with or without tag; without, with all_tags. */
+  name: string;
+  /** What to send in the place of the image of that name; several, each for another platform, as an index. */
+  images: string[];
+  allTags: boolean;
+  /** What the image has to be for, os/architecture[/variant]; empty: anything. */
+  platform: string;
+  plainHttp: boolean;
+  /** Each for one registry. */
+  credentials: RegistryCredentials[];
+}
+
+/** What a registry has under a name now. */
+export interface PushedImage {
+  /** With tag. */
+  name: string;
+  digest: string;
+  /** Of the manifest or index. */
+  sizeBytes: bigint;
 }
 
 export interface LoadImagesRequest {
@@ -619,7 +682,15 @@ export interface ImportImageRequest {
 
 export interface ImportOptions {
   name: string;
-  config: ImageConfig | undefined;
+  config:
+    | ImageConfig
+    | undefined;
+  /** Dockerfile instructions for the config, applied after it. */
+  changes: string[];
+  /** For the image's history. */
+  message: string;
+  /** os/architecture[/variant]; empty: linux on the host's architecture. */
+  platform: string;
 }
 
 export interface SaveImagesRequest {
@@ -655,6 +726,8 @@ export interface ImageRecord {
   platform: string;
   created: string;
   sizeBytes: bigint;
+  /** repository@digest, for repositories that it came from or went to; oldest first. */
+  repoDigests: string[];
 }
 
 function createBaseHelloRequest(): HelloRequest {
@@ -6261,7 +6334,7 @@ export const InspectImageRequest: MessageFns<InspectImageRequest> = {
 };
 
 function createBaseInspectImageResponse(): InspectImageResponse {
-  return { image: undefined, config: undefined, diffIds: [] };
+  return { image: undefined, config: undefined, diffIds: [], history: [] };
 }
 
 export const InspectImageResponse: MessageFns<InspectImageResponse> = {
@@ -6274,6 +6347,9 @@ export const InspectImageResponse: MessageFns<InspectImageResponse> = {
     }
     for (const v of message.diffIds) {
       writer.uint32(26).string(v!);
+    }
+    for (const v of message.history) {
+      ImageStep.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -6315,6 +6391,14 @@ export const InspectImageResponse: MessageFns<InspectImageResponse> = {
             message.diffIds.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.history.push(ImageStep.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6339,6 +6423,338 @@ export const InspectImageResponse: MessageFns<InspectImageResponse> = {
       ? ImageConfig.fromPartial(object.config)
       : undefined;
     message.diffIds = object.diffIds?.map((e) => e) || [];
+    message.history = object.history?.map((e) => ImageStep.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseImageStep(): ImageStep {
+  return { created: "", createdBy: "", comment: "", sizeBytes: 0n };
+}
+
+export const ImageStep: MessageFns<ImageStep> = {
+  encode(message: ImageStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.created !== "") {
+      writer.uint32(10).string(message.created);
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(18).string(message.createdBy);
+    }
+    if (message.comment !== "") {
+      writer.uint32(26).string(message.comment);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImageStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImageStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.created = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.comment = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ImageStep>): ImageStep {
+    return ImageStep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ImageStep>): ImageStep {
+    const message = createBaseImageStep();
+    message.created = object.created ?? "";
+    message.createdBy = object.createdBy ?? "";
+    message.comment = object.comment ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    return message;
+  },
+};
+
+function createBaseCheckImagesRequest(): CheckImagesRequest {
+  return { repair: false };
+}
+
+export const CheckImagesRequest: MessageFns<CheckImagesRequest> = {
+  encode(message: CheckImagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.repair !== false) {
+      writer.uint32(8).bool(message.repair);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckImagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckImagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.repair = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckImagesRequest>): CheckImagesRequest {
+    return CheckImagesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckImagesRequest>): CheckImagesRequest {
+    const message = createBaseCheckImagesRequest();
+    message.repair = object.repair ?? false;
+    return message;
+  },
+};
+
+function createBaseStoreCheck(): StoreCheck {
+  return { layers: 0, problems: [], removed: [] };
+}
+
+export const StoreCheck: MessageFns<StoreCheck> = {
+  encode(message: StoreCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.layers !== 0) {
+      writer.uint32(8).uint32(message.layers);
+    }
+    for (const v of message.problems) {
+      StoreProblem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.removed) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoreCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoreCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.layers = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.problems.push(StoreProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.removed.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StoreCheck>): StoreCheck {
+    return StoreCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoreCheck>): StoreCheck {
+    const message = createBaseStoreCheck();
+    message.layers = object.layers ?? 0;
+    message.problems = object.problems?.map((e) => StoreProblem.fromPartial(e)) || [];
+    message.removed = object.removed?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseStoreProblem(): StoreProblem {
+  return { kind: "", digest: "", reason: "", images: [], repaired: false };
+}
+
+export const StoreProblem: MessageFns<StoreProblem> = {
+  encode(message: StoreProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    for (const v of message.images) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.repaired !== false) {
+      writer.uint32(40).bool(message.repaired);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoreProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoreProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.images.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.repaired = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StoreProblem>): StoreProblem {
+    return StoreProblem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoreProblem>): StoreProblem {
+    const message = createBaseStoreProblem();
+    message.kind = object.kind ?? "";
+    message.digest = object.digest ?? "";
+    message.reason = object.reason ?? "";
+    message.images = object.images?.map((e) => e) || [];
+    message.repaired = object.repaired ?? false;
     return message;
   },
 };
@@ -6595,6 +7011,15 @@ export const ImageProgress: MessageFns<ImageProgress> = {
       case "image":
         ImageRecord.encode(message.progress.value, writer.uint32(18).fork()).join();
         break;
+      case "pushed":
+        PushedImage.encode(message.progress.value, writer.uint32(26).fork()).join();
+        break;
+      case "warning":
+        writer.uint32(34).string(message.progress.value);
+        break;
+      case "check":
+        StoreCheck.encode(message.progress.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -6628,6 +7053,30 @@ export const ImageProgress: MessageFns<ImageProgress> = {
             message.progress = { $case: "image", value: ImageRecord.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.progress = { $case: "pushed", value: PushedImage.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.progress = { $case: "warning", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.progress = { $case: "check", value: StoreCheck.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6655,6 +7104,24 @@ export const ImageProgress: MessageFns<ImageProgress> = {
       case "image": {
         if (object.progress?.value !== undefined && object.progress?.value !== null) {
           message.progress = { $case: "image", value: ImageRecord.fromPartial(object.progress.value) };
+        }
+        break;
+      }
+      case "pushed": {
+        if (object.progress?.value !== undefined && object.progress?.value !== null) {
+          message.progress = { $case: "pushed", value: PushedImage.fromPartial(object.progress.value) };
+        }
+        break;
+      }
+      case "warning": {
+        if (object.progress?.value !== undefined && object.progress?.value !== null) {
+          message.progress = { $case: "warning", value: object.progress.value };
+        }
+        break;
+      }
+      case "check": {
+        if (object.progress?.value !== undefined && object.progress?.value !== null) {
+          message.progress = { $case: "check", value: StoreCheck.fromPartial(object.progress.value) };
         }
         break;
       }
@@ -6763,7 +7230,7 @@ export const ProgressStep: MessageFns<ProgressStep> = {
 };
 
 function createBasePullImageRequest(): PullImageRequest {
-  return { reference: "", platform: "", plainHttp: false };
+  return { reference: "", platform: "", plainHttp: false, credentials: [] };
 }
 
 export const PullImageRequest: MessageFns<PullImageRequest> = {
@@ -6776,6 +7243,9 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
     }
     if (message.plainHttp !== false) {
       writer.uint32(24).bool(message.plainHttp);
+    }
+    for (const v of message.credentials) {
+      RegistryCredentials.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -6817,6 +7287,14 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
             message.plainHttp = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.credentials.push(RegistryCredentials.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6837,6 +7315,204 @@ export const PullImageRequest: MessageFns<PullImageRequest> = {
     message.reference = object.reference ?? "";
     message.platform = object.platform ?? "";
     message.plainHttp = object.plainHttp ?? false;
+    message.credentials = object.credentials?.map((e) => RegistryCredentials.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePushImageRequest(): PushImageRequest {
+  return { name: "", images: [], allTags: false, platform: "", plainHttp: false, credentials: [] };
+}
+
+export const PushImageRequest: MessageFns<PushImageRequest> = {
+  encode(message: PushImageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.images) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.allTags !== false) {
+      writer.uint32(24).bool(message.allTags);
+    }
+    if (message.platform !== "") {
+      writer.uint32(34).string(message.platform);
+    }
+    if (message.plainHttp !== false) {
+      writer.uint32(40).bool(message.plainHttp);
+    }
+    for (const v of message.credentials) {
+      RegistryCredentials.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PushImageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePushImageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.images.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allTags = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.platform = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.plainHttp = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.credentials.push(RegistryCredentials.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PushImageRequest>): PushImageRequest {
+    return PushImageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PushImageRequest>): PushImageRequest {
+    const message = createBasePushImageRequest();
+    message.name = object.name ?? "";
+    message.images = object.images?.map((e) => e) || [];
+    message.allTags = object.allTags ?? false;
+    message.platform = object.platform ?? "";
+    message.plainHttp = object.plainHttp ?? false;
+    message.credentials = object.credentials?.map((e) => RegistryCredentials.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePushedImage(): PushedImage {
+  return { name: "", digest: "", sizeBytes: 0n };
+}
+
+export const PushedImage: MessageFns<PushedImage> = {
+  encode(message: PushedImage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.digest !== "") {
+      writer.uint32(18).string(message.digest);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PushedImage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePushedImage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PushedImage>): PushedImage {
+    return PushedImage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PushedImage>): PushedImage {
+    const message = createBasePushedImage();
+    message.name = object.name ?? "";
+    message.digest = object.digest ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     return message;
   },
 };
@@ -7004,7 +7680,7 @@ export const ImportImageRequest: MessageFns<ImportImageRequest> = {
 };
 
 function createBaseImportOptions(): ImportOptions {
-  return { name: "", config: undefined };
+  return { name: "", config: undefined, changes: [], message: "", platform: "" };
 }
 
 export const ImportOptions: MessageFns<ImportOptions> = {
@@ -7014,6 +7690,15 @@ export const ImportOptions: MessageFns<ImportOptions> = {
     }
     if (message.config !== undefined) {
       ImageConfig.encode(message.config, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.changes) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    if (message.platform !== "") {
+      writer.uint32(42).string(message.platform);
     }
     return writer;
   },
@@ -7047,6 +7732,30 @@ export const ImportOptions: MessageFns<ImportOptions> = {
             message.config = ImageConfig.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.changes.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.platform = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7068,6 +7777,9 @@ export const ImportOptions: MessageFns<ImportOptions> = {
     message.config = (object.config !== undefined && object.config !== null)
       ? ImageConfig.fromPartial(object.config)
       : undefined;
+    message.changes = object.changes?.map((e) => e) || [];
+    message.message = object.message ?? "";
+    message.platform = object.platform ?? "";
     return message;
   },
 };
@@ -7427,7 +8139,7 @@ export const RemoveImageResponse: MessageFns<RemoveImageResponse> = {
 };
 
 function createBaseImageRecord(): ImageRecord {
-  return { id: "", digest: "", names: [], platform: "", created: "", sizeBytes: 0n };
+  return { id: "", digest: "", names: [], platform: "", created: "", sizeBytes: 0n, repoDigests: [] };
 }
 
 export const ImageRecord: MessageFns<ImageRecord> = {
@@ -7452,6 +8164,9 @@ export const ImageRecord: MessageFns<ImageRecord> = {
         throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
       }
       writer.uint32(48).uint64(message.sizeBytes);
+    }
+    for (const v of message.repoDigests) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -7517,6 +8232,14 @@ export const ImageRecord: MessageFns<ImageRecord> = {
             message.sizeBytes = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.repoDigests.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7540,6 +8263,7 @@ export const ImageRecord: MessageFns<ImageRecord> = {
     message.platform = object.platform ?? "";
     message.created = object.created ?? "";
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.repoDigests = object.repoDigests?.map((e) => e) || [];
     return message;
   },
 };
@@ -8194,6 +8918,16 @@ export const ImagesService = {
     responseSerialize: (value: ImageProgress): Buffer => Buffer.from(ImageProgress.encode(value).finish()),
     responseDeserialize: (value: Buffer): ImageProgress => ImageProgress.decode(value),
   },
+  /** Sends images to a registry. Progress while it goes on; the last messages say what is there now. */
+  push: {
+    path: "/a3s.box.supervisor.v1.Images/Push" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: PushImageRequest): Buffer => Buffer.from(PushImageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PushImageRequest => PushImageRequest.decode(value),
+    responseSerialize: (value: ImageProgress): Buffer => Buffer.from(ImageProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageProgress => ImageProgress.decode(value),
+  },
   /** Takes over the images of an archive that is sent in pieces, or of a directory of the supervisor's host. */
   load: {
     path: "/a3s.box.supervisor.v1.Images/Load" as const,
@@ -8242,6 +8976,16 @@ export const ImagesService = {
     responseSerialize: (value: RemoveImageResponse): Buffer => Buffer.from(RemoveImageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveImageResponse => RemoveImageResponse.decode(value),
   },
+  /** Verifies all that the store keeps. Progress while it goes on; the last message is the outcome. */
+  check: {
+    path: "/a3s.box.supervisor.v1.Images/Check" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: CheckImagesRequest): Buffer => Buffer.from(CheckImagesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckImagesRequest => CheckImagesRequest.decode(value),
+    responseSerialize: (value: ImageProgress): Buffer => Buffer.from(ImageProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImageProgress => ImageProgress.decode(value),
+  },
 } as const;
 
 export interface ImagesServer extends UntypedServiceImplementation {
@@ -8249,6 +8993,8 @@ export interface ImagesServer extends UntypedServiceImplementation {
   inspect: handleUnaryCall<InspectImageRequest, InspectImageResponse>;
   /** Fetches an image from its registry. Progress while it goes on; the last message is the image. */
   pull: handleServerStreamingCall<PullImageRequest, ImageProgress>;
+  /** Sends images to a registry. Progress while it goes on; the last messages say what is there now. */
+  push: handleServerStreamingCall<PushImageRequest, ImageProgress>;
   /** Takes over the images of an archive that is sent in pieces, or of a directory of the supervisor's host. */
   load: handleBidiStreamingCall<LoadImagesRequest, ImageProgress>;
   /** Makes an image of a root file system's tar that is sent in pieces. */
@@ -8257,6 +9003,8 @@ export interface ImagesServer extends UntypedServiceImplementation {
   save: handleServerStreamingCall<SaveImagesRequest, ImageData>;
   tag: handleUnaryCall<TagImageRequest, TagImageResponse>;
   remove: handleUnaryCall<RemoveImageRequest, RemoveImageResponse>;
+  /** Verifies all that the store keeps. Progress while it goes on; the last message is the outcome. */
+  check: handleServerStreamingCall<CheckImagesRequest, ImageProgress>;
 }
 
 export interface ImagesClient extends Client {
@@ -8294,6 +9042,13 @@ export interface ImagesClient extends Client {
   pull(request: PullImageRequest, options?: Partial<CallOptions>): ClientReadableStream<ImageProgress>;
   pull(
     request: PullImageRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ImageProgress>;
+  /** Sends images to a registry. Progress while it goes on; the last messages say what is there now. */
+  push(request: PushImageRequest, options?: Partial<CallOptions>): ClientReadableStream<ImageProgress>;
+  push(
+    request: PushImageRequest,
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ImageProgress>;
@@ -8342,6 +9097,13 @@ export interface ImagesClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveImageResponse) => void,
   ): ClientUnaryCall;
+  /** Verifies all that the store keeps. Progress while it goes on; the last message is the outcome. */
+  check(request: CheckImagesRequest, options?: Partial<CallOptions>): ClientReadableStream<ImageProgress>;
+  check(
+    request: CheckImagesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ImageProgress>;
 }
 
 export const ImagesClient = makeGenericClientConstructor(ImagesService, "a3s.box.supervisor.v1.Images") as unknown as {

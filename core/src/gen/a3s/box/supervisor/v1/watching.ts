@@ -105,11 +105,14 @@ export interface BoxFigures {
   hostMemoryBytes: bigint;
   vcpus: number;
   processes: bigint;
-  /** Of the guest's network cards; 0 without one. */
+  /** Of the network card; 0 without one. */
   networkReceivedBytes: bigint;
   networkSentBytes: bigint;
   blockReadBytes: bigint;
   blockWrittenBytes: bigint;
+  /** Whether the host counted what went over the network, and what was moved to and from the disks; else the guest did. */
+  networkByHost: boolean;
+  blockByHost: boolean;
 }
 
 export interface AuditRequest {
@@ -797,6 +800,8 @@ function createBaseBoxFigures(): BoxFigures {
     networkSentBytes: 0n,
     blockReadBytes: 0n,
     blockWrittenBytes: 0n,
+    networkByHost: false,
+    blockByHost: false,
   };
 }
 
@@ -864,6 +869,12 @@ export const BoxFigures: MessageFns<BoxFigures> = {
         throw new globalThis.Error("value provided for field message.blockWrittenBytes of type uint64 too large");
       }
       writer.uint32(88).uint64(message.blockWrittenBytes);
+    }
+    if (message.networkByHost !== false) {
+      writer.uint32(96).bool(message.networkByHost);
+    }
+    if (message.blockByHost !== false) {
+      writer.uint32(104).bool(message.blockByHost);
     }
     return writer;
   },
@@ -969,6 +980,22 @@ export const BoxFigures: MessageFns<BoxFigures> = {
             message.blockWrittenBytes = reader.uint64() as bigint;
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.networkByHost = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.blockByHost = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1011,6 +1038,8 @@ export const BoxFigures: MessageFns<BoxFigures> = {
     message.blockWrittenBytes = (object.blockWrittenBytes !== undefined && object.blockWrittenBytes !== null)
       ? BigInt(object.blockWrittenBytes)
       : 0n;
+    message.networkByHost = object.networkByHost ?? false;
+    message.blockByHost = object.blockByHost ?? false;
     return message;
   },
 };
