@@ -12,8 +12,8 @@
       "conditions": [
         ["OS=='linux'", {
           "sources": [
-            "addon/fifo.cc", "addon/hypervisor_linux.cc", "addon/memory_file.cc", "addon/process.cc", "addon/sockets.cc",
-            "addon/tsc.cc",
+            "addon/fifo.cc", "addon/heap.cc", "addon/hypervisor_linux.cc", "addon/memory_file.cc", "addon/process.cc",
+            "addon/sockets.cc", "addon/tsc.cc",
           ],
           "libraries": ["-ldl"],
         }],

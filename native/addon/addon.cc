@@ -10,6 +10,7 @@ void RegisterProcess(Napi::Env env, Napi::Object exports);
 void RegisterFifo(Napi::Env env, Napi::Object exports);
 #endif
 #ifdef __linux__
+void RegisterHeap(Napi::Env env, Napi::Object exports);
 void RegisterMemoryFile(Napi::Env env, Napi::Object exports);
 void RegisterSockets(Napi::Env env, Napi::Object exports);
 void RegisterTsc(Napi::Env env, Napi::Object exports);
@@ -25,6 +26,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   a3s::RegisterFifo(env, exports);
 #endif
 #ifdef __linux__
+  a3s::RegisterHeap(env, exports);
   a3s::RegisterMemoryFile(env, exports);
   a3s::RegisterSockets(env, exports);
   a3s::RegisterTsc(env, exports);

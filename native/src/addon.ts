@@ -47,6 +47,8 @@ interface Addon {
   /** macOS and Windows only. */
   processStartTime(pid: number): string | undefined;
   extractKernel(libkrunfwPath: string): ExtractedKernel;
+  /** Linux only. */
+  fixMmapThreshold(bytes: number): boolean;
   sampleTsc(): TscSample;
   listenUnix(path: string): number;
   connectUnix(path: string): number;

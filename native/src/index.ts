@@ -3,6 +3,7 @@ import { executable } from './addon.js';
 
 export type { ExtractedKernel, ProcessHandle, TscSample } from './addon.js';
 export { extractKernel, libkrunfwPath, supportsInitramfs } from './kernel.js';
+export { fixMmapThreshold } from './heap.js';
 export { krunLauncherPath } from './krun.js';
 export {
   libkrunPackagePath,

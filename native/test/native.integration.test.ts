@@ -21,6 +21,7 @@ import {
   connectUnix,
   copyToMemory,
   extractKernel,
+  fixMmapThreshold,
   libkrunfwPath,
   listenUnix,
   makeFifo,
@@ -51,6 +52,10 @@ describe('native', () => {
     writeFileSync(file, 'x');
     assert.throws(() => extractKernel(file), /dlopen failed/);
     assert.throws(() => extractKernel('libm.so.6'), /dlsym failed/);
+  });
+
+  it('has malloc map large blocks, as often as asked', () => {
+    assert.deepEqual([fixMmapThreshold(1 << 20), fixMmapThreshold(128 * 1024)], [true, true]);
   });
 
   it('reads the start time of a process whatever its name is', () => {

@@ -142,7 +142,7 @@ describe('image commands', () => {
     const whole = await cli.run(['image', 'fsck']);
     assert.deepEqual(
       [whole.code, whole.stdout.toString()],
-      [0, '1 layers verified: nothing is damaged\n'],
+      [0, '1 layer verified: nothing is damaged\n'],
       whole.stderr,
     );
     const store = join(cli.home, 'plugins/@a3s-box+images-oci/layers/sha256');

@@ -19,10 +19,14 @@ export async function checkImages({ flags }: Input<typeof imageFsckFlags>, invoc
   } else {
     for (const problem of problems) stdout.write(lineOf(problem));
     for (const image of removed) stdout.write(`Removed: ${image}; pull or load it again\n`);
-    const found = problems.length === 0 ? 'nothing is damaged' : `${problems.length} problems`;
-    stdout.write(`${layers} layers verified: ${found}\n`);
+    const found = problems.length === 0 ? 'nothing is damaged' : counted(problems.length, 'problem');
+    stdout.write(`${counted(layers, 'layer')} verified: ${found}\n`);
   }
   return problems.every(({ repaired }) => repaired) ? 0 : 1;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function lineOf({ kind, digest, reason, images, repaired }: StoreProblem): string {

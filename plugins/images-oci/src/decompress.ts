@@ -3,7 +3,7 @@ import type { Transform } from 'node:stream';
 import { BoxError } from '@a3s-box/core';
 import { ZstdFrameSplitter } from './zstd-frames.js';
 
-const OUTPUT = 512 * 1024;
+const OUTPUT = 128 * 1024;
 const LONGEST_MAGIC = 6;
 
 const REFUSED: readonly (readonly [name: string, magic: readonly number[]])[] = [

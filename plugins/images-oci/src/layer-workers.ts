@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { BoxError } from '@a3s-box/core';
+import { fixMmapThreshold } from '@a3s-box/native';
 import type { LayerJob, LayerResult } from './layer-job.js';
 import type { MergedLayers } from '@a3s-box/erofs';
 import type { MergeJob } from './merge-job.js';
@@ -9,7 +10,17 @@ import type { FromWorker, ToWorker } from './worker-stream.js';
 
 /** Bytes of one message to a worker, and messages on the way to one at most. */
 const MESSAGE = 256 * 1024;
-const WINDOW = 12;
+const WINDOW = 6;
+
+/** Threads at once. Each takes some 50 MB of memory. */
+const FEWEST = 2;
+const MOST = 4;
+
+/** Blocks from this size on do not stay with malloc; those of the threads are many, and differ in size. Bytes. */
+const MAPPED = 128 * 1024;
+
+/** What is young in a thread is mostly buffers, which V8 counts by their handles alone: a small space frees them sooner. */
+const YOUNG_MEBIBYTES = 2;
 
 /**
  * Runs the heavy work of a store in worker threads, a few at once. Idle threads are kept for
@@ -21,7 +32,7 @@ export class LayerWorkers implements AsyncDisposable {
   private readonly queue: ((worker: Worker) => void)[] = [];
   private closed = false;
 
-  constructor(private readonly most = Math.min(8, Math.max(3, availableParallelism()))) {}
+  constructor(private readonly most = Math.min(MOST, Math.max(FEWEST, availableParallelism()))) {}
 
   /**
    * Makes a layer's files from a stream, see `runLayerJob`.
@@ -96,7 +107,11 @@ export class LayerWorkers implements AsyncDisposable {
   }
 
   private start(): Worker {
-    return new Worker(new URL('./layer-worker.js', import.meta.url), { name: 'a3s-box-image-layer' });
+    fixMmapThreshold(MAPPED);
+    return new Worker(new URL('./layer-worker.js', import.meta.url), {
+      name: 'a3s-box-image-layer',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
+    });
   }
 }
 
