@@ -25,7 +25,7 @@ describe('machine options', () => {
     const line = options({ kind: 'foreign', architecture: 'arm64' });
     assert.match(line, /-M virt,gic-version=3,its=off,acpi=off -m 512M -smp 2/);
     assert.match(line, /-accel tcg,thread=single,tb-size=64 -cpu max,pauth-impdef=on/);
-    assert.match(line, /-append console=hvc0 panic=-1 quiet lsm=capability mitigations=off -sandbox/);
+    assert.match(line, /-append console=hvc0 panic=-1 quiet lsm=capability cgroup_disable=io mitigations=off -sandbox/);
     assert.doesNotMatch(line, /tsc|microvm|reboot=t/);
   });
 

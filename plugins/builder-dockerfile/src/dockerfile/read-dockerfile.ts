@@ -1,0 +1,105 @@
+import { DockerfileParser, type Heredoc, type Instruction as ParsedInstruction, type Run } from 'dockerfile-ast';
+import { Fault, type Place } from './fault.js';
+import { InstructionSource, type HereDocument } from './instruction-source.js';
+import type { Dockerfile, Instruction, Stage } from './instruction.js';
+import { LogicalLine } from './logical-line.js';
+import { readStatement } from './read-statement.js';
+
+/** Longest description, UTF-16 units, and most instructions: more is no description that somebody wrote. */
+const LONGEST = 4 * 1024 * 1024;
+const MOST = 10_000;
+
+/** What was read: the file, or everything that is wrong with it in the order of the lines. */
+export type Reading =
+  | { readonly kind: 'dockerfile'; readonly dockerfile: Dockerfile }
+  | { readonly kind: 'faults'; readonly faults: readonly PlacedFault[] };
+
+export interface PlacedFault extends Place {
+  readonly message: string;
+}
+
+/** Reads a Dockerfile whole; nothing of it is left for later but what depends on values of variables. */
+export function readDockerfile(text: string): Reading {
+  if (text.length > LONGEST)
+    return failed([{ line: 1, column: 1, message: `the file is longer than ${LONGEST} characters` }]);
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+  const parsed = DockerfileParser.parse(lines.join('\n'));
+  const escape = parsed.getEscapeCharacter();
+  const found = parsed.getInstructions();
+  if (found.length > MOST)
+    return failed([{ line: 1, column: 1, message: `the file has more than ${MOST} instructions` }]);
+  const faults: PlacedFault[] = [];
+  const collect = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      faults.push({ ...error.place, message: error.message });
+      return undefined;
+    }
+  };
+  const instructions: Instruction[] = [];
+  for (const one of found) {
+    const instruction = collect(() => readInstruction(one, lines, escape));
+    if (instruction !== undefined) instructions.push(instruction);
+  }
+  // What is not read would make others look wrong.
+  const dockerfile = faults.length === 0 ? collect(() => inStages(instructions)) : undefined;
+  return dockerfile === undefined ? failed(faults) : { kind: 'dockerfile', dockerfile };
+}
+
+function failed(faults: readonly PlacedFault[]): Reading {
+  return { kind: 'faults', faults };
+}
+
+function readInstruction(parsed: ParsedInstruction, lines: readonly string[], escape: string): Instruction {
+  const range = parsed.getRange();
+  const heredocs = heredocsOf(parsed);
+  const documentsAt = Math.min(...heredocs.map((it) => firstLine(it)), range.end.line + 1);
+  const line = new LogicalLine(lines, range.start.line, documentsAt, escape);
+  const documentLines = lines.slice(documentsAt, range.end.line + 1).join('\n');
+  const documents = heredocs.map((it) => documentOf(it, lines));
+  const source = new InstructionSource({ line, escape, documents, documentLines });
+  return { ...readStatement(source), place: source.place, source: line.text };
+}
+
+/** Those of the instructions that have such; of others `<<` is a text like any. */
+function heredocsOf(parsed: ParsedInstruction): Heredoc[] {
+  if (!/^(RUN|COPY|ADD|ONBUILD)$/.test(parsed.getKeyword())) return [];
+  // Every instruction has this method; the types show it of RUN and COPY alone.
+  return (parsed as Run).getHeredocs();
+}
+
+/** Line, from 0, on which the here-document's content begins, or else its end. */
+function firstLine(heredoc: Heredoc): number {
+  return (heredoc.getContentRange() ?? heredoc.getDelimiterRange())?.start.line ?? Infinity;
+}
+
+function documentOf(heredoc: Heredoc, lines: readonly string[]): HereDocument {
+  const { start, end } = heredoc.getStartRange();
+  const begin = (lines[start.line] ?? '').slice(start.character, end.character);
+  const name = heredoc.getName();
+  const limit = heredoc.getDelimiterRange();
+  if (limit === null) {
+    throw new Fault({ line: start.line + 1, column: start.character + 1 }, `the here-document is not ended by ${name}`);
+  }
+  const content = heredoc.getContentRange();
+  const body = content === null ? [] : lines.slice(content.start.line, limit.start.line);
+  const tabless = begin.startsWith('<<-') ? body.map((it) => it.replace(/^\t+/, '')) : body;
+  return { name, content: tabless.map((it) => `${it}\n`).join(''), quoted: /["']/.test(begin) };
+}
+
+/** @throws Fault */
+function inStages(instructions: readonly Instruction[]): Dockerfile {
+  const globals: Extract<Instruction, { kind: 'arg' }>[] = [];
+  const stages: { from: Stage['from']; instructions: Instruction[] }[] = [];
+  for (const instruction of instructions) {
+    const stage = stages.at(-1);
+    if (instruction.kind === 'from') stages.push({ from: instruction, instructions: [] });
+    else if (stage !== undefined) stage.instructions.push(instruction);
+    else if (instruction.kind === 'arg') globals.push(instruction);
+    else throw new Fault(instruction.place, 'before the first FROM there may only be ARG');
+  }
+  if (stages.length === 0) throw new Fault({ line: 1, column: 1 }, 'the file has no FROM');
+  return { globals, stages };
+}
