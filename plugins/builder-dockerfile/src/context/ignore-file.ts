@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { pathPattern, PatternFault, type PathTest } from './path-pattern.js';
 
 /** What a file like `.dockerignore` says, line by line. */
@@ -38,10 +37,14 @@ export function readIgnoreFile(text: string): IgnoreRule[] | IgnoreFault[] {
   return faults.length > 0 ? faults : rules;
 }
 
-/** Patterns begin at the context's root, with a slash or without. */
+/** Patterns begin at the context's root, with a slash or without, and lead nowhere above it. */
 function cleaned(pattern: string): string {
-  const clean = posix.normalize(pattern).replace(/(.)\/$/, '$1');
-  return clean.length > 1 && clean.startsWith('/') ? clean.slice(1) : clean;
+  const parts: string[] = [];
+  for (const part of pattern.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Fault, type Place } from './fault.js';
 import type { Word } from './instruction.js';
 import type { LogicalLine, Slice } from './logical-line.js';
-import { readTemplate, WordFault } from './read-template.js';
+import { placed, readTemplate } from './read-template.js';
 import { part, splitAtBlanks, splitWords, trimmed } from './split-words.js';
 
 /** A here-document; `<<-` has taken the tabs before its lines. */
@@ -10,6 +10,8 @@ export interface HereDocument {
   readonly content: string;
   /** Its name is quoted, so its content is meant as it is. */
   readonly quoted: boolean;
+  /** Where a character of the content stands in the source. */
+  placeAt(offset: number): Place;
 }
 
 /** An option before an instruction's arguments: `--name=value` or `--name`. */
@@ -81,12 +83,11 @@ export class InstructionSource {
 
   /** Reads a word's quotes and variables. */
   word(slice: Slice): Word {
-    try {
-      return { ...readTemplate(slice.text, this.escape), place: this.placeOf(slice), source: slice.text };
-    } catch (error) {
-      if (!(error instanceof WordFault)) throw error;
-      throw new Fault(this.of.line.placeAt(slice.at + error.offset), error.message);
-    }
+    const template = placed(
+      () => readTemplate(slice.text, this.escape),
+      (offset) => this.of.line.placeAt(slice.at + offset),
+    );
+    return { ...template, place: this.placeOf(slice), source: slice.text };
   }
 
   /** The arguments at white space, heeding no quotes. */

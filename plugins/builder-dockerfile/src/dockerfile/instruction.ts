@@ -1,3 +1,4 @@
+import type { Checks } from './check-directive.js';
 import type { Place } from './fault.js';
 import type { Template } from './template.js';
 
@@ -89,6 +90,7 @@ export interface Stage {
 }
 
 export interface Dockerfile {
+  readonly checks: Checks;
   /** What stands before the first FROM. */
   readonly globals: readonly Extract<Instruction, { kind: 'arg' }>[];
   readonly stages: readonly Stage[];

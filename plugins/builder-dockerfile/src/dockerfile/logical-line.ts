@@ -25,17 +25,22 @@ export class LogicalLine implements Slice {
 
   /**
    * @param source the lines of the description
-   * @param first the instruction's first line, from 0
+   * @param begin the instruction's first character, both from 0
    * @param end the line behind its last
    * @throws Fault
    */
-  constructor(source: readonly string[], first: number, end: number, escape: string) {
+  constructor(
+    source: readonly string[],
+    begin: { readonly line: number; readonly character: number },
+    end: number,
+    escape: string,
+  ) {
     let text = '';
     const pieces: Piece[] = [];
-    for (let line = first; line < end; line++) {
+    for (let { line } = begin; line < end; line++) {
       const raw = source[line] ?? '';
-      if (line > first && isSkipped(raw)) continue;
-      const column = line === first ? raw.search(/\S/) : 0;
+      if (line > begin.line && isSkipped(raw)) continue;
+      const column = line === begin.line ? begin.character : 0;
       pieces.push({ at: text.length, place: { line: line + 1, column: column + 1 } });
       const bare = raw.trimEnd();
       const goesOn = bare.endsWith(escape);

@@ -1,4 +1,11 @@
-import { DockerfileParser, type Heredoc, type Instruction as ParsedInstruction, type Run } from 'dockerfile-ast';
+import {
+  DockerfileParser,
+  type Dockerfile as ParsedDockerfile,
+  type Heredoc,
+  type Instruction as ParsedInstruction,
+  type Run,
+} from 'dockerfile-ast';
+import { ALL_CHECKS, readChecks, type Checks } from './check-directive.js';
 import { Fault, type Place } from './fault.js';
 import { InstructionSource, type HereDocument } from './instruction-source.js';
 import type { Dockerfile, Instruction, Stage } from './instruction.js';
@@ -23,6 +30,14 @@ export function readDockerfile(text: string): Reading {
   if (text.length > LONGEST)
     return failed([{ line: 1, column: 1, message: `the file is longer than ${LONGEST} characters` }]);
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+  // The parser would take what follows it for a new line's second character.
+  const stray = lines.findIndex((line) => line.includes('\r'));
+  if (stray >= 0) {
+    const column = (lines[stray]?.indexOf('\r') ?? 0) + 1;
+    return failed([
+      { line: stray + 1, column, message: 'a carriage return stands here without a line feed behind it' },
+    ]);
+  }
   const parsed = DockerfileParser.parse(lines.join('\n'));
   const escape = parsed.getEscapeCharacter();
   const found = parsed.getInstructions();
@@ -44,8 +59,22 @@ export function readDockerfile(text: string): Reading {
     if (instruction !== undefined) instructions.push(instruction);
   }
   // What is not read would make others look wrong.
-  const dockerfile = faults.length === 0 ? collect(() => inStages(instructions)) : undefined;
+  const dockerfile =
+    faults.length === 0 ? collect(() => ({ checks: checksOf(parsed), ...inStages(instructions) })) : undefined;
   return dockerfile === undefined ? failed(faults) : { kind: 'dockerfile', dockerfile };
+}
+
+/** @throws Fault */
+function checksOf(parsed: ParsedDockerfile): Checks {
+  const directive = parsed.getDirectives().find((it) => it.getName().toLowerCase() === 'check');
+  if (directive === undefined) return ALL_CHECKS;
+  const { start } = directive.getRange();
+  const checks = readChecks(directive.getValue());
+  if (checks !== undefined) return checks;
+  throw new Fault(
+    { line: start.line + 1, column: start.character + 1 },
+    'check is skip=RULE,... or error=true, or both with ";"',
+  );
 }
 
 function failed(faults: readonly PlacedFault[]): Reading {
@@ -56,7 +85,7 @@ function readInstruction(parsed: ParsedInstruction, lines: readonly string[], es
   const range = parsed.getRange();
   const heredocs = heredocsOf(parsed);
   const documentsAt = Math.min(...heredocs.map((it) => firstLine(it)), range.end.line + 1);
-  const line = new LogicalLine(lines, range.start.line, documentsAt, escape);
+  const line = new LogicalLine(lines, range.start, documentsAt, escape);
   const documentLines = lines.slice(documentsAt, range.end.line + 1).join('\n');
   const documents = heredocs.map((it) => documentOf(it, lines));
   const source = new InstructionSource({ line, escape, documents, documentLines });
@@ -85,12 +114,18 @@ function documentOf(heredoc: Heredoc, lines: readonly string[]): HereDocument {
   }
   const content = heredoc.getContentRange();
   const body = content === null ? [] : lines.slice(content.start.line, limit.start.line);
-  const tabless = begin.startsWith('<<-') ? body.map((it) => it.replace(/^\t+/, '')) : body;
-  return { name, content: tabless.map((it) => `${it}\n`).join(''), quoted: /["']/.test(begin) };
+  const kept = begin.startsWith('<<-') ? body.map((it) => it.replace(/^\t+/, '')) : body;
+  const placeAt = (offset: number): Place => {
+    let [line, rest] = [0, offset];
+    for (; rest > (kept[line]?.length ?? Infinity); line++) rest -= (kept[line]?.length ?? 0) + 1;
+    const tabs = (body[line]?.length ?? 0) - (kept[line]?.length ?? 0);
+    return { line: limit.start.line - body.length + line + 1, column: tabs + rest + 1 };
+  };
+  return { name, content: kept.map((it) => `${it}\n`).join(''), quoted: /["']/.test(begin), placeAt };
 }
 
 /** @throws Fault */
-function inStages(instructions: readonly Instruction[]): Dockerfile {
+function inStages(instructions: readonly Instruction[]): Omit<Dockerfile, 'checks'> {
   const globals: Extract<Instruction, { kind: 'arg' }>[] = [];
   const stages: { from: Stage['from']; instructions: Instruction[] }[] = [];
   for (const instruction of instructions) {

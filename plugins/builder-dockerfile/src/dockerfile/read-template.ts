@@ -1,3 +1,4 @@
+import { Fault, type Place } from './fault.js';
 import type { Modifier, Template, TemplatePart, VariablePart } from './template.js';
 
 /** What is wrong with a word, and at which of its characters. */
@@ -7,6 +8,16 @@ export class WordFault extends Error {
     readonly offset: number,
   ) {
     super(message);
+  }
+}
+
+/** Tells what is wrong with a word as a fault of the file. @throws Fault */
+export function placed<T>(read: () => T, placeAt: (offset: number) => Place): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof WordFault)) throw error;
+    throw new Fault(placeAt(error.offset), error.message);
   }
 }
 

@@ -3,7 +3,7 @@ import type { InstructionSource } from './instruction-source.js';
 import type { Slice } from './logical-line.js';
 import { Options } from './read-options.js';
 import { readList } from './read-command.js';
-import { readTemplate } from './read-template.js';
+import { placed, readTemplate } from './read-template.js';
 
 const SHARED = { chown: 'value', chmod: 'value', link: 'switch', exclude: 'values' } as const;
 
@@ -75,8 +75,16 @@ function readTransfer(source: InstructionSource, options: SharedOptions): Omit<T
 }
 
 function readFiles({ documents, escape }: InstructionSource): InlineFile[] {
-  return documents.map(({ name, content, quoted }) => {
-    return { name, content: quoted ? { parts: [content] } : readTemplate(content, escape, { quotes: false }) };
+  return documents.map((document) => {
+    const { name, content, quoted } = document;
+    if (quoted) return { name, content: { parts: [content] } };
+    return {
+      name,
+      content: placed(
+        () => readTemplate(content, escape, { quotes: false }),
+        (at) => document.placeAt(at),
+      ),
+    };
   });
 }
 

@@ -163,6 +163,7 @@ describe('what is wrong with a Dockerfile', () => {
   const cases: readonly (readonly [text: string, line: number, column: number, message: RegExp])[] = [
     ['', 1, 1, /no FROM/],
     ['RUN x\nFROM a', 1, 1, /before the first FROM/],
+    ['FROM a\nRUN x\ry', 2, 6, /carriage return/],
     ['FROM', 1, 1, /needs an image/],
     ['FROM a b', 1, 8, /followed by an image and perhaps AS/],
     ['FROM a AS 1b', 1, 11, /no name of a stage/],
@@ -198,6 +199,7 @@ describe('what is wrong with a Dockerfile', () => {
     ['FROM a\nHEALTHCHECK --retries=1 NONE', 2, 1, /nothing beside it/],
     ['FROM a\nONBUILD ONBUILD RUN x', 2, 9, /cannot be followed by ONBUILD/],
     ['FROM a\nONBUILD COPY x', 2, 9, /needs a source and a target/],
+    ['FROM a\nCOPY <<-E /d\n\t\tx\n\t\ty${Z\nE', 4, 4, /unknown modifier/],
     ['FROM a\nRUN <<EOF\nx', 2, 5, /not ended by EOF/],
     ['FROM a\nRUN a \\\\\nRUN b', 2, 7, /ends with \\\\/],
   ];
