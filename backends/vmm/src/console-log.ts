@@ -1,6 +1,7 @@
 import { constants, openSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs';
 import { createServer, Socket, type Server } from 'node:net';
 import { join } from 'node:path';
+import { asBoxError } from '@a3s-box/core';
 import { makeFifo } from '@a3s-box/native';
 import type { DescriptorTable } from './descriptor-table.js';
 
@@ -12,7 +13,7 @@ const FILE_LIMIT = 2 * KEPT_BYTES;
 /**
  * The guest's console: a named pipe from the VMM, whose last bytes are kept in memory and in a bounded file, so that a
  * later process can go on. While nobody reads, the pipe keeps the first 64 KiB and the VMM drops the rest; neither the
- * guest nor the host's disk can be filled by it.
+ * guest nor the host's disk can be filled by it. What a full disk has no room for is only in memory until there is room.
  */
 export class ConsoleLog {
   /** Resolves when the VMM has closed its end and everything was read, or after {@link close}. */
@@ -132,12 +133,18 @@ export class ConsoleLog {
 
   #store(chunk: Buffer): void {
     this.#fileBytes += chunk.length;
-    if (this.#fileBytes <= FILE_LIMIT) {
-      appendFileSync(this.#file, chunk, { mode: 0o600 });
-      return;
+    try {
+      if (this.#fileBytes <= FILE_LIMIT) {
+        appendFileSync(this.#file, chunk, { mode: 0o600 });
+        return;
+      }
+      const kept = Buffer.concat(this.#chunks);
+      writeFileSync(this.#file, kept, { mode: 0o600 });
+      this.#fileBytes = kept.length;
+    } catch (error) {
+      if (asBoxError(error).code !== 'DISK_FULL') throw error;
+      // The next bytes bring these with them.
+      this.#fileBytes = FILE_LIMIT;
     }
-    const kept = Buffer.concat(this.#chunks);
-    writeFileSync(this.#file, kept, { mode: 0o600 });
-    this.#fileBytes = kept.length;
   }
 }

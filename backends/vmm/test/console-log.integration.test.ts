@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, constants, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -44,6 +44,22 @@ describe('console log', () => {
     writeSync(writer, Buffer.from([0x61, 0xff, 0x62]));
     await shown('b');
     assert.equal(log.tail(3), 'a\ufffdb');
+  });
+
+  it('goes on while the disk is full, and keeps all of it afterwards', async () => {
+    const file = join(directory, 'console.log');
+    symlinkSync('/dev/full', file);
+    writeSync(writer, 'lost, ');
+    await shown('lost, ');
+    writeSync(writer, 'and ');
+    await shown('and ');
+    rmSync(file);
+    writeSync(writer, 'found');
+    await shown('found');
+    assert.equal(readFileSync(file, 'utf8'), 'lost, and found');
+    writeSync(writer, ' again');
+    await shown('again');
+    assert.equal(readFileSync(file, 'utf8'), 'lost, and found again');
   });
 
   it('keeps its bounds whatever the guest writes', async function () {

@@ -29,7 +29,7 @@ import {
   type VerifiedImage,
   type VerifyOptions,
 } from '@a3s-box/core';
-import { Catalog } from './catalog.js';
+import { Catalog, unlessFull } from './catalog.js';
 import { checkStore } from './check-store.js';
 import { EMPTY_CONFIG, parseConfig } from './image-config.js';
 import { ImageLibrary } from './image-library.js';
@@ -126,7 +126,8 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
       },
       options.maxStoreBytes ?? Infinity,
     );
-    sweep(catalog, paths);
+    // What is left over must not keep a store shut from which something can be removed.
+    unlessFull(() => sweep(catalog, paths));
     return store;
   }
 
