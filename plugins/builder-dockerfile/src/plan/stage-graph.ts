@@ -1,7 +1,8 @@
 import { Fault } from '../dockerfile/fault.js';
 import type { Dockerfile, Instruction, Stage, Word } from '../dockerfile/instruction.js';
-import { DemandedVariable, expand, type Lookup } from '../dockerfile/template.js';
+import type { Lookup } from '../dockerfile/template.js';
 import { ArgumentScope, type GivenArguments } from './argument-scope.js';
+import { demanded, expandWord } from './expand-word.js';
 
 /** Where files come from: nothing, another stage by its index, or an image. */
 export type Origin =
@@ -53,19 +54,19 @@ export function originNamed(name: string, before: readonly Stage[], place: Instr
 function planned(stage: Stage, before: readonly Stage[], lookup: Lookup): PlannedStage {
   const { from } = stage;
   const base = baseOf(stage, before, lookup);
-  const platform = from.platform && text(from.platform, lookup);
+  const platform = from.platform && expandWord(from.platform, lookup);
   if (platform === '') throw new Fault(from.platform?.place ?? from.place, 'the platform is empty');
   const needs = new Set(base.kind === 'stage' ? [base.index] : []);
   for (const word of stage.instructions.flatMap(originsOf)) {
     // Only what stands before the first FROM can be put in here: which stages there are must be known before one is built.
-    const origin = originNamed(text(word, lookup), before, word.place);
+    const origin = originNamed(expandWord(word, lookup), before, word.place);
     if (origin.kind === 'stage') needs.add(origin.index);
   }
   return { stage, base, needs, ...(platform !== undefined && { platform }) };
 }
 
 function baseOf({ from }: Stage, before: readonly Stage[], lookup: Lookup): Origin {
-  const name = text(from.image, lookup);
+  const name = expandWord(from.image, lookup);
   if (name === '')
     throw new Fault(from.image.place, `${from.image.source} is empty: give the argument, or a default to its ARG`);
   const index = before.findLastIndex((stage) => stage.from.name === name.toLowerCase());
@@ -104,18 +105,4 @@ function neededFor(target: number, stages: readonly PlannedStage[]): number[] {
     stack.push(...(stages[next]?.needs ?? []));
   }
   return [...needed].sort((a, b) => a - b);
-}
-
-function text(word: Word, lookup: Lookup): string {
-  return demanded(word, () => expand(word, lookup));
-}
-
-/** Tells a variable that is demanded and missing as a fault of the file. */
-function demanded<T>({ place }: Pick<Word, 'place'>, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DemandedVariable) throw new Fault(place, error.message);
-    throw error;
-  }
 }
