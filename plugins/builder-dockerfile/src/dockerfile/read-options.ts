@@ -13,7 +13,7 @@ export class Options<Names extends string> {
   /** @throws Fault for one that is unknown, given twice, or lacks its value */
   constructor(source: InstructionSource, known: Readonly<Record<Names, OptionKind>>) {
     for (const option of source.options) {
-      const kind = (known as Readonly<Record<string, OptionKind>>)[option.name];
+      const kind = Object.hasOwn(known, option.name) ? known[option.name as Names] : undefined;
       if (kind === undefined) unknown(source, option, Object.keys(known));
       const before = this.words.get(option.name) ?? [];
       if (kind !== 'values' && before.length > 0) {

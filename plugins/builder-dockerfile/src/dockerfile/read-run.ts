@@ -78,13 +78,13 @@ function readMount(source: InstructionSource, text: Slice): Mount {
     if (name === 'type') type = value.text;
     else options.set(name, source.word(option === name ? { ...value, text: 'true' } : value));
   }
-  const known = (MOUNTS as Readonly<Record<string, Kinds>>)[type];
+  const known = Object.hasOwn(MOUNTS, type) ? MOUNTS[type as Mount['type']] : undefined;
   if (known === undefined) {
     return source.fail(`RUN --mount=type=${type} is not known; known are ${Object.keys(MOUNTS).join(', ')}`, text);
   }
   const named = new Map<string, Word>();
   for (const [name, value] of options) {
-    if (!(name in known)) source.fail(`a mount of type ${type} has no option ${name}`, value.place);
+    if (!Object.hasOwn(known, name)) source.fail(`a mount of type ${type} has no option ${name}`, value.place);
     if (known[name] === 'value' && value.source === '') source.fail(`${name} needs a value`, value.place);
     named.set(ALIASES[name] ?? name, value);
   }

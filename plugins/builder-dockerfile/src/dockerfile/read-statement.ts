@@ -35,7 +35,9 @@ const NOT_IN_TRIGGERS = new Set(['FROM', 'ONBUILD', 'MAINTAINER']);
 /** What an instruction says. @throws Fault */
 export function readStatement(source: InstructionSource): Statement {
   const reader = READERS[source.keyword];
-  if (reader === undefined) source.fail(`there is no instruction ${source.keyword}${similar(source.keyword)}`);
+  if (reader === undefined) {
+    source.fail(`there is no instruction ${source.keyword}; there are ${Object.keys(READERS).join(', ')}`);
+  }
   return reader(source);
 }
 
@@ -45,26 +47,6 @@ function plain(read: Reader): Reader {
     new Options(source, {});
     return read(source);
   };
-}
-
-/** An instruction that differs in a letter or two. */
-function similar(keyword: string): string {
-  const near = Object.keys(READERS).find((name) => distance(name, keyword) <= 2);
-  return near === undefined ? '' : `; is ${near} meant?`;
-}
-
-/** Letters to change, add or take away (Levenshtein), up to a word's length. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function readFrom(source: InstructionSource): Statement {
