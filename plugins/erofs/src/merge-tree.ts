@@ -5,6 +5,12 @@ import { printable } from '@a3s-box/core';
 /** As many as Linux follows. */
 const MAX_LINKS = 40;
 
+/** An entry on the way from the root to another, the root's own name being empty. */
+export interface Step {
+  readonly name: string;
+  readonly inode: Inode;
+}
+
 /**
  * Lays layers over each other, lowest first, as a union would show them (OCI image-spec, layer.md, "Applying
  * Changesets"). The trees that are applied are taken over. Of whiteouts, opaque marks and links to lower layers,
@@ -20,6 +26,14 @@ export class MergedTree {
   apply(layer: Inode): void {
     this.resolveLinks(layer);
     this.applyDirectory(layer, this.root);
+  }
+
+  /**
+   * Finds what a path means, links followed to the end, as a process has it whose root this is.
+   * @returns the entries from the root to it; undefined when there is nothing
+   */
+  find(path: string): readonly Step[] | undefined {
+    return this.walk([this.top], path.split('/'), 'any');
   }
 
   /** All inodes that hold data, each once. */
@@ -76,24 +90,29 @@ export class MergedTree {
   private linkTarget(path: string): Inode {
     const parts = path.split('/');
     const name = parts.pop() as string;
-    const target = this.walk([this.root], parts)?.at(-1)?.entries?.get(name);
+    const target = this.walk([this.top], parts)?.at(-1)?.inode.entries?.get(name);
     if (target === undefined)
       throw corrupt(`layer has a hard link to "${printable(path)}", which no layer below it has`);
     if (target.isDirectory) throw corrupt(`layer has a hard link to "${printable(path)}", which is a directory`);
     return target;
   }
 
-  private follow(from: readonly Inode[], target: string): Inode | undefined {
-    const start = target.startsWith('/') ? [this.root] : from;
-    return this.walk(start, target.split('/'))?.at(-1);
+  private get top(): Step {
+    return { name: '', inode: this.root };
+  }
+
+  private follow(from: readonly Step[], target: string): Inode | undefined {
+    const start = target.startsWith('/') ? [this.top] : from;
+    return this.walk(start, target.split('/'))?.at(-1)?.inode;
   }
 
   /**
    * Walks down a path, through symbolic links, never above the root.
    * @param from the directories from the root to where the walk starts
-   * @returns the directories from the root to the end; undefined when there is no such directory
+   * @param last whether anything may be at its end
+   * @returns the entries from the root to the end; undefined when there is no such thing
    */
-  private walk(from: readonly Inode[], parts: readonly string[]): Inode[] | undefined {
+  private walk(from: readonly Step[], parts: readonly string[], last: 'directory' | 'any' = 'directory') {
     const trail = [...from];
     const left = parts.toReversed();
     for (let links = 0, part = left.pop(); part !== undefined; part = left.pop()) {
@@ -102,13 +121,15 @@ export class MergedTree {
         if (trail.length > 1) trail.pop();
         continue;
       }
-      const next = trail.at(-1)?.entries?.get(part);
+      const next = trail.at(-1)?.inode.entries?.get(part);
       if (next === undefined) return undefined;
       if (next.isDirectory) {
-        trail.push(next);
+        trail.push({ name: part, inode: next });
       } else if (next.type === S_IFLNK && ++links <= MAX_LINKS) {
         if (next.target.startsWith('/')) trail.length = 1;
         left.push(...next.target.split('/').reverse());
+      } else if (last === 'any' && next.type !== S_IFLNK && left.length === 0) {
+        trail.push({ name: part, inode: next });
       } else {
         return undefined;
       }
@@ -117,20 +138,24 @@ export class MergedTree {
   }
 
   /** The directories from the root down to one. Used for links in unusual places only, so it may search. */
-  private pathOf(wanted: Inode): Inode[] {
-    const parents = new Map<Inode, Inode>();
+  private pathOf(wanted: Inode): Step[] {
+    const above = new Map<Inode, { readonly parent: Inode; readonly name: string }>();
     const directories = [this.root];
     for (const directory of directories) {
       if (directory === wanted) break;
-      for (const child of directory.entries?.values() ?? []) {
+      for (const [name, child] of directory.entries ?? []) {
         if (!child.isDirectory) continue;
-        parents.set(child, directory);
+        above.set(child, { parent: directory, name });
         directories.push(child);
       }
     }
-    const trail = [wanted];
-    for (let at = parents.get(wanted); at !== undefined; at = parents.get(at)) trail.unshift(at);
-    return trail;
+    const trail: Step[] = [];
+    let inode = wanted;
+    for (let at = above.get(inode); at !== undefined; at = above.get(inode)) {
+      trail.unshift({ name: at.name, inode });
+      inode = at.parent;
+    }
+    return [{ name: '', inode }, ...trail];
   }
 }
 

@@ -30,6 +30,7 @@ import {
   S_IFREG,
   type FileData,
 } from './inode.js';
+import { readExactly } from './read-exactly.js';
 import type { Xattr } from '@a3s-box/core';
 
 /** The tree of a layer file, without data. */
@@ -58,16 +59,6 @@ export async function readLayerMetadata(file: FileHandle, device: number): Promi
   const area = await readExactly(file, metaBlock * BLOCK, (blocks - metaBlock) * BLOCK);
   const root = new TreeReader(area, metaBlock, device).tree(superblock.readUInt16LE(14));
   return { root, blocks };
-}
-
-async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await file.read(buffer, done, length - done, position + done);
-    if (bytesRead === 0) throw damaged('its length');
-    done += bytesRead;
-  }
-  return buffer;
 }
 
 class TreeReader {
