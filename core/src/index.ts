@@ -21,6 +21,7 @@ export {
   type Services,
 } from './ports/plugin.js';
 export * from './ports/hypervisor.js';
+export * from './ports/image-files.js';
 export * from './ports/image-store.js';
 export * from './ports/image-trust.js';
 export * from './ports/registry.js';

@@ -1,3 +1,4 @@
+import type { ImageFiles } from './image-files.js';
 import { definePort } from './port.js';
 import type { DiskImage } from './hypervisor.js';
 import type { Operation, Progress } from './operation.js';
@@ -123,6 +124,9 @@ export interface ImageStore {
 
   /** The image as one read-only disk. Cheap after the first time. @throws IMAGE_NOT_FOUND, DISK_FULL */
   rootDisk(imageId: string, operation: Operation): Promise<RootDisk>;
+
+  /** The image's files, to be read here. @throws IMAGE_NOT_FOUND, IMAGE_CORRUPT */
+  files(imageId: string, operation: Operation): Promise<ImageFiles>;
 
   /** Writes images as an oci-archive that other tools read. @throws IMAGE_NOT_FOUND */
   save(references: readonly string[], operation: Operation): AsyncIterable<Uint8Array>;

@@ -1,4 +1,4 @@
 export { writeLayer, type ArchiveRecorder, type WriteLayerOptions, type WrittenLayer } from './write-layer.js';
 export { mergeLayers, type MergedDevice, type MergedLayers } from './merge-layers.js';
-export { LayeredFiles, type LayeredEntry, type LayeredType } from './layered-files.js';
+export { LayeredFiles } from './layered-files.js';
 export { flatDescriptor, type FlatExtent } from './vmdk.js';

@@ -77,3 +77,8 @@ export class Inode {
 export function encodeDevice(major: number, minor: number): number {
   return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12)) >>> 0;
 }
+
+/** The numbers of a device that was encoded so. */
+export function decodeDevice(device: number): [major: number, minor: number] {
+  return [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)];
+}

@@ -1,41 +1,16 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import type { Xattr } from '@a3s-box/core';
+import type { ImageFile, ImageFiles } from '@a3s-box/core';
 import { BLOCK } from './disk-format.js';
 import { corrupt } from './fault.js';
-import { HOLE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, type Inode } from './inode.js';
+import { decodeDevice, HOLE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, type Inode } from './inode.js';
 import { MergedTree } from './merge-tree.js';
 import { readLayerMetadata } from './metadata-reader.js';
 import { readExactly } from './read-exactly.js';
 
-export type LayeredType = 'file' | 'directory' | 'link' | 'character-device' | 'block-device' | 'fifo';
-
-/** An entry of a file system that lies in layers. Texts hold one byte per character. */
-export interface LayeredEntry {
-  /** From the root, without links and without a slash before it; empty for the root. */
-  readonly path: string;
-  readonly type: LayeredType;
-  /** Permissions, set-id bits and the sticky bit. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Seconds since the epoch; may be negative. */
-  readonly mtime: number;
-  readonly mtimeNanoseconds: number;
-  /** Bytes of a file. */
-  readonly size: number;
-  /** Where a link leads. */
-  readonly target: string;
-  /** Of a device, in the kernel's encoding. */
-  readonly device: number;
-  readonly xattrs: readonly Xattr[];
-  /** The same number for all names of one file. */
-  readonly number: number;
-}
-
-const TYPES: Readonly<Record<number, LayeredType>> = {
+const TYPES: Readonly<Record<number, ImageFile['type']>> = {
   [S_IFREG]: 'file',
   [S_IFDIR]: 'directory',
-  [S_IFLNK]: 'link',
+  [S_IFLNK]: 'symlink',
   [S_IFCHR]: 'character-device',
   [S_IFBLK]: 'block-device',
   [S_IFIFO]: 'fifo',
@@ -43,8 +18,8 @@ const TYPES: Readonly<Record<number, LayeredType>> = {
 /** Bytes that are read at once. */
 const PIECE = 1024 * 1024;
 
-/** The files of layers laid over each other, without a mount. Close it. */
-export class LayeredFiles implements AsyncDisposable {
+/** The files of layers laid over each other. */
+export class LayeredFiles implements ImageFiles {
   private readonly numbers = new Map<Inode, number>();
   private readonly inodes: Inode[] = [];
 
@@ -70,8 +45,7 @@ export class LayeredFiles implements AsyncDisposable {
     return new LayeredFiles(tree, files);
   }
 
-  /** What a path means, links followed to the end and never above the root. @returns undefined when there is nothing */
-  find(path: string): LayeredEntry | undefined {
+  find(path: string): ImageFile | undefined {
     const trail = this.tree.find(path);
     const inode = trail?.at(-1)?.inode;
     if (trail === undefined || inode === undefined) return undefined;
@@ -84,8 +58,7 @@ export class LayeredFiles implements AsyncDisposable {
     );
   }
 
-  /** An entry and all that is in it, each directory before its content, in the order of names. */
-  *walk(entry: LayeredEntry): Generator<LayeredEntry> {
+  *walk(entry: ImageFile): Generator<ImageFile> {
     const stack = [entry];
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
       yield next;
@@ -95,8 +68,7 @@ export class LayeredFiles implements AsyncDisposable {
     }
   }
 
-  /** The bytes of a file. */
-  async *read(entry: LayeredEntry): AsyncGenerator<Buffer> {
+  async *read(entry: ImageFile): AsyncGenerator<Buffer> {
     const { data, size } = this.inode(entry);
     if (data === undefined) return;
     const file = this.files[data.device - 1];
@@ -115,29 +87,31 @@ export class LayeredFiles implements AsyncDisposable {
     await Promise.all(this.files.map((file) => file.close()));
   }
 
-  private entry(path: string, inode: Inode): LayeredEntry {
+  private entry(path: string, inode: Inode): ImageFile {
     const type = TYPES[inode.type];
     if (type === undefined) throw corrupt('a layer has an entry of a type that there is not');
     const { uid, gid, mtime, mtimeNanoseconds, size, target, device, xattrs = [] } = inode;
     const number = this.numbers.get(inode) ?? this.inodes.push(inode) - 1;
     this.numbers.set(inode, number);
+    const [deviceMajor, deviceMinor] = decodeDevice(device);
+    const times = { mtime, mtimeNanoseconds };
     return {
       path,
       type,
       mode: inode.mode & 0o7777,
       uid,
       gid,
-      mtime,
-      mtimeNanoseconds,
+      ...times,
       size,
       target,
-      device,
+      deviceMajor,
+      deviceMinor,
       xattrs,
       number,
     };
   }
 
-  private inode({ number }: LayeredEntry): Inode {
+  private inode({ number }: ImageFile): Inode {
     return this.inodes[number] as Inode;
   }
 }

@@ -5,6 +5,7 @@ import {
   type CheckOptions,
   type Image,
   type ImageChange,
+  type ImageFiles,
   type ImageReferrer,
   type ImageSource,
   type ImageStore,
@@ -29,6 +30,7 @@ import {
   type VerifiedImage,
   type VerifyOptions,
 } from '@a3s-box/core';
+import { LayeredFiles } from '@a3s-box/erofs';
 import { Catalog, unlessFull } from './catalog.js';
 import { checkStore } from './check-store.js';
 import { EMPTY_CONFIG, parseConfig } from './image-config.js';
@@ -173,6 +175,15 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
 
   rootDisk(imageId: string, { signal }: Operation): Promise<RootDisk> {
     return guarded(signal, () => this.rootDisks.take(imageId, signal));
+  }
+
+  files(imageId: string, { signal }: Operation): Promise<ImageFiles> {
+    return guarded(signal, async () => {
+      // Only until they are open: what is removed later can still be read.
+      await using work = await Work.begin(this.catalog, this.paths);
+      const { layers } = this.whole(this.images.resolve(imageId), work);
+      return await LayeredFiles.open(layers.map(({ diffId }) => this.paths.layerFile(diffId)));
+    });
   }
 
   pull(reference: string, options: PullOptions): Promise<Image> {

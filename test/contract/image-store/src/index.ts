@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type { Image, ImageChange, ImageStore } from '@a3s-box/core';
 import { CONFIG, CREATED, layerArchive, stallingStream, streamOf } from './fixtures.js';
+import { filesTests } from './files-tests.js';
 import { pushTests } from './push-tests.js';
 
 /** What makes an empty store for each test. */
@@ -259,6 +260,12 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
       it('refuses an unknown image', () =>
         assert.rejects(store.rootDisk(digest(LAYER), operation), code('IMAGE_NOT_FOUND')));
     });
+
+    describe('files', () =>
+      filesTests(
+        () => store,
+        (layer, below) => change(undefined, layer, below),
+      ));
 
     describe('save and load', () => {
       async function saved(...references: string[]): Promise<Buffer> {
