@@ -29,6 +29,7 @@ export * from './ports/network.js';
 export * from './ports/attestation.js';
 export * from './ports/builder.js';
 export { TarReader, type TarSink } from './tar/tar-reader.js';
+export { tarEnd, tarHeader, tarPadding, type TarMember } from './tar/tar-writer.js';
 export { printable, type TarEntry, type TarEntryType, type Xattr } from './tar/tar-entry.js';
 export type { SparseRun } from './tar/sparse-map.js';
 export { hostPlatform, platformOf } from './platform/host-platform.js';
