@@ -1,11 +1,9 @@
-import type { TarEntryType, Xattr } from '../tar/tar-entry.js';
-
 /** An entry of an image's file system. Texts hold one byte per character. */
 export interface ImageFile {
   /** From the root, without links and without a slash before it; empty for the root. */
   readonly path: string;
   /** Several names of one file are each a file; {@link number} tells. */
-  readonly type: Exclude<TarEntryType, 'link'>;
+  readonly type: 'file' | 'directory' | 'symlink' | 'character-device' | 'block-device' | 'fifo';
   /** Permissions, set-id bits and the sticky bit. */
   readonly mode: number;
   readonly uid: number;
@@ -19,7 +17,7 @@ export interface ImageFile {
   readonly target: string;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
-  readonly xattrs: readonly Xattr[];
+  readonly xattrs: readonly { readonly name: string; readonly value: Buffer }[];
   /** The same for all names of one file, and for no other. */
   readonly number: number;
 }
