@@ -27,8 +27,8 @@ export interface ImageFiles extends AsyncDisposable {
   /** What a path means, links followed to the end and never above the root. @returns undefined when there is nothing */
   find(path: string): ImageFile | undefined;
 
-  /** An entry and all that is in it, each directory before its content, in the order of names. */
-  walk(entry: ImageFile): Iterable<ImageFile>;
+  /** What a directory holds, in the order of names; nothing for anything else. */
+  list(entry: ImageFile): readonly ImageFile[];
 
   /** The bytes of a file. @throws IMAGE_CORRUPT */
   read(entry: ImageFile): AsyncIterable<Uint8Array>;

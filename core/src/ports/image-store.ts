@@ -257,6 +257,8 @@ export interface ImageChange {
   readonly platform?: Platform;
   /** For the image's history. */
   readonly createdBy: string;
+  /** Steps before this one that changed the config alone, oldest first; the history has them too. */
+  readonly earlier?: readonly Pick<ImageStep, 'created' | 'createdBy' | 'comment'>[];
   /** RFC 3339. */
   readonly created: string;
   readonly name?: string;

@@ -58,14 +58,11 @@ export class LayeredFiles implements ImageFiles {
     );
   }
 
-  *walk(entry: ImageFile): Generator<ImageFile> {
-    const stack = [entry];
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      yield next;
-      const { path } = next;
-      const below = [...(this.inode(next).entries ?? [])].sort(([a], [b]) => (a < b ? 1 : -1));
-      for (const [name, inode] of below) stack.push(this.entry(path === '' ? name : `${path}/${name}`, inode));
-    }
+  list(entry: ImageFile): readonly ImageFile[] {
+    const { path } = entry;
+    return [...(this.inode(entry).entries ?? [])]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, inode]) => this.entry(path === '' ? name : `${path}/${name}`, inode));
   }
 
   async *read(entry: ImageFile): AsyncGenerator<Buffer> {

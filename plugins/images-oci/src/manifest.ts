@@ -2,7 +2,7 @@ import { digestOf } from './digest.js';
 import { containerConfigJson, type JsonObject } from './image-config.js';
 import type { Blob } from './image-library.js';
 import type { Layer } from './layer-library.js';
-import type { ImageConfig, Platform } from '@a3s-box/core';
+import type { ImageChange, ImageConfig, Platform } from '@a3s-box/core';
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
@@ -36,6 +36,8 @@ export interface NewConfig {
   readonly createdBy: string;
   readonly author?: string | undefined;
   readonly comment?: string | undefined;
+  /** Steps before that made no layer. */
+  readonly earlier?: ImageChange['earlier'] | undefined;
   /** Whether the step added a layer. */
   readonly addsLayer: boolean;
 }
@@ -44,6 +46,12 @@ export interface NewConfig {
 export function newConfig(image: NewConfig): Blob {
   const past = image.base?.['history'];
   const history = Array.isArray(past) ? (past as unknown[]) : [];
+  const earlier = (image.earlier ?? []).map(({ created, createdBy, comment }) => ({
+    created,
+    created_by: createdBy,
+    comment,
+    empty_layer: true,
+  }));
   const step = {
     created: image.created,
     created_by: image.createdBy,
@@ -59,6 +67,6 @@ export function newConfig(image: NewConfig): Blob {
     os: image.platform.os,
     config: containerConfigJson(image.config),
     rootfs: { type: 'layers', diff_ids: image.diffIds },
-    history: [...history, step],
+    history: [...history, ...earlier, step],
   });
 }

@@ -165,6 +165,7 @@ export class OciImageStore implements ImageStore, AsyncDisposable {
         diffIds: layers.map(({ diffId }) => diffId),
         created: change.created,
         createdBy: change.createdBy,
+        earlier: change.earlier,
         author: change.author,
         comment: change.comment,
         addsLayer: change.layer !== undefined,

@@ -1,5 +1,5 @@
 import type { Dockerfile, Instruction, Stage, Word } from '../dockerfile/instruction.js';
-import { expand, variablesOf } from '../dockerfile/template.js';
+import { DemandedVariable, expand, variablesOf, type Lookup, type Template } from '../dockerfile/template.js';
 import { PLATFORM_ARGUMENTS, PROXY_ARGUMENTS } from '../dockerfile/predefined.js';
 import { wordsOf } from '../dockerfile/words-of.js';
 import type { Finding, Rule } from './rule.js';
@@ -23,13 +23,14 @@ export const VARIABLE_RULES: readonly Rule[] = [
       );
       const lookup = (name: string): string | undefined => {
         const value = defaults.get(name);
-        return value === undefined ? undefined : expand(value, () => undefined);
+        return value === undefined ? undefined : withDefaults(value, () => undefined);
       };
       return dockerfile.stages.flatMap(({ from: { image } }) => {
         if (variablesOf(image).every((name) => lookup(name) !== undefined || PLATFORM_ARGUMENTS.includes(name)))
           return [];
-        const name = expand(image, lookup);
-        if (name !== '' && !/^[:@]|[:@/]$/.test(name)) return [];
+        const name = withDefaults(image, lookup);
+        // Who demands an argument knows that it has no default.
+        if (name === undefined || (name !== '' && !/^[:@]|[:@/]$/.test(name))) return [];
         return [{ place: image.place, message: `${image.source} is no image when no argument is given` }];
       });
     },
@@ -83,6 +84,16 @@ function undefinedIn({ instructions }: Stage, begin: StageVariables, outer: Read
 function namesSetBy(instruction: Instruction): string[] {
   if (instruction.kind === 'arg') return instruction.names.map(({ name }) => name);
   return instruction.kind === 'env' ? instruction.pairs.map(({ key }) => key.source) : [];
+}
+
+/** @returns undefined when it demands a variable that is not set */
+function withDefaults(template: Template, lookup: Lookup): string | undefined {
+  try {
+    return expand(template, lookup);
+  } catch (error) {
+    if (error instanceof DemandedVariable) return undefined;
+    throw error;
+  }
 }
 
 function globalNames({ globals }: Dockerfile): string[] {

@@ -83,7 +83,7 @@ function failed(faults: readonly PlacedFault[]): Reading {
 
 function readInstruction(parsed: ParsedInstruction, lines: readonly string[], escape: string): Instruction {
   const range = parsed.getRange();
-  const heredocs = heredocsOf(parsed);
+  const heredocs = heredocsOf(parsed, lines);
   const documentsAt = Math.min(...heredocs.map((it) => firstLine(it)), range.end.line + 1);
   const line = new LogicalLine(lines, range.start, documentsAt, escape);
   const documentLines = lines.slice(documentsAt, range.end.line + 1).join('\n');
@@ -92,11 +92,22 @@ function readInstruction(parsed: ParsedInstruction, lines: readonly string[], es
   return { ...readStatement(source), place: source.place, source: line.text };
 }
 
-/** Those of the instructions that have such; of others `<<` is a text like any. */
-function heredocsOf(parsed: ParsedInstruction): Heredoc[] {
-  if (!/^(RUN|COPY|ADD|ONBUILD)$/.test(parsed.getKeyword())) return [];
-  // Every instruction has this method; the types show it of RUN and COPY alone.
-  return (parsed as Run).getHeredocs();
+/** Those of the instructions that have such; of others `<<` is a text like any. @throws Fault */
+function heredocsOf(parsed: ParsedInstruction, lines: readonly string[]): Heredoc[] {
+  const { start, end } = parsed.getRange();
+  const written = lines.slice(start.line, end.line + 1).some((line) => line.includes('<<'));
+  if (!written || !/^(RUN|COPY|ADD|ONBUILD)$/.test(parsed.getKeyword())) return [];
+  try {
+    // Every instruction has this method; the types show it of RUN and COPY alone.
+    return (parsed as Run).getHeredocs();
+  } catch (error) {
+    // Where comments with escape characters stand between the lines, it loses count of them.
+    if (!(error instanceof TypeError)) throw error;
+    throw new Fault(
+      { line: start.line + 1, column: start.character + 1 },
+      'the here-documents of this instruction cannot be told apart',
+    );
+  }
 }
 
 /** Line, from 0, on which the here-document's content begins, or else its end. */

@@ -30,6 +30,7 @@ describe('checking a Dockerfile', () => {
     ['ARG V=1\nFROM a:$V$W', ['UndefinedArgInFrom 2:6']],
     ['ARG V\nFROM a:$V', ['InvalidDefaultArgInFrom 2:6']],
     ['ARG V\nFROM a${V:+:$V}', []],
+    ['ARG V\nFROM a:${V:?which}', []],
     ['FROM scratch\nENV A=$B\nENV C=$A', ['UndefinedVar 2:7']],
     ['FROM scratch AS x\nARG A\nFROM x\nUSER $A\nUSER $B', ['UndefinedVar 5:6']],
     ['ARG A=1\nFROM a:$A\nUSER $A\nARG A\nUSER $A$B', ['UndefinedVar 3:6']],

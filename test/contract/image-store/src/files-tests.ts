@@ -15,17 +15,22 @@ async function content(files: ImageFiles, entry: ImageFile): Promise<string> {
   return Buffer.concat(await Array.fromAsync(files.read(entry))).toString();
 }
 
+/** An entry and all that is in it. */
+function below(files: ImageFiles, entry: ImageFile): ImageFile[] {
+  return [entry, ...files.list(entry).flatMap((it) => below(files, it))];
+}
+
 /** Checks what an image's files are, read on the host. @param change an image without a name, of a layer on a base */
 export function filesTests(storeOf: () => ImageStore, change: (layer: Uint8Array, base?: string) => ImageChange): void {
   it('shows the files of all layers, and reads them', async () => {
     const store = storeOf();
-    const below = await store.commit(change(LOWER), operation);
-    const { id } = await store.commit(change(UPPER, below.id), operation);
+    const lower = await store.commit(change(LOWER), operation);
+    const { id } = await store.commit(change(UPPER, lower.id), operation);
     await using files = await store.files(id, operation);
     const root = files.find('/');
     assert.ok(root);
     assert.deepEqual(
-      Array.from(files.walk(root), ({ path, type }) => [path, type]),
+      below(files, root).map(({ path, type }) => [path, type]),
       [
         ['', 'directory'],
         ['etc', 'directory'],

@@ -85,6 +85,22 @@ export function imageStoreSuite({ name, create }: ImageStoreSuiteOptions): void 
         assert.deepEqual(image.config.cmd, ['x']);
       });
 
+      it('tells the steps that made no layer in the history', async () => {
+        const earlier = [
+          { created: CREATED, createdBy: 'ENV A=1' },
+          { createdBy: 'USER x', comment: 'why' },
+        ];
+        const { history } = await store.commit({ ...change(undefined, LAYER), earlier }, operation);
+        assert.deepEqual(
+          history.map(({ createdBy, comment, sizeBytes }) => [createdBy, comment, sizeBytes > 0]),
+          [
+            ['ENV A=1', undefined, false],
+            ['USER x', 'why', false],
+            ['contract kit', undefined, true],
+          ],
+        );
+      });
+
       it('gives the same image for the same change', async () => {
         assert.equal((await base()).id, (await base()).id);
         assert.equal((await listed()).length, 1);
