@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { BoxClient } from '@a3s-box/core/client';
 import { filesOfBoxes } from './support/home-files.ts';
 import { BoxCli } from './support/box-cli.ts';
 
@@ -115,11 +115,17 @@ describe('boxes that go on by themselves', () => {
   });
 
   it('are not there when the start was given up', async () => {
+    assert.equal(await output('ps', '-aq'), '');
+    // A command to ask with would take longer to start than the box.
+    using client = await BoxClient.connect({ home: cli.home });
+    const early = happened(client, 'early', 'create');
     const { code, stdout } = await cli.run(['run', '-d', '--name', 'early', '-m', '304m', IMAGE, 'sleep', '600'], {
       // The supervisor has the box on record, and the guest boots: nobody else asks for this size.
-      started: (child) => void recorded('early').then(() => child.kill('SIGINT')),
+      started: (child) => void early.then(() => child.kill('SIGINT')),
     });
     assert.deepEqual([code, stdout.toString()], [130, '']);
+    // The command does not wait for the supervisor to clear away.
+    await happened(client, 'early', 'destroy');
     assert.equal(await output('ps', '-aq'), '');
   });
 
@@ -158,10 +164,12 @@ describe('boxes that go on by themselves', () => {
   }
 
   /** Resolves once a box of this name is on record. */
-  async function recorded(name: string): Promise<void> {
-    const { watch } = await import('node:fs');
-    const watcher = watch(`${cli.home}/run`);
-    while (!(await output('ps', '-a', '--format', '{{.Names}}')).includes(name)) await once(watcher, 'change');
-    watcher.close();
+  /** Resolves once something has happened to the box of a name. */
+  async function happened(client: BoxClient, name: string, event: string): Promise<void> {
+    const filters = [
+      { name: 'container', value: name },
+      { name: 'event', value: event },
+    ];
+    await client.watching.events({ filters, sinceNs: 1n }).next();
   }
 });
